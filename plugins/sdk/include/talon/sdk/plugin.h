@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an author writes: a class derived from Plugin that adds its tools in the constructor.
+//
+//   class Echo : public talon::sdk::Plugin {
+//    public:
+//     Echo() : Plugin({.name = "echo", .version = "1.0.0", .description = "Says things again."}) {
+//       AddTool({.name = "say",
+//                .description = "Says `text` again.",
+//                .schema = Object().Required("text", String()),
+//                .effect = Effect::kRead,
+//                .read_only = true,
+//                .handler = [](const Args& args, const CallInfo&) {
+//                  return Result::Text(args.String("text"));
+//                }});
+//     }
+//   };
+//   int main(int argc, char** argv) { return talon::sdk::Serve(argc, argv, Echo()); }  // serve.h
+//
+// Threads: constructed and configured before any call; then handlers run on several threads at
+// once, so they treat the plugin's members as const or lock. A handler answers before
+// CallInfo::deadline() and ends early when cancelled. Exceptions become error results.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "talon/sdk/args.h"
+#include "talon/sdk/call.h"
+#include "talon/sdk/schema.h"
+
+namespace talon::sdk {
+
+// What a call does to the world. The daemon decides from it what needs an approval; a tool that
+// understates its effect is a defect.
+enum class Effect { kRead, kWrite, kSend, kExec, kSpend, kAdmin };
+
+// The answer of a tool. `error` not empty means that the call failed and says why and what to do, for
+// the model to read. Bytes that are not UTF-8 are replaced before they are sent.
+struct Result {
+  std::string content;
+  std::string structured_json;  // optional, one JSON value
+  std::string error;
+
+  static Result Text(std::string content) { return {.content = std::move(content)}; }
+  static Result Error(std::string error) { return {.error = std::move(error)}; }
+  // The message of a status that is not OK.
+  static Result Error(const absl::Status& status);
+};
+
+using Handler = std::function<Result(const Args&, const CallInfo&)>;
+
+struct Tool {
+  std::string name;         // ^[a-zA-Z0-9_-]{1,48}$
+  std::string description;  // for the model, at every turn: one or two sentences
+  Schema schema;
+  Effect effect = Effect::kExec;
+  bool read_only = false;       // changes nothing: may run in parallel and be repeated
+  bool idempotent = false;      // a second call with the same idempotency key has no second effect
+  bool user_only = false;       // never offered to a model
+  bool always_include = false;  // its schema is always in the prompt
+  std::vector<std::string> sink_arguments;  // arguments that say where the effect goes
+  std::chrono::milliseconds timeout{0};     // 0 = the daemon's default
+  Handler handler;
+};
+
+struct PluginInfo {
+  std::string name;  // for people; the operator's configuration names the plugin
+  std::string version;
+  std::string description;
+  Schema config;  // options taken from the plugin's `config:`; others are refused by name
+};
+
+// Where a plugin may work.
+struct Folders {
+  std::string workspace;  // the agent's; may be empty
+  std::string data;       // private, survives restarts; may be empty
+};
+
+class Plugin {
+ public:
+  explicit Plugin(PluginInfo info) : info_(std::move(info)) {}
+  virtual ~Plugin() = default;
+  Plugin(const Plugin&) = delete;
+  Plugin& operator=(const Plugin&) = delete;
+
+  // Called once before any call. `config` holds only known options of the right type. An error
+  // refuses the configuration; its message is shown to the operator.
+  virtual absl::Status Configure(const Args& config, const Folders& folders);
+
+  const PluginInfo& info() const { return info_; }
+  const std::vector<Tool>& tools() const { return tools_; }
+
+  // OK when names, schemas, sinks and handlers fit together; Serve() checks before it serves.
+  absl::Status Validate() const;
+
+ protected:
+  void AddTool(Tool tool) { tools_.push_back(std::move(tool)); }
+
+ private:
+  PluginInfo info_;
+  std::vector<Tool> tools_;
+};
+
+}  // namespace talon::sdk

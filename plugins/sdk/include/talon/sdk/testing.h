@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a plugin inside a test: the same checks and the same path to the handler as in a process,
+// without socket and gRPC. Calls may be made from several threads once Configure has returned.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "talon/sdk/plugin.h"
+
+namespace talon::sdk {
+
+struct TestCall {
+  std::chrono::milliseconds deadline{0};  // 0 = none
+  std::shared_ptr<CancelFlag> cancel;     // may be empty
+  std::string idempotency_key;
+};
+
+class PluginHarness {
+ public:
+  explicit PluginHarness(std::unique_ptr<Plugin> plugin);
+  ~PluginHarness();
+
+  absl::Status Configure(std::string_view config_json, Folders folders = {});
+  // Errors are what the daemon would see as a gRPC status; a tool that says no answers a Result
+  // with `error`.
+  absl::StatusOr<Result> Execute(std::string_view tool, std::string_view arguments_json,
+                                 const TestCall& call = {});
+  // What `--manifest` prints.
+  std::string ManifestJson() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace talon::sdk

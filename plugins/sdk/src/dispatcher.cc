@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatcher.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <exception>
+#include <nlohmann/json.hpp>
+
+#include "talon/sdk/protocol.h"
+#include "talon/sdk/text.h"
+
+namespace talon::sdk {
+namespace {
+
+v1::EffectClass Convert(Effect effect) {
+  switch (effect) {
+    case Effect::kRead:
+      return v1::EFFECT_CLASS_READ;
+    case Effect::kWrite:
+      return v1::EFFECT_CLASS_WRITE;
+    case Effect::kSend:
+      return v1::EFFECT_CLASS_SEND;
+    case Effect::kExec:
+      return v1::EFFECT_CLASS_EXEC;
+    case Effect::kSpend:
+      return v1::EFFECT_CLASS_SPEND;
+    case Effect::kAdmin:
+      return v1::EFFECT_CLASS_ADMIN;
+  }
+  return v1::EFFECT_CLASS_EXEC;
+}
+
+// Text for the model: valid UTF-8 within the limit, with a note when it was cut.
+std::string Fit(std::string text, std::size_t max_bytes) {
+  const std::size_t size = text.size();
+  if (size > max_bytes) text.resize(TruncateUtf8(text, max_bytes).size());
+  text = RepairUtf8(std::move(text));
+  if (size > max_bytes) text += fmt::format("\n[cut after {} of {} bytes]", max_bytes, size);
+  return text;
+}
+
+const Tool* FindTool(const Plugin& plugin, std::string_view name) {
+  for (const Tool& tool : plugin.tools()) {
+    if (tool.name == name) return &tool;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+v1::Manifest Dispatcher::Describe() const {
+  v1::Manifest manifest;
+  manifest.set_protocol(kProtocolVersion);
+  manifest.set_name(plugin_.info().name);
+  manifest.set_version(plugin_.info().version);
+  manifest.set_description(plugin_.info().description);
+  for (const Tool& tool : plugin_.tools()) {
+    v1::ToolManifest* out = manifest.add_tools();
+    out->set_name(tool.name);
+    out->set_description(tool.description);
+    out->set_schema_json(tool.schema.Json());
+    out->set_effect(Convert(tool.effect));
+    out->set_read_only(tool.read_only);
+    out->set_idempotent(tool.idempotent);
+    out->set_user_only(tool.user_only);
+    out->set_always_include(tool.always_include);
+    for (const std::string& sink : tool.sink_arguments) out->add_sink_arguments(sink);
+    out->set_timeout_ms(static_cast<std::uint32_t>(tool.timeout.count()));
+  }
+  return manifest;
+}
+
+absl::Status Dispatcher::Configure(const v1::ConfigureRequest& request) {
+  const std::lock_guard lock(configure_mutex_);
+  if (configured_) return absl::FailedPreconditionError("configure: already configured");
+  const std::string& text = request.config_json();
+  const absl::StatusOr<Args> config = Args::Parse(text.empty() ? "{}" : text, "configuration");
+  if (!config.ok()) return config.status();
+  absl::Status status = plugin_.info().config.Check(config->json(), "option");
+  if (!status.ok()) return status;
+  try {
+    status = plugin_.Configure(*config, {request.workspace(), request.data_directory()});
+  } catch (const std::exception& error) {
+    status = absl::InternalError(fmt::format("configure: {}", error.what()));
+  }
+  configured_ = status.ok();
+  return status;
+}
+
+absl::Status Dispatcher::Execute(const v1::ExecuteRequest& request, const CallInfo& call,
+                                 v1::ExecuteResponse& response) {
+  if (!configured_) return absl::FailedPreconditionError("execute: not configured yet");
+  const Tool* tool = FindTool(plugin_, request.tool());
+  if (tool == nullptr) {
+    return absl::NotFoundError(fmt::format("execute: no tool '{}'", RepairUtf8(request.tool())));
+  }
+  Result result = Run(*tool, request.arguments_json(), call);
+  response.set_call_id(request.call_id());
+  response.set_content(Fit(std::move(result.content), max_content_bytes_));
+  response.set_error(Fit(std::move(result.error), max_content_bytes_));
+  // A structured result cannot be cut without breaking it.
+  if (result.structured_json.size() <= max_content_bytes_) {
+    response.set_structured_json(RepairUtf8(std::move(result.structured_json)));
+  }
+  return absl::OkStatus();
+}
+
+Result Dispatcher::Run(const Tool& tool, const std::string& arguments_json, const CallInfo& call) {
+  const absl::StatusOr<Args> args =
+      Args::Parse(arguments_json.empty() ? "{}" : arguments_json, "arguments");
+  if (!args.ok()) return Result::Error(args.status());
+  const absl::Status status = tool.schema.Check(args->json(), "argument");
+  if (!status.ok()) return Result::Error(status);
+  try {
+    return tool.handler(*args, call);
+  } catch (const std::exception& error) {
+    return Result::Error(fmt::format("{}: {}", tool.name, error.what()));
+  }
+}
+
+std::string ManifestJson(const Plugin& plugin) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  // Describe() does not change the plugin.
+  const v1::Manifest manifest = Dispatcher(const_cast<Plugin&>(plugin), 0).Describe();
+  std::string out;
+  const auto status = google::protobuf::util::MessageToJsonString(manifest, &out, options);
+  return status.ok() ? out : "";
+}
+
+}  // namespace talon::sdk

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// talon.v1.Plugin without its wire: from request messages to an author's Plugin and back. The order
+// of calls is kept here (Configure once, before any Execute). Thread-safe. Internal to the SDK.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <string>
+
+#include "absl/status/status.h"
+#include "talon/sdk/plugin.h"
+#include "talon/v1/plugin.pb.h"
+
+namespace talon::sdk {
+
+class Dispatcher {
+ public:
+  // `plugin` outlives the dispatcher.
+  Dispatcher(Plugin& plugin, std::size_t max_content_bytes)
+      : plugin_(plugin), max_content_bytes_(max_content_bytes) {}
+
+  v1::Manifest Describe() const;
+  absl::Status Configure(const v1::ConfigureRequest& request);
+  absl::Status Execute(const v1::ExecuteRequest& request, const CallInfo& call,
+                       v1::ExecuteResponse& response);
+
+ private:
+  Result Run(const Tool& tool, const std::string& arguments_json, const CallInfo& call);
+
+  Plugin& plugin_;
+  const std::size_t max_content_bytes_;
+  std::mutex configure_mutex_;           // one Configure at a time
+  std::atomic<bool> configured_ = false;  // set once, before the first Execute
+};
+
+std::string ManifestJson(const Plugin& plugin);
+
+}  // namespace talon::sdk

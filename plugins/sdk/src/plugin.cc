@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "talon/sdk/plugin.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace talon::sdk {
+namespace {
+
+constexpr std::size_t kMaxToolName = 48;
+
+bool IsToolName(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxToolName &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-';
+         });
+}
+
+absl::Status Check(const Tool& tool) {
+  const auto bad = [&](std::string_view why) {
+    return absl::InvalidArgumentError(fmt::format("tool '{}': {}", tool.name, why));
+  };
+  if (!IsToolName(tool.name)) return bad("name must match ^[a-zA-Z0-9_-]{1,48}$");
+  if (!tool.handler) return bad("no handler");
+  if (tool.description.empty()) return bad("no description");
+  if (!nlohmann::json::accept(tool.schema.Json())) return bad("schema is not valid JSON");
+  if (tool.read_only && tool.effect != Effect::kRead && tool.effect != Effect::kSend) {
+    return bad("read_only contradicts its effect");
+  }
+  for (const std::string& sink : tool.sink_arguments) {
+    if (!tool.schema.Has(sink)) return bad(fmt::format("sink '{}' is no argument", sink));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Result Result::Error(const absl::Status& status) {
+  const auto message = status.message();
+  return Error(std::string(message.data(), message.size()));
+}
+
+absl::Status Plugin::Configure(const Args&, const Folders&) { return absl::OkStatus(); }
+
+absl::Status Plugin::Validate() const {
+  std::set<std::string> names;
+  for (const Tool& tool : tools_) {
+    if (absl::Status status = Check(tool); !status.ok()) return status;
+    if (!names.insert(tool.name).second) {
+      return absl::InvalidArgumentError(fmt::format("tool '{}': declared twice", tool.name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace talon::sdk

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "talon/sdk/testing.h"
+
+#include "dispatcher.h"
+#include "talon/sdk/serve.h"
+
+namespace talon::sdk {
+
+struct PluginHarness::State {
+  explicit State(std::unique_ptr<Plugin> owned)
+      : plugin(std::move(owned)), dispatcher(*plugin, ServeOptions().max_content_bytes) {}
+  std::unique_ptr<Plugin> plugin;
+  Dispatcher dispatcher;
+};
+
+PluginHarness::PluginHarness(std::unique_ptr<Plugin> plugin)
+    : state_(std::make_unique<State>(std::move(plugin))) {}
+PluginHarness::~PluginHarness() = default;
+
+absl::Status PluginHarness::Configure(std::string_view config_json, Folders folders) {
+  if (absl::Status status = state_->plugin->Validate(); !status.ok()) return status;
+  v1::ConfigureRequest request;
+  request.set_config_json(std::string(config_json));
+  request.set_workspace(folders.workspace);
+  request.set_data_directory(folders.data);
+  return state_->dispatcher.Configure(request);
+}
+
+absl::StatusOr<Result> PluginHarness::Execute(std::string_view tool,
+                                              std::string_view arguments_json,
+                                              const TestCall& call) {
+  v1::ExecuteRequest request;
+  request.set_call_id("test");
+  request.set_tool(std::string(tool));
+  request.set_arguments_json(std::string(arguments_json));
+  const auto deadline = call.deadline.count() > 0 ? CallInfo::Clock::now() + call.deadline
+                                                  : CallInfo::Clock::time_point::max();
+  CallInfo info(call.cancel ? call.cancel : std::make_shared<CancelFlag>(), deadline);
+  info.call_id = request.call_id();
+  info.idempotency_key = call.idempotency_key;
+  v1::ExecuteResponse response;
+  const absl::Status status = state_->dispatcher.Execute(request, info, response);
+  if (!status.ok()) return status;
+  return Result{response.content(), response.structured_json(), response.error()};
+}
+
+std::string PluginHarness::ManifestJson() const { return sdk::ManifestJson(*state_->plugin); }
+
+}  // namespace talon::sdk

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent: sessions, turns and what runs them. A turn is accepted into the journal, run round by
+// round, and ends with a recorded answer. Owned by daemon/. Loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/observer.h"
+#include "agent/options.h"
+#include "base/call_context.h"
+#include "base/ids.h"
+#include "guard/guard.h"
+#include "io/task.h"
+#include "journal/journal.h"
+#include "model/tokens.h"
+#include "model/types.h"
+#include "router/router.h"
+#include "tool/catalogue.h"
+
+namespace talon::agent {
+
+enum class TurnMode { kChat, kTask };
+
+// What a caller asks of one turn. Stored in the event, so that a restart runs the same turn.
+struct TurnInput {
+  std::vector<model::Message> messages;  // new since the session's last turn; at least one
+  std::string model;                     // override; empty = the session's or the default
+  TurnMode mode = TurnMode::kChat;
+  std::string instructions;  // further instructions of the caller, below the built-in rules
+  // Tools the caller runs itself: calls to them end the turn and are handed back.
+  std::vector<model::ToolDefinition> client_tools;
+  model::ToolChoice tool_choice = model::ToolChoice::kAuto;
+  std::optional<std::int64_t> max_output_tokens;
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::vector<std::string> stop;
+};
+
+struct TurnAnswer {
+  std::string text;
+  std::vector<model::ToolCall> client_calls;
+  model::FinishReason finish_reason = model::FinishReason::kStop;
+  model::Usage usage;   // of all rounds
+  double cost_usd = 0;  // by the configured prices
+  std::string model;    // who gave the last answer
+  std::int64_t rounds = 0;
+};
+
+// How a turn ended. `error` is OK when it completed.
+struct TurnOutcome {
+  TurnId turn;
+  SessionId session;
+  journal::TurnState state = journal::TurnState::kCompleted;
+  TurnAnswer answer;
+  absl::Status error;
+};
+
+struct Dependencies {
+  io::Loop& loop;
+  const Clock& clock;
+  IdSource& ids;
+  journal::Journal& journal;
+  router::Router& router;
+  tool::Catalogue& catalogue;
+  guard::Guard& guard;
+};
+
+// What the next prompt would carry, for `talon context`.
+struct ContextReport {
+  std::string model;
+  std::int64_t system_tokens = 0, tool_tokens = 0, message_tokens = 0, window = 0;
+  std::size_t tools_shown = 0, tools_listed = 0;
+  std::string system_prompt;
+};
+
+class Agent {
+ public:
+  static absl::StatusOr<std::unique_ptr<Agent>> Create(OrchestratorOptions options,
+                                                       Dependencies dependencies);
+  virtual ~Agent() = default;
+
+  // Durable when it ends; the turn then runs by itself. Errors: ResourceExhausted (queue),
+  // NotFound/kUnknownModel, InvalidArgument, and the journal's.
+  virtual io::Task<absl::StatusOr<journal::Accepted>> Submit(journal::EventEnvelope event,
+                                                             TurnInput input,
+                                                             TurnObserver* observer) = 0;
+  // Stops calling `observer`. Must run before the observer dies, if its turn may still run.
+  virtual void Forget(const TurnId& turn, TurnObserver* observer) = 0;
+  // Ends with the turn, at once for one that has ended. `context` bounds the waiting only.
+  virtual io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) = 0;
+  // False when no such turn runs or waits.
+  virtual bool Cancel(const TurnId& turn, absl::Status reason) = 0;
+  // The answer left the process: it will not be delivered again.
+  virtual void Delivered(const TurnId& turn) = 0;
+
+  // Takes up every turn the journal holds unfinished. Call once, before the first Submit.
+  virtual io::Task<absl::Status> Recover() = 0;
+  // No new turns; those under way get until `deadline`, the rest stays in the journal.
+  virtual io::Task<void> Stop(SteadyTime deadline) = 0;
+
+  virtual io::Task<absl::StatusOr<ContextReport>> Context(Principal principal,
+                                                          std::string session_key,
+                                                          std::string model) = 0;
+  virtual std::size_t running_turns() const = 0;
+  // Drops the cached copy of a session that was changed or deleted in the journal.
+  virtual void Evict(const SessionId& session) = 0;
+};
+
+}  // namespace talon::agent

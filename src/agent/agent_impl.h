@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's inside: which turns run, wait, or are stranded. Only agent.cc includes this. Loop's
+// thread.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/agent.h"
+#include "agent/core.h"
+#include "agent/session.h"
+#include "agent/session_cache.h"
+#include "agent/turn_loop.h"
+#include "io/nursery.h"
+#include "io/one_shot.h"
+
+namespace talon::agent {
+
+class AgentImpl : public Agent {
+ public:
+  explicit AgentImpl(Core core);
+
+  io::Task<absl::StatusOr<journal::Accepted>> Submit(journal::EventEnvelope event, TurnInput input,
+                                                     TurnObserver* observer) override;
+  void Forget(const TurnId& turn, TurnObserver* observer) override;
+  io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) override;
+  bool Cancel(const TurnId& turn, absl::Status reason) override;
+  void Delivered(const TurnId& turn) override;
+  io::Task<absl::Status> Recover() override;
+  io::Task<void> Stop(SteadyTime deadline) override;
+  io::Task<absl::StatusOr<ContextReport>> Context(Principal principal, std::string session_key,
+                                                  std::string model) override;
+  std::size_t running_turns() const override;
+  void Evict(const SessionId& session) override;
+
+ private:
+  bool HasSlot() const { return running_ < core_.options.max_concurrent_sessions; }
+  void Occupy(Session& session, std::shared_ptr<TurnRun> run);
+  // Ends the session's turn and starts what waits for its place.
+  void Release(Session& session);
+  void StartNext(Session& session);
+  io::Task<void> Drive(Session* session, std::shared_ptr<TurnRun> run,
+                       std::unique_ptr<TurnLoop> loop);
+  void Strand(Session& session, const std::shared_ptr<TurnRun>& run);
+  void TakeUpStranded(Session& session);
+  io::Task<void> Resume(journal::TurnRecord turn);
+
+  Core core_;
+  io::Nursery nursery_;
+  SessionCache sessions_;
+  std::unordered_map<TurnId, std::shared_ptr<TurnRun>> runs_;  // running or waiting
+  std::unordered_map<SessionId, std::vector<TurnId>> stranded_;
+  std::deque<SessionId> ready_;  // sessions that wait for a slot
+  std::size_t running_ = 0;
+  bool stopping_ = false;
+  std::shared_ptr<io::OneShot<bool>> drained_;
+};
+
+}  // namespace talon::agent

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// `orchestrator:` of talon.yaml: the turn loop's limits. Every default stands here once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/option.h"
+
+namespace talon::agent {
+
+struct OrchestratorOptions {
+  std::vector<std::string> rules;
+  std::uint32_t max_rounds_chat = 30;
+  std::uint32_t max_rounds_task = 20;
+  std::uint32_t max_concurrent_sessions = 256;
+  std::uint32_t max_queued_turns = 100;
+  std::uint32_t max_parallel_calls = 8;
+  std::uint32_t max_calls_per_round = 32;
+  std::uint32_t max_repairs = 2;
+  std::uint32_t no_progress_rounds = 5;
+  std::uint32_t context_messages = 200;
+  std::uint32_t eager_tools = 24;
+  std::uint32_t cached_sessions = 128;
+  std::chrono::milliseconds turn_timeout{30 * 60 * 1000};
+  std::string prompts_dir;
+
+  static constexpr auto Fields() {
+    using O = OrchestratorOptions;
+    return std::make_tuple(
+        Option("rules", &O::rules, "Rules appended to the built-in safety rules of every session."),
+        Option("max_rounds_chat", &O::max_rounds_chat,
+               "Tool rounds of a chat turn; then the model must answer in text."),
+        Option("max_rounds_task", &O::max_rounds_task, "Tool rounds of an unattended task."),
+        Option("max_concurrent_sessions", &O::max_concurrent_sessions,
+               "Sessions with a turn under way; further turns wait."),
+        Option("max_queued_turns", &O::max_queued_turns,
+               "Turns waiting in one session; more are refused."),
+        Option("max_parallel_calls", &O::max_parallel_calls,
+               "Read-only tool calls of one answer that run at once."),
+        Option("max_calls_per_round", &O::max_calls_per_round,
+               "Tool calls of one answer; the rest is refused."),
+        Option("max_repairs", &O::max_repairs,
+               "Empty or malformed answers asked again within one turn."),
+        Option(
+            "no_progress_rounds", &O::no_progress_rounds,
+            "Rounds in a row in which no call succeeds or all repeat; then the model must answer."),
+        Option("context_messages", &O::context_messages,
+               "Most messages of a session sent to the model."),
+        Option("eager_tools", &O::eager_tools,
+               "With more tools than this, only names are sent and schemas on demand."),
+        Option("cached_sessions", &O::cached_sessions,
+               "Idle sessions whose recent messages stay in memory."),
+        Option("turn_timeout", &O::turn_timeout, "Longest turn."),
+        Option("prompts_dir", &O::prompts_dir,
+               "Folder whose files replace the built-in prompts of the same name."));
+  }
+};
+
+}  // namespace talon::agent

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hashes, random bytes and constant-time comparison, by OpenSSL. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace talon {
+
+// 64 lower-case hex characters.
+std::string Sha256Hex(std::string_view data);
+
+// `count` random bytes as 2 × count hex characters.
+std::string RandomHex(std::size_t count);
+
+// Compares in time independent of where they differ (length is not hidden).
+bool ConstantTimeEquals(std::string_view a, std::string_view b);
+
+std::string Base64Encode(std::string_view bytes);
+// False when `text` is not base64 (padding required); `*bytes` is then unspecified.
+bool Base64Decode(std::string_view text, std::string* bytes);
+
+}  // namespace talon

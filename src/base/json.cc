@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/json.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/status.h"
+#include "base/text.h"
+
+namespace talon {
+namespace {
+
+constexpr int kMaxDepth = 128;
+
+// True when brackets nest deeper than kMaxDepth outside strings.
+bool TooDeep(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMaxDepth) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
+  if (TooDeep(text)) {
+    return InvalidArgument(fmt::format("{}: JSON nested deeper than {} levels", what, kMaxDepth));
+  }
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    std::string_view reason(error.what());
+    if (const auto at = reason.rfind(": "); at != std::string_view::npos) {
+      reason.remove_prefix(at + 2);
+    }
+    return InvalidArgument(
+        fmt::format("{}: not valid JSON at byte {}: {}", what, error.byte, reason));
+  } catch (const std::exception& error) {
+    return InvalidArgument(fmt::format("{}: not valid JSON: {}", what, error.what()));
+  }
+}
+
+std::string DumpJson(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void AppendJsonString(std::string& out, std::string_view text) {
+  std::string repaired;
+  if (!IsValidUtf8(text)) {
+    repaired = RepairUtf8(text);
+    text = repaired;
+  }
+  out.push_back('"');
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text.substr(start, i - start));
+    start = i + 1;
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        out += fmt::format("\\u{:04x}", c);
+    }
+  }
+  out.append(text.substr(start));
+  out.push_back('"');
+}
+
+const Json* JsonFind(const Json& object, std::string_view key) {
+  if (!object.is_object()) return nullptr;
+  auto it = object.find(key);
+  return it == object.end() ? nullptr : &*it;
+}
+
+std::string JsonString(const Json& object, std::string_view key, std::string_view fallback) {
+  const Json* value = JsonFind(object, key);
+  if (value == nullptr || !value->is_string()) return std::string(fallback);
+  return value->get<std::string>();
+}
+
+long JsonInt(const Json& object, std::string_view key, long fallback) {
+  const Json* value = JsonFind(object, key);
+  if (value == nullptr || !value->is_number()) return fallback;
+  if (value->is_number_integer()) return value->get<long>();
+  const double number = value->get<double>();
+  return number > -9e18 && number < 9e18 ? static_cast<long>(number) : fallback;
+}
+
+double JsonDouble(const Json& object, std::string_view key, double fallback) {
+  const Json* value = JsonFind(object, key);
+  return value != nullptr && value->is_number() ? value->get<double>() : fallback;
+}
+
+bool JsonBool(const Json& object, std::string_view key, bool fallback) {
+  const Json* value = JsonFind(object, key);
+  return value != nullptr && value->is_boolean() ? value->get<bool>() : fallback;
+}
+
+}  // namespace talon

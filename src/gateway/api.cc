@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/api.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/digest.h"
+#include "base/status.h"
+#include "base/text.h"
+
+namespace talon::gateway {
+namespace {
+
+struct Mapping {
+  int http;
+  std::string_view type;
+};
+
+Mapping MapByReason(ErrorReason reason) {
+  switch (reason) {
+    case ErrorReason::kAuth:
+      // The provider refused the daemon's key: the caller's own token is fine.
+      return {502, "upstream_authentication_error"};
+    case ErrorReason::kQuota:
+      return {429, "insufficient_quota"};
+    case ErrorReason::kRateLimited:
+      return {429, "rate_limit_error"};
+    case ErrorReason::kOverloaded:
+      return {503, "overloaded_error"};
+    case ErrorReason::kContextTooLong:
+      return {400, "context_length_exceeded"};
+    case ErrorReason::kContentFiltered:
+      return {400, "content_filter"};
+    case ErrorReason::kTransport:
+      return {502, "upstream_error"};
+    case ErrorReason::kDiskFull:
+      return {507, "storage_full"};
+    case ErrorReason::kReadOnly:
+      return {503, "storage_read_only"};
+    case ErrorReason::kUnknownModel:
+      return {404, "model_not_found"};
+    case ErrorReason::kDuplicate:
+      return {422, "idempotency_error"};
+    default:
+      return {0, ""};
+  }
+}
+
+Mapping MapByCode(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return {400, "invalid_request_error"};
+    case absl::StatusCode::kUnauthenticated:
+      return {401, "authentication_error"};
+    case absl::StatusCode::kPermissionDenied:
+      return {403, "permission_error"};
+    case absl::StatusCode::kNotFound:
+      return {404, "not_found_error"};
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kAborted:
+      return {409, "conflict_error"};
+    case absl::StatusCode::kResourceExhausted:
+      return {429, "rate_limit_error"};
+    case absl::StatusCode::kCancelled:
+      return {499, "cancelled"};
+    case absl::StatusCode::kDeadlineExceeded:
+      return {504, "timeout_error"};
+    case absl::StatusCode::kUnavailable:
+      return {503, "service_unavailable"};
+    case absl::StatusCode::kUnimplemented:
+      return {501, "not_supported"};
+    default:
+      return {500, "server_error"};
+  }
+}
+
+Mapping MapOf(const absl::Status& error) {
+  Mapping mapping = MapByReason(ReasonOf(error));
+  return mapping.http != 0 ? mapping : MapByCode(error.code());
+}
+
+}  // namespace
+
+int HttpStatusOf(const absl::Status& error) {
+  return MapOf(error).http;
+}
+
+std::string ErrorBody(const absl::Status& error) {
+  const Mapping mapping = MapOf(error);
+  const ErrorReason reason = ReasonOf(error);
+  Json json = {{"error",
+                {{"message", std::string(Message(error))},
+                 {"type", mapping.type},
+                 {"param", nullptr},
+                 {"code", reason == ErrorReason::kNone ? mapping.type : ErrorReasonName(reason)}}}};
+  return DumpJson(json);
+}
+
+io::ServerResponse ErrorResponse(const absl::Status& error) {
+  io::ServerResponse response = JsonResponse(HttpStatusOf(error), ErrorBody(error));
+  if (const long wait = RetryAfterMsOf(error); wait > 0) {
+    response.headers.Set("Retry-After", std::to_string((wait + 999) / 1000));
+  }
+  if (error.code() == absl::StatusCode::kUnauthenticated) {
+    response.headers.Set("WWW-Authenticate", "Bearer");
+  }
+  return response;
+}
+
+io::Task<void> Reply(io::ResponseWriter& writer, io::ServerResponse response) {
+  (co_await writer.Send(std::move(response))).IgnoreError();
+}
+
+io::ServerResponse JsonResponse(int status, std::string body) {
+  io::ServerResponse response;
+  response.status = status;
+  response.headers.Set("Content-Type", "application/json");
+  response.body = std::move(body);
+  return response;
+}
+
+bool BearerMatches(const io::ServerRequest& request, std::string_view token) {
+  constexpr std::string_view kPrefix = "bearer ";
+  std::string_view value = request.headers.Get("Authorization");
+  if (value.size() < kPrefix.size() ||
+      !EqualsIgnoreCase(value.substr(0, kPrefix.size()), kPrefix)) {
+    return false;
+  }
+  return ConstantTimeEquals(TrimSpace(value.substr(kPrefix.size())), token);
+}
+
+std::string QueryValue(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    const std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) == name) {
+      return equals == std::string_view::npos ? "" : io::PercentDecode(pair.substr(equals + 1));
+    }
+    if (end == std::string_view::npos) break;
+    query.remove_prefix(end + 1);
+  }
+  return "";
+}
+
+}  // namespace talon::gateway

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the HTTP surfaces share: one error shape, authentication, the request's principal. Loop's
+// thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "base/json.h"
+#include "io/http_server.h"
+
+namespace talon::gateway {
+
+// OpenAI's error object with the HTTP status that fits: {"error":{message,type,code,param}}; adds
+// Retry-After where the error has one.
+io::ServerResponse ErrorResponse(const absl::Status& error);
+// The object alone, for errors inside a stream.
+std::string ErrorBody(const absl::Status& error);
+int HttpStatusOf(const absl::Status& error);
+
+// Sends the answer; whether the client is still there does not matter to the handler.
+io::Task<void> Reply(io::ResponseWriter& writer, io::ServerResponse response);
+
+io::ServerResponse JsonResponse(int status, std::string body);
+
+// True when "Authorization: Bearer <token>" matches, in constant time. Tokens in URLs never count.
+bool BearerMatches(const io::ServerRequest& request, std::string_view token);
+
+// The value of `name` in a query string, percent-decoded; empty when absent.
+std::string QueryValue(std::string_view query, std::string_view name);
+
+}  // namespace talon::gateway

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/gateway.h"
+
+#include <optional>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "gateway/api.h"
+#include "gateway/surfaces.h"
+#include "io/loop.h"
+
+namespace talon::gateway {
+namespace {
+
+// The host of "host:port" or "[v6]:port".
+std::string_view HostOnly(std::string_view host) {
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
+bool IsLoopbackName(std::string_view host) {
+  return EqualsIgnoreCase(host, "localhost") || host == "[::1]" || host.starts_with("127.");
+}
+
+class GatewayImpl : public Gateway {
+ public:
+  GatewayImpl(GatewayOptions options, Dependencies deps)
+      : options_(std::move(options)), deps_(std::move(deps)), completions_(deps_), native_(deps_) {}
+
+  absl::Status Listen() {
+    TALON_ASSIGN_OR_RETURN(
+        server_, io::MakeHttpServer(deps_.loop, options_.http,
+                                    [this](io::ServerRequest request, io::ResponseWriter& writer) {
+                                      return Serve(std::move(request), writer);
+                                    }));
+    return absl::OkStatus();
+  }
+  std::uint16_t port() const override { return server_->port(); }
+  void Reload(const GatewayOptions& options) override {
+    options_.token = options.token;
+    options_.allowed_hosts = options.allowed_hosts;
+    options_.allowed_origins = options.allowed_origins;
+  }
+  io::Task<void> Drain(SteadyTime deadline) override { return server_->Drain(deadline); }
+
+ private:
+  io::Task<void> Serve(io::ServerRequest request, io::ResponseWriter& writer);
+  absl::Status Admit(const io::ServerRequest& request) const;
+
+  GatewayOptions options_;
+  Dependencies deps_;
+  CompletionsSurface completions_;
+  NativeSurface native_;
+  std::unique_ptr<io::HttpServer> server_;
+};
+
+// A page in a browser must not reach a local daemon: neither under a rebound name nor cross-origin.
+absl::Status GatewayImpl::Admit(const io::ServerRequest& request) const {
+  auto listed = [](const std::vector<std::string>& list, std::string_view value) {
+    for (const std::string& item : list) {
+      if (EqualsIgnoreCase(item, value)) return true;
+    }
+    return false;
+  };
+  const std::string_view host = HostOnly(request.headers.Get("Host"));
+  if (!IsLoopbackName(host) && !EqualsIgnoreCase(host, options_.http.bind) &&
+      !listed(options_.allowed_hosts, host)) {
+    return PermissionDenied(fmt::format("host '{}' is not served; add it to gateway.allowed_hosts",
+                                        TruncateUtf8(host, 100)));
+  }
+  const std::string_view origin = request.headers.Get("Origin");
+  if (!origin.empty() && !listed(options_.allowed_origins, origin)) {
+    return PermissionDenied(fmt::format(
+        "origin '{}' may not call; add it to gateway.allowed_origins", TruncateUtf8(origin, 100)));
+  }
+  return absl::OkStatus();
+}
+
+io::Task<void> GatewayImpl::Serve(io::ServerRequest request, io::ResponseWriter& writer) {
+  if (absl::Status admitted = Admit(request); !admitted.ok()) {
+    co_await Reply(writer, ErrorResponse(admitted));
+    co_return;
+  }
+  const std::string& path = request.path;
+  if (path == "/health" || path == "/healthz" || path == "/readyz") {
+    co_await Reply(writer, native_.Health());
+    co_return;
+  }
+  if (!BearerMatches(request, options_.token.Reveal())) {
+    co_await Reply(writer, ErrorResponse(absl::UnauthenticatedError(
+                               "missing or wrong bearer token; send 'Authorization: Bearer "
+                               "<token>' with the content of "
+                               "the token file in talon's home folder")));
+    co_return;
+  }
+  if (!IsValidUtf8(request.body)) {
+    co_await Reply(
+        writer, ErrorResponse(InvalidArgument(fmt::format("request body: invalid UTF-8 at byte {}",
+                                                          FindInvalidUtf8(request.body)))));
+    co_return;
+  }
+  if (path == "/v1/chat/completions") {
+    if (request.method == "POST") {
+      co_await completions_.Complete(std::move(request), writer);
+    } else {
+      io::ServerResponse response =
+          ErrorResponse(InvalidArgument("/v1/chat/completions takes POST"));
+      response.status = 405;
+      co_await Reply(writer, std::move(response));
+    }
+    co_return;
+  }
+  if (path == "/v1/models" && request.method == "GET") {
+    co_await completions_.Models(writer);
+    co_return;
+  }
+  if (co_await native_.Serve(request, writer)) co_return;
+  co_await Reply(writer, ErrorResponse(NotFound(fmt::format(
+                             "no such endpoint: {} {}", request.method, TruncateUtf8(path, 200)))));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(GatewayOptions options,
+                                                         Dependencies dependencies) {
+  if (options.token.empty()) return Internal("gateway: no token; refusing to listen without one");
+  auto gateway = std::make_unique<GatewayImpl>(std::move(options), std::move(dependencies));
+  TALON_RETURN_IF_ERROR(gateway->Listen());
+  return gateway;
+}
+
+}  // namespace talon::gateway

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "gateway/api.h"
+#include "gateway/surfaces.h"
+#include "io/sse.h"
+
+namespace talon::gateway {
+namespace {
+
+constexpr std::int64_t kMaxListed = 1000;
+
+Json UsageJson(const agent::TurnAnswer& answer) {
+  return {{"input_tokens", answer.usage.input_tokens},
+          {"output_tokens", answer.usage.output_tokens},
+          {"cached_input_tokens", answer.usage.cached_input_tokens},
+          {"reasoning_tokens", answer.usage.reasoning_tokens},
+          {"cost_usd", answer.cost_usd}};
+}
+
+Json OutcomeJson(const agent::TurnOutcome& outcome) {
+  Json json = {{"turn", outcome.turn.str()},
+               {"session", outcome.session.str()},
+               {"state", journal::TurnStateName(outcome.state)}};
+  if (outcome.error.ok()) {
+    json["text"] = outcome.answer.text;
+    json["model"] = outcome.answer.model;
+    json["rounds"] = outcome.answer.rounds;
+    json["finish_reason"] = model::FinishReasonName(outcome.answer.finish_reason);
+    json["usage"] = UsageJson(outcome.answer);
+  } else if (auto error = ParseJson(ErrorBody(outcome.error), "error"); error.ok()) {
+    json["error"] = (*error)["error"];
+  }
+  return json;
+}
+
+Json SessionJson(const journal::SessionRecord& session) {
+  return {{"id", session.id.str()},
+          {"key", session.key},
+          {"title", session.title},
+          {"model", session.model},
+          {"messages", session.message_count},
+          {"created_at", FormatTime(session.created_at)},
+          {"updated_at", FormatTime(session.updated_at)}};
+}
+
+io::ServerResponse Ok(const Json& json) {
+  return JsonResponse(200, DumpJson(json));
+}
+
+// The native event stream: turn_start, text_delta, reasoning_delta, tool_start, tool_result, done.
+class NativeStream : public StreamFormat {
+ public:
+  std::string Text(std::string_view delta) override { return Delta("text_delta", delta); }
+  std::string Reasoning(std::string_view delta) override { return Delta("reasoning_delta", delta); }
+  std::string ToolStart(const agent::ToolActivity& activity) override {
+    return io::FormatSse("tool_start", DumpJson({{"call_id", activity.call_id},
+                                                 {"tool", activity.tool},
+                                                 {"arguments", activity.arguments}}));
+  }
+  std::string ToolResult(const agent::ToolActivity& activity) override {
+    return io::FormatSse("tool_result", DumpJson({{"call_id", activity.call_id},
+                                                  {"tool", activity.tool},
+                                                  {"is_error", activity.is_error},
+                                                  {"duration_ms", activity.duration_ms},
+                                                  {"result", activity.result}}));
+  }
+  std::string End(const agent::TurnOutcome& outcome) override {
+    return io::FormatSse(outcome.error.ok() ? "done" : "error", DumpJson(OutcomeJson(outcome)));
+  }
+
+ private:
+  static std::string Delta(std::string_view event, std::string_view text) {
+    std::string json = R"({"text":)";
+    AppendJsonString(json, text);
+    return io::FormatSse(event, json + "}");
+  }
+};
+
+// The id in "/v1/<collection>/<id><suffix>", empty when the path is another.
+std::string IdIn(std::string_view path, std::string_view prefix, std::string_view suffix) {
+  if (!path.starts_with(prefix) || !path.ends_with(suffix)) return "";
+  if (path.size() <= prefix.size() + suffix.size()) return "";
+  const std::string_view id =
+      path.substr(prefix.size(), path.size() - prefix.size() - suffix.size());
+  return id.find('/') == std::string_view::npos ? std::string(id) : "";
+}
+
+}  // namespace
+
+io::ServerResponse NativeSurface::Health() const {
+  return Ok({{"status", "ok"}, {"version", deps_.version}});
+}
+
+io::Task<bool> NativeSurface::Serve(const io::ServerRequest& request, io::ResponseWriter& writer) {
+  const std::string& path = request.path;
+  const bool get = request.method == "GET";
+  if (path == "/v1/turns" && request.method == "POST") {
+    co_await StartTurn(request, writer);
+    co_return true;
+  }
+  io::ServerResponse response;
+  std::string id;
+  if (!(id = IdIn(path, "/v1/turns/", "/cancel")).empty() && request.method == "POST") {
+    const bool found = deps_.agent.Cancel(TurnId(id), Cancelled("cancelled by the user"));
+    response = found ? Ok({{"turn", id}, {"cancelled", true}})
+                     : ErrorResponse(NotFound(fmt::format("turn '{}' does not run", id)));
+  } else if (!(id = IdIn(path, "/v1/turns/", "")).empty() && get) {
+    response = co_await Turn(request, id);
+  } else if (path == "/v1/sessions" && get) {
+    response = co_await Sessions(request);
+  } else if (!(id = IdIn(path, "/v1/sessions/", "/messages")).empty() && get) {
+    response = co_await Messages(id);
+  } else if (!(id = IdIn(path, "/v1/sessions/", "")).empty()) {
+    response = co_await Session(request, id);
+  } else if (path == "/v1/context" && get) {
+    response = co_await ContextReport(request);
+  } else if (path == "/v1/plugins" && get) {
+    response = Plugins();
+  } else if (path == "/v1/tools" && get) {
+    response = Tools();
+  } else if (path == "/v1/status" && get) {
+    response = Status();
+  } else {
+    co_return false;
+  }
+  co_await Reply(writer, std::move(response));
+  co_return true;
+}
+
+io::Task<void> NativeSurface::StartTurn(const io::ServerRequest& request,
+                                        io::ResponseWriter& writer) {
+  auto body = ParseJson(request.body, "request body");
+  if (!body.ok()) {
+    co_await Reply(writer, ErrorResponse(body.status()));
+    co_return;
+  }
+  const std::string text = JsonString(*body, "message");
+  if (text.empty()) {
+    co_await Reply(writer, ErrorResponse(InvalidArgument("message: missing or empty")));
+    co_return;
+  }
+  journal::EventEnvelope event;
+  event.source = "api";
+  event.principal = PrincipalOf(request, JsonString(*body, "origin", "api"));
+  event.label.integrity = Integrity::kUser;
+  event.session_key = JsonString(*body, "session");
+  event.dedupe_key = std::string(request.headers.Get("Idempotency-Key"));
+  if (!event.dedupe_key.empty()) event.payload_digest = Sha256Hex(request.body);
+  agent::TurnInput input;
+  input.messages = {model::TextMessage(model::Role::kUser, text, Integrity::kUser)};
+  input.model = JsonString(*body, "model");
+  if (JsonString(*body, "mode") == "task") input.mode = agent::TurnMode::kTask;
+
+  NativeStream format;
+  TurnStream stream(format);
+  const bool streams = JsonBool(*body, "stream", true);
+  const bool keyed = !event.dedupe_key.empty();
+  auto accepted =
+      co_await deps_.agent.Submit(std::move(event), std::move(input), streams ? &stream : nullptr);
+  if (!accepted.ok()) {
+    co_await Reply(writer, ErrorResponse(accepted.status()));
+    co_return;
+  }
+  const TurnId turn = accepted->turn;
+  auto gone = request.client_gone.OnCancel([this, turn, keyed] {
+    if (!keyed) deps_.agent.Cancel(turn, Cancelled("the client went away"));
+  });
+  CallContext wait;
+  wait.cancel = request.client_gone;
+  if (!streams || accepted->duplicate) {
+    auto outcome = co_await deps_.agent.Await(turn, wait);
+    if (!outcome.ok()) {
+      co_await Reply(writer, ErrorResponse(outcome.status()));
+      co_return;
+    }
+    if (!streams) {
+      io::ServerResponse response = Ok(OutcomeJson(*outcome));
+      if (!outcome->error.ok()) response.status = HttpStatusOf(outcome->error);
+      if ((co_await writer.Send(std::move(response))).ok()) deps_.agent.Delivered(turn);
+      co_return;
+    }
+    stream.OnEnd(*outcome);
+  }
+  io::ServerResponse head;
+  head.headers.Set("Content-Type", "text/event-stream; charset=utf-8");
+  head.headers.Set("Cache-Control", "no-cache");
+  absl::Status written = co_await writer.StartStream(std::move(head));
+  if (written.ok()) {
+    written = co_await writer.Write(io::FormatSse(
+        "turn_start", DumpJson({{"turn", turn.str()}, {"session", accepted->session.str()}})));
+  }
+  if (written.ok()) written = co_await stream.Pump(writer);
+  deps_.agent.Forget(turn, &stream);
+  if (written.ok()) deps_.agent.Delivered(turn);
+  if (!written.ok() && !keyed) deps_.agent.Cancel(turn, Cancelled("the client went away"));
+}
+
+io::Task<io::ServerResponse> NativeSurface::Turn(const io::ServerRequest& request, std::string id) {
+  CallContext wait;
+  wait.cancel = request.client_gone;
+  if (QueryValue(request.query, "wait") != "true") wait.deadline = deps_.clock.SteadyNow();
+  auto outcome = co_await deps_.agent.Await(TurnId(id), wait);
+  if (outcome.status().code() == absl::StatusCode::kDeadlineExceeded) {
+    co_return Ok({{"turn", id}, {"state", "running"}});
+  }
+  if (!outcome.ok()) co_return ErrorResponse(outcome.status());
+  co_return Ok(OutcomeJson(*outcome));
+}
+
+io::Task<io::ServerResponse> NativeSurface::Sessions(const io::ServerRequest& request) {
+  auto sessions = co_await deps_.journal.ListSessions(PrincipalOf(request, "api"), kMaxListed);
+  if (!sessions.ok()) co_return ErrorResponse(sessions.status());
+  Json list = Json::array();
+  for (const journal::SessionRecord& session : *sessions) list.push_back(SessionJson(session));
+  co_return Ok({{"sessions", std::move(list)}});
+}
+
+io::Task<io::ServerResponse> NativeSurface::Session(const io::ServerRequest& request,
+                                                    std::string id) {
+  auto session = co_await deps_.journal.LoadSession(SessionId(id));
+  if (!session.ok()) {
+    // A key is as good as an id for people.
+    auto by_key = co_await deps_.journal.FindSession(PrincipalOf(request, "api"), id);
+    if (!by_key.ok() || !by_key->has_value()) co_return ErrorResponse(session.status());
+    session = **by_key;
+  }
+  if (request.method == "GET") co_return Ok(SessionJson(*session));
+  if (request.method == "DELETE") {
+    absl::Status deleted = co_await deps_.journal.DeleteSession(session->id);
+    if (!deleted.ok()) co_return ErrorResponse(deleted);
+    deps_.agent.Evict(session->id);
+    co_return Ok({{"session", session->id.str()}, {"deleted", true}});
+  }
+  if (request.method != "POST") {
+    co_return ErrorResponse(InvalidArgument("a session takes GET, POST and DELETE"));
+  }
+  auto body = ParseJson(request.body, "request body");
+  if (!body.ok()) co_return ErrorResponse(body.status());
+  if (body->contains("model")) {
+    session->model = JsonString(*body, "model");
+    if (!session->model.empty()) {
+      auto route = deps_.router.Resolve(session->model);
+      if (!route.ok()) co_return ErrorResponse(route.status());
+      session->model = route->name();
+    }
+  }
+  if (body->contains("title")) session->title = JsonString(*body, "title");
+  absl::Status updated = co_await deps_.journal.UpdateSession(*session);
+  if (!updated.ok()) co_return ErrorResponse(updated);
+  deps_.agent.Evict(session->id);
+  co_return Ok(SessionJson(*session));
+}
+
+io::Task<io::ServerResponse> NativeSurface::Messages(std::string id) {
+  auto messages = co_await deps_.journal.LoadMessages(SessionId(id), kMaxListed);
+  if (!messages.ok()) co_return ErrorResponse(messages.status());
+  Json list = Json::array();
+  for (const journal::MessageRecord& message : *messages) {
+    auto content = ParseJson(message.content, "message");
+    list.push_back({{"seq", message.seq},
+                    {"turn", message.turn.str()},
+                    {"role", message.role},
+                    {"content", content.ok() ? *content : Json(nullptr)},
+                    {"integrity", IntegrityName(message.label.integrity)},
+                    {"created_at", FormatTime(message.created_at)}});
+  }
+  co_return Ok({{"messages", std::move(list)}});
+}
+
+io::Task<io::ServerResponse> NativeSurface::ContextReport(const io::ServerRequest& request) {
+  auto report = co_await deps_.agent.Context(PrincipalOf(request, "api"),
+                                             QueryValue(request.query, "session"),
+                                             QueryValue(request.query, "model"));
+  if (!report.ok()) co_return ErrorResponse(report.status());
+  co_return Ok({{"model", report->model},
+                {"window", report->window},
+                {"system_tokens", report->system_tokens},
+                {"tool_tokens", report->tool_tokens},
+                {"message_tokens", report->message_tokens},
+                {"overhead_tokens", report->system_tokens + report->tool_tokens},
+                {"tools_shown", report->tools_shown},
+                {"tools_known", report->tools_listed},
+                {"system_prompt", report->system_prompt}});
+}
+
+io::ServerResponse NativeSurface::Plugins() const {
+  Json list = Json::array();
+  for (const plugin::PluginInfo& info : deps_.plugins.List()) {
+    list.push_back({{"name", info.name},
+                    {"state", plugin::PluginStateName(info.state)},
+                    {"path", info.path},
+                    {"version", info.version},
+                    {"description", info.description},
+                    {"pid", info.pid},
+                    {"calls", info.calls},
+                    {"failures", info.failures},
+                    {"restarts", info.restarts},
+                    {"last_error", info.last_error},
+                    {"tools", info.tools}});
+  }
+  return Ok({{"plugins", std::move(list)}});
+}
+
+io::ServerResponse NativeSurface::Tools() const {
+  Json list = Json::array();
+  for (const tool::Entry* entry : deps_.catalogue.All()) {
+    const tool::ToolSpec& spec = entry->tool->spec();
+    auto schema = ParseJson(spec.schema, "schema");
+    list.push_back({{"name", spec.name},
+                    {"plugin", spec.plugin},
+                    {"description", spec.description},
+                    {"effect", tool::EffectClassName(spec.effect)},
+                    {"read_only", spec.read_only},
+                    {"idempotent", spec.idempotent},
+                    {"user_only", spec.user_only},
+                    {"schema", schema.ok() ? *schema : Json(nullptr)}});
+  }
+  return Ok({{"tools", std::move(list)}});
+}
+
+io::ServerResponse NativeSurface::Status() const {
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(deps_.clock.Now() - started_);
+  auto route = deps_.router.Resolve("");
+  return Ok({{"version", deps_.version},
+             {"pid", ::getpid()},
+             {"uptime_s", uptime.count()},
+             {"model", route.ok() ? route->name() : ""},
+             {"model_configured", !deps_.router.only_reflex()},
+             {"running_turns", deps_.agent.running_turns()},
+             {"tools", deps_.catalogue.size()}});
+}
+
+}  // namespace talon::gateway

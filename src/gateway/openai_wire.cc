@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/openai_wire.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "gateway/api.h"
+#include "io/sse.h"
+
+namespace talon::gateway {
+namespace {
+
+absl::Status ParseContent(const Json& content, const std::string& where, model::Message& message) {
+  if (content.is_null()) return absl::OkStatus();
+  if (content.is_string()) {
+    message.parts.push_back(model::TextPart{content.get<std::string>()});
+    return absl::OkStatus();
+  }
+  if (!content.is_array()) {
+    return InvalidArgument(fmt::format("{}: must be a string or an array of parts", where));
+  }
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    const Json& part = content[i];
+    const std::string type = JsonString(part, "type");
+    if (type == "text" || type == "input_text" || type == "output_text") {
+      message.parts.push_back(model::TextPart{JsonString(part, "text")});
+    } else if (type == "image_url") {
+      const Json* image = JsonFind(part, "image_url");
+      const std::string url = image == nullptr     ? ""
+                              : image->is_string() ? image->get<std::string>()
+                                                   : JsonString(*image, "url");
+      model::ImagePart out;
+      constexpr std::string_view kData = "data:";
+      const std::size_t comma = url.find(";base64,");
+      if (url.starts_with(kData) && comma != std::string::npos) {
+        out.media_type = url.substr(kData.size(), comma - kData.size());
+        out.base64 = url.substr(comma + 8);
+      } else if (url.starts_with("https://") || url.starts_with("http://")) {
+        out.url = url;
+      } else {
+        return InvalidArgument(
+            fmt::format("{}[{}].image_url: must be an http(s) URL or a base64 data URL", where, i));
+      }
+      message.parts.push_back(std::move(out));
+    } else if (type == "refusal") {
+      message.parts.push_back(model::TextPart{JsonString(part, "refusal")});
+    } else {
+      return InvalidArgument(
+          fmt::format("{}[{}].type: '{}' is not supported; use text or image_url", where, i, type));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseCalls(const Json& item, const std::string& where, model::Message& message) {
+  const Json* calls = JsonFind(item, "tool_calls");
+  if (calls == nullptr || calls->is_null()) return absl::OkStatus();
+  if (!calls->is_array()) return InvalidArgument(fmt::format("{}.tool_calls: not an array", where));
+  for (const Json& call : *calls) {
+    const Json* function = JsonFind(call, "function");
+    if (function == nullptr || JsonString(*function, "name").empty()) {
+      return InvalidArgument(fmt::format("{}.tool_calls: a call without function.name", where));
+    }
+    message.parts.push_back(model::ToolCall{.id = JsonString(call, "id"),
+                                            .name = JsonString(*function, "name"),
+                                            .arguments = JsonString(*function, "arguments", "{}"),
+                                            .signature = ""});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseMessage(const Json& item, std::size_t index, ChatCompletionRequest& request) {
+  const std::string where = fmt::format("messages[{}]", index);
+  if (!item.is_object()) return InvalidArgument(fmt::format("{}: must be an object", where));
+  const std::string role = JsonString(item, "role");
+  model::Message message;
+  const Json* content = JsonFind(item, "content");
+  if (content != nullptr) {
+    TALON_RETURN_IF_ERROR(ParseContent(*content, where + ".content", message));
+  }
+  if (role == "system" || role == "developer") {
+    if (!request.instructions.empty()) request.instructions += "\n";
+    request.instructions += model::TextOf(message);
+    return absl::OkStatus();
+  }
+  if (role == "user") {
+    message.role = model::Role::kUser;
+    message.label.integrity = Integrity::kUser;
+    if (message.parts.empty()) return InvalidArgument(fmt::format("{}.content: empty", where));
+  } else if (role == "assistant") {
+    message.role = model::Role::kAssistant;
+    TALON_RETURN_IF_ERROR(ParseCalls(item, where, message));
+    if (message.parts.empty()) message.parts.push_back(model::TextPart{});
+  } else if (role == "tool") {
+    model::ToolResult result;
+    result.call_id = JsonString(item, "tool_call_id");
+    result.name = JsonString(item, "name");
+    result.content = model::TextOf(message);
+    if (result.call_id.empty()) {
+      return InvalidArgument(fmt::format("{}.tool_call_id: missing", where));
+    }
+    message.role = model::Role::kTool;
+    message.parts = {std::move(result)};
+  } else {
+    return InvalidArgument(fmt::format(
+        "{}.role: '{}' is not one of system, developer, user, assistant, tool", where, role));
+  }
+  request.messages.push_back(std::move(message));
+  return absl::OkStatus();
+}
+
+absl::Status ParseTools(const Json& json, ChatCompletionRequest& request) {
+  const Json* tools = JsonFind(json, "tools");
+  if (tools == nullptr || tools->is_null()) return absl::OkStatus();
+  if (!tools->is_array()) return InvalidArgument("tools: must be an array");
+  for (std::size_t i = 0; i < tools->size(); ++i) {
+    const Json* function = JsonFind((*tools)[i], "function");
+    if (function == nullptr || JsonString(*function, "name").empty()) {
+      return InvalidArgument(fmt::format("tools[{}]: needs type 'function' and function.name", i));
+    }
+    const Json* parameters = JsonFind(*function, "parameters");
+    request.tools.push_back(
+        {.name = JsonString(*function, "name"),
+         .description = JsonString(*function, "description"),
+         .schema = parameters != nullptr ? DumpJson(*parameters) : R"({"type":"object"})"});
+  }
+  const std::string choice = JsonString(json, "tool_choice", "auto");
+  if (choice == "none") request.tool_choice = model::ToolChoice::kNone;
+  if (choice == "required") request.tool_choice = model::ToolChoice::kRequired;
+  return absl::OkStatus();
+}
+
+void ParseParameters(const Json& json, ChatCompletionRequest& request) {
+  for (const char* name : {"max_completion_tokens", "max_tokens"}) {
+    if (JsonInt(json, name) > 0) request.max_output_tokens = JsonInt(json, name);
+  }
+  auto number = [&](const char* name, std::optional<double>& out) {
+    const Json* value = JsonFind(json, name);
+    if (value != nullptr && value->is_number()) out = value->get<double>();
+  };
+  number("temperature", request.temperature);
+  number("top_p", request.top_p);
+  if (const Json* stop = JsonFind(json, "stop"); stop != nullptr) {
+    if (stop->is_string()) request.stop = {stop->get<std::string>()};
+    if (stop->is_array()) {
+      for (const Json& word : *stop) {
+        if (word.is_string()) request.stop.push_back(word.get<std::string>());
+      }
+    }
+  }
+  request.user = JsonString(json, "user");
+  request.stream = JsonBool(json, "stream");
+  if (const Json* options = JsonFind(json, "stream_options"); options != nullptr) {
+    request.include_usage = JsonBool(*options, "include_usage");
+  }
+}
+
+Json UsageJson(const model::Usage& usage) {
+  return {{"prompt_tokens", usage.input_tokens},
+          {"completion_tokens", usage.output_tokens},
+          {"total_tokens", usage.input_tokens + usage.output_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", usage.cached_input_tokens}}},
+          {"completion_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}}};
+}
+
+Json CallsJson(const std::vector<model::ToolCall>& calls, bool indexed) {
+  Json list = Json::array();
+  for (const model::ToolCall& call : calls) {
+    Json item = {{"id", call.id},
+                 {"type", "function"},
+                 {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
+    if (indexed) item["index"] = list.size();
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+}  // namespace
+
+absl::StatusOr<ChatCompletionRequest> ParseChatCompletion(std::string_view body) {
+  TALON_ASSIGN_OR_RETURN(Json json, ParseJson(body, "request body"));
+  if (!json.is_object()) return InvalidArgument("request body: must be a JSON object");
+  ChatCompletionRequest request;
+  request.model = JsonString(json, "model");
+  if (request.model.empty()) {
+    return InvalidArgument("model: missing; use 'talon' or one that GET /v1/models lists");
+  }
+  if (JsonInt(json, "n", 1) != 1) return InvalidArgument("n: only 1 is supported");
+  const Json* messages = JsonFind(json, "messages");
+  if (messages == nullptr || !messages->is_array() || messages->empty()) {
+    return InvalidArgument("messages: must be an array with at least one message");
+  }
+  for (std::size_t i = 0; i < messages->size(); ++i) {
+    TALON_RETURN_IF_ERROR(ParseMessage((*messages)[i], i, request));
+  }
+  TALON_RETURN_IF_ERROR(ParseTools(json, request));
+  ParseParameters(json, request);
+  return request;
+}
+
+std::string FormatCompletion(const CompletionIds& ids, const agent::TurnAnswer& answer) {
+  Json message = {{"role", "assistant"}, {"content", answer.text}, {"refusal", nullptr}};
+  if (!answer.client_calls.empty()) {
+    message["tool_calls"] = CallsJson(answer.client_calls, false);
+    if (answer.text.empty()) message["content"] = nullptr;
+  }
+  return DumpJson({{"id", ids.id},
+                   {"object", "chat.completion"},
+                   {"created", ids.created},
+                   {"model", ids.model},
+                   {"choices",
+                    {{{"index", 0},
+                      {"message", std::move(message)},
+                      {"logprobs", nullptr},
+                      {"finish_reason", model::FinishReasonName(answer.finish_reason)}}}},
+                   {"usage", UsageJson(answer.usage)}});
+}
+
+std::string OpenAiStream::Chunk(std::string_view delta_json, std::string_view finish_json) const {
+  std::string data = R"({"id":)";
+  AppendJsonString(data, ids_.id);
+  data += fmt::format(R"(,"object":"chat.completion.chunk","created":{},"model":)", ids_.created);
+  AppendJsonString(data, ids_.model);
+  data += fmt::format(R"(,"choices":[{{"index":0,"delta":{},"finish_reason":{}}}]}})", delta_json,
+                      finish_json);
+  return io::FormatSse("", data);
+}
+
+std::string OpenAiStream::Start() {
+  return Chunk(R"({"role":"assistant","content":""})", "null");
+}
+
+std::string OpenAiStream::Text(std::string_view delta) {
+  std::string json = R"({"content":)";
+  AppendJsonString(json, delta);
+  return Chunk(json + "}", "null");
+}
+
+std::string OpenAiStream::Reasoning(std::string_view delta) {
+  std::string json = R"({"reasoning_content":)";
+  AppendJsonString(json, delta);
+  return Chunk(json + "}", "null");
+}
+
+// Chat Completions has no place for tools that the server runs; comments keep proxies awake.
+std::string OpenAiStream::ToolStart(const agent::ToolActivity&) {
+  return ": tool call started\n\n";
+}
+std::string OpenAiStream::ToolResult(const agent::ToolActivity&) {
+  return ": tool call finished\n\n";
+}
+
+std::string OpenAiStream::End(const agent::TurnOutcome& outcome) {
+  if (!outcome.error.ok()) {
+    return io::FormatSse("", ErrorBody(outcome.error)) + io::FormatSse("", "[DONE]");
+  }
+  std::string out;
+  if (!outcome.answer.client_calls.empty()) {
+    out += Chunk(DumpJson({{"tool_calls", CallsJson(outcome.answer.client_calls, true)}}), "null");
+  }
+  out += Chunk("{}", fmt::format("\"{}\"", model::FinishReasonName(outcome.answer.finish_reason)));
+  if (include_usage_) {
+    out += io::FormatSse("", DumpJson({{"id", ids_.id},
+                                       {"object", "chat.completion.chunk"},
+                                       {"created", ids_.created},
+                                       {"model", ids_.model},
+                                       {"choices", Json::array()},
+                                       {"usage", UsageJson(outcome.answer.usage)}}));
+  }
+  return out + io::FormatSse("", "[DONE]");
+}
+
+}  // namespace talon::gateway

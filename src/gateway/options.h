@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// `gateway:` of talon.yaml: the HTTP API. Every default stands here once.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/option.h"
+#include "base/secret.h"
+#include "io/options.h"
+
+namespace talon::gateway {
+
+struct GatewayOptions {
+  io::HttpServerOptions http;
+  Secret token;
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_origins;
+  std::chrono::milliseconds sse_keepalive{0};
+
+  static constexpr auto Fields() {
+    using O = GatewayOptions;
+    return std::make_tuple(
+        Option("http", &O::http, "The listener and its limits."),
+        Option("token", &O::token,
+               "Bearer token of the API; empty: the one in `token` under the home folder, created "
+               "at the first start."),
+        Option("allowed_hosts", &O::allowed_hosts,
+               "Host headers accepted besides localhost and literal loopback addresses."),
+        Option("allowed_origins", &O::allowed_origins,
+               "Origins of browser pages that may call the API. None by default."),
+        Option("sse_keepalive", &O::sse_keepalive,
+               "A comment line on open streams this often; 0 = never, and no wake-ups."));
+  }
+};
+
+}  // namespace talon::gateway

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a turn's observer calls to a paced HTTP stream: what is seen gathers here while the client
+// takes what came before. One a request; loop's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/agent.h"
+#include "agent/observer.h"
+#include "io/http_server.h"
+#include "io/one_shot.h"
+#include "io/task.h"
+
+namespace talon::gateway {
+
+// Turns what is observed into bytes of one wire.
+class StreamFormat {
+ public:
+  virtual ~StreamFormat() = default;
+  virtual std::string Start() { return ""; }
+  virtual std::string Text(std::string_view delta) = 0;
+  virtual std::string Reasoning(std::string_view delta) = 0;
+  virtual std::string ToolStart(const agent::ToolActivity& activity) = 0;
+  virtual std::string ToolResult(const agent::ToolActivity& activity) = 0;
+  // The end of the stream, error or answer.
+  virtual std::string End(const agent::TurnOutcome& outcome) = 0;
+};
+
+class TurnStream : public agent::TurnObserver {
+ public:
+  explicit TurnStream(StreamFormat& format) : format_(format) {}
+
+  void OnText(std::string_view delta) override;
+  void OnReasoning(std::string_view delta) override;
+  void OnToolStart(const agent::ToolActivity& activity) override;
+  void OnToolResult(const agent::ToolActivity& activity) override;
+  void OnEnd(const agent::TurnOutcome& outcome) override;
+
+  // Writes until the turn has ended and all is written. An error when the client is gone or too
+  // slow.
+  io::Task<absl::Status> Pump(io::ResponseWriter& writer);
+  bool ended() const { return ended_; }
+
+ private:
+  void Push(std::string piece);
+  StreamFormat& format_;
+  std::string buffer_;
+  std::shared_ptr<io::OneShot<bool>> wake_;
+  bool text_seen_ = false;
+  bool ended_ = false;
+  bool overflow_ = false;
+};
+
+}  // namespace talon::gateway

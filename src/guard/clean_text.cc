@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/clean_text.h"
+
+#include <utf8proc.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace talon::guard {
+namespace {
+
+constexpr char kEscape = '\x1b';
+constexpr std::size_t kMaxSequence = 4096;  // bytes of one terminal sequence
+
+bool IsPlain(unsigned char c) {
+  return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t' || c == '\r';
+}
+
+// Length of the prefix of plain ASCII, eight bytes a step where there are no line ends.
+std::size_t PlainPrefix(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x8080808080808080;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    while (at + 8 <= text.size()) {
+      std::uint64_t word;
+      std::memcpy(&word, text.data() + at, 8);
+      const std::uint64_t low = word - kOnes * 0x20;           // bytes below 0x20 borrow
+      const std::uint64_t del = (word ^ (kOnes * 0x7f)) - kOnes;  // bytes that are 0x7f borrow
+      if (((word | low | del) & kHigh) != 0) break;
+      at += 8;
+    }
+    const std::size_t end = at + 8 < text.size() ? at + 8 : text.size();
+    for (; at < end; ++at) {
+      if (!IsPlain(static_cast<unsigned char>(text[at]))) return at;
+    }
+  }
+  return at;
+}
+
+// Bytes of the terminal sequence that starts at the escape character; 1 when it is none.
+std::size_t TerminalSequence(std::string_view text) {
+  if (text.size() < 2) return 1;
+  const std::size_t end = text.size() < kMaxSequence ? text.size() : kMaxSequence;
+  if (text[1] == '[') {
+    for (std::size_t i = 2; i < end; ++i) {
+      const auto c = static_cast<unsigned char>(text[i]);
+      if (c >= 0x40 && c <= 0x7e) return i + 1;
+      if (c < 0x20 || c > 0x3f) break;
+    }
+    return 1;
+  }
+  if (text[1] == ']') {
+    for (std::size_t i = 2; i < end && text[i] != '\n'; ++i) {
+      if (text[i] == '\a') return i + 1;
+      if (text[i] == kEscape && i + 1 < end && text[i + 1] == '\\') return i + 2;
+    }
+  }
+  return 1;
+}
+
+enum class Kind { kKeep, kJoinable, kDrop, kLineEnd, kJoiner, kSelector };
+
+Kind KindOf(std::int32_t c) {
+  if (c == 0x200C || c == 0x200D) return Kind::kJoiner;
+  if (c == 0xFE0E || c == 0xFE0F) return Kind::kSelector;
+  if (c == 0x85 || c == 0x2028 || c == 0x2029) return Kind::kLineEnd;
+  if (c == 0x34F || c == 0x115F || c == 0x1160 || c == 0x3164 || c == 0xFFA0 || c == 0xFFFC ||
+      c == 0x2800 || c == 0x17B4 || c == 0x17B5 || (c >= 0xFE00 && c <= 0xFE0D) ||
+      (c >= 0xE0000 && c <= 0xE0FFF) || (c & 0xFFFE) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF) ||
+      (c >= 0x180B && c <= 0x180F) || c == 0x2065 || (c >= 0xFFF0 && c <= 0xFFF8)) {
+    return Kind::kDrop;
+  }
+  if ((c >= 0x600 && c <= 0x605) || c == 0x6DD || c == 0x70F || c == 0x8E2) {
+    return Kind::kKeep;  // format characters that are seen
+  }
+  if (c >= 0x3041 && c <= 0xD7A3) return Kind::kJoinable;  // the bulk of East Asian text
+  switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CS:
+      return Kind::kDrop;
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_SO:
+    case UTF8PROC_CATEGORY_SK:
+      return Kind::kJoinable;
+    default:
+      return Kind::kKeep;
+  }
+}
+
+class Cleaner {
+ public:
+  Cleaner(std::string_view text, std::string& out) : text_(text), out_(out) {}
+
+  void Run() {
+    while (at_ < text_.size()) {
+      if (const std::size_t plain = PlainPrefix(text_.substr(at_)); plain > 0) {
+        out_.append(text_, at_, plain);
+        at_ += plain;
+        EndJoin();
+      } else if (static_cast<unsigned char>(text_[at_]) < 0x80) {
+        Control();
+      } else {
+        Wide();
+      }
+    }
+  }
+
+ private:
+  void EndJoin() {
+    joinable_ = false;
+    selected_ = false;
+    joiner_ = {};
+    broken_ = false;
+  }
+
+  void Control() {
+    const char c = text_[at_];
+    if (c == kEscape) {
+      at_ += TerminalSequence(text_.substr(at_));
+      return;
+    }
+    ++at_;
+    if (c == '\v' || c == '\f') {
+      out_ += '\n';
+      EndJoin();
+    } else if (c == '\b' && !out_.empty() && out_.back() > ' ') {
+      out_.pop_back();
+      EndJoin();
+    }
+  }
+
+  void Wide() {
+    std::int32_t c = 0;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(text_.data()) + at_;
+    const auto left = static_cast<utf8proc_ssize_t>(text_.size() - at_);
+    const utf8proc_ssize_t size = utf8proc_iterate(bytes, left, &c);
+    if (size <= 0) {
+      if (!broken_) out_ += "\xEF\xBF\xBD";
+      EndJoin();
+      broken_ = true;
+      ++at_;
+      return;
+    }
+    const std::string_view character = text_.substr(at_, static_cast<std::size_t>(size));
+    at_ += character.size();
+    const Kind kind = KindOf(c);
+    switch (kind) {
+      case Kind::kDrop:
+        return;
+      case Kind::kLineEnd:
+        out_ += '\n';
+        EndJoin();
+        return;
+      case Kind::kJoiner:  // kept between two characters that join, else dropped
+        if (joinable_) joiner_ = character;
+        return;
+      case Kind::kSelector:
+        if (joinable_ && !selected_ && joiner_.empty()) {
+          out_ += character;
+          selected_ = true;
+        }
+        return;
+      case Kind::kKeep:
+      case Kind::kJoinable:
+        break;
+    }
+    if (kind == Kind::kJoinable) out_ += joiner_;
+    EndJoin();
+    joinable_ = kind == Kind::kJoinable;
+    broken_ = c == 0xFFFD;
+    out_ += character;
+  }
+
+  std::string_view text_;
+  std::string& out_;
+  std::size_t at_ = 0;
+  bool joinable_ = false;    // the last character may be joined to the next
+  bool selected_ = false;    // it has its variation selector
+  bool broken_ = false;      // it stands for bytes that are no UTF-8
+  std::string_view joiner_;  // waiting for a character to join
+};
+
+}  // namespace
+
+std::string_view CleanText(std::string_view text, std::string* storage) {
+  if (PlainPrefix(text) == text.size()) return text;
+  storage->clear();
+  storage->reserve(text.size() + 16);
+  Cleaner(text, *storage).Run();
+  return *storage;
+}
+
+}  // namespace talon::guard

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/guard.h"
+
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "base/text.h"
+
+namespace talon::guard {
+namespace {
+
+constexpr std::size_t kShownName = 80;  // bytes of a name a model made up, in our messages
+
+Decision Block(std::string reason) {
+  Decision decision;
+  decision.verdict = Verdict::kBlock;
+  decision.reason = std::move(reason);
+  return decision;
+}
+
+std::string Shown(std::string_view name) {
+  return SanitizeUntrusted(TruncateUtf8(RepairUtf8(name), kShownName), nullptr);
+}
+
+std::string UnknownTool(const tool::Catalogue& catalogue, std::string_view name) {
+  const std::vector<std::string> similar = catalogue.Similar(name);
+  if (similar.empty()) return fmt::format("tool '{}' is not known", Shown(name));
+  return fmt::format("tool '{}' is not known; similar: {}", Shown(name), fmt::join(similar, ", "));
+}
+
+// Money and administration are not for a model that has read something from outside.
+bool NeedsPerson(const tool::ToolSpec& spec, const CallRequest& request) {
+  return tool::TrustTier(spec.effect) >= 3 && !request.from_user &&
+         request.context.integrity == Integrity::kUntrusted;
+}
+
+// The parts of a result in one text, each already harmless.
+struct Body {
+  std::string text;
+  std::size_t strikes = 0;
+
+  void Add(std::string_view heading, std::string_view untrusted) {
+    if (TrimSpace(untrusted).empty()) return;
+    if (!text.empty()) text += '\n';
+    text += heading;
+    text += SanitizeUntrusted(untrusted, &strikes);
+  }
+};
+
+}  // namespace
+
+Guard::Guard(const tool::Catalogue& catalogue, GuardOptions options)
+    : catalogue_(catalogue), options_(options) {}
+
+CheckedCall Guard::CheckCall(const CallRequest& request) const {
+  CheckedCall checked;
+  const tool::Entry* entry = catalogue_.Find(request.tool);
+  if (entry == nullptr || entry->tool == nullptr) {
+    checked.decision = Block(UnknownTool(catalogue_, request.tool));
+    return checked;
+  }
+  checked.entry = entry;
+  const tool::ToolSpec& spec = entry->tool->spec();
+  if (spec.user_only && !request.from_user) {
+    checked.decision = Block(fmt::format(
+        "tool '{}' can only be called by the person, with /tool {}", spec.name, spec.name));
+    return checked;
+  }
+  if (request.arguments.size() > options_.max_arguments.value) {
+    checked.decision =
+        Block(fmt::format("tool '{}': arguments have {} bytes; at most {} are allowed", spec.name,
+                          request.arguments.size(), options_.max_arguments.value));
+    return checked;
+  }
+  if (entry->schema == nullptr) {
+    checked.decision = Block(fmt::format("tool '{}' has no schema to check by", spec.name));
+    return checked;
+  }
+  if (const absl::Status valid = entry->schema->Validate(request.arguments, &checked.arguments);
+      !valid.ok()) {
+    checked.arguments.clear();
+    checked.decision = Block(
+        fmt::format("tool '{}': {}", spec.name, SanitizeUntrusted(Message(valid), nullptr)));
+    return checked;
+  }
+  if (NeedsPerson(spec, request)) {
+    checked.decision = Block(fmt::format(
+        "tool '{}' has the effect '{}' and the conversation holds text from outside; only the "
+        "person can call it, with /tool {}",
+        spec.name, tool::EffectClassName(spec.effect), spec.name));
+  }
+  return checked;
+}
+
+AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
+                                  const tool::ToolOutput& output,
+                                  std::string_view artifact_handle) const {
+  if (expected_call_id.empty() || output.call_id != expected_call_id) {
+    return AdmitError(spec,
+                      MakeError(absl::StatusCode::kInternal, ErrorReason::kPluginMisbehaved,
+                                fmt::format("plugin '{}' answered '{}' for another call; its "
+                                            "answer was discarded",
+                                            spec.plugin, spec.name)));
+  }
+  Body body;
+  body.Add("error: ", output.error);
+  body.Add("", output.content);
+  if (!output.structured.empty() && output.structured != output.content) {
+    if (const auto parsed = ParseJson(output.structured, "structured result"); parsed.ok()) {
+      body.Add("structured result:\n", output.structured);
+    } else {
+      body.text += fmt::format("{}(a structured result was discarded: it is not valid JSON)",
+                               body.text.empty() ? "" : "\n");
+    }
+  }
+  if (body.text.empty()) body.text = "(no output)";
+
+  AdmittedResult result;
+  result.is_error = !output.error.empty();
+  result.label.integrity = Integrity::kUntrusted;
+  result.strikes = body.strikes;
+  const std::size_t limit = options_.max_result.value;
+  if (body.text.size() <= limit) {
+    result.content = WrapPluginOutput(spec.plugin, spec.name, body.text);
+    return result;
+  }
+  const std::string_view head = TruncateUtf8(body.text, limit);
+  // Once more: a cut can leave a shorter word that means something.
+  const std::string safe = SanitizeUntrusted(head, nullptr);
+  const std::string handle = SanitizeUntrusted(artifact_handle, nullptr);
+  result.content = WrapPluginOutput(spec.plugin, spec.name, safe);
+  result.content += fmt::format("\n[cut: the first {} of {} bytes are shown; ", head.size(),
+                                body.text.size());
+  result.content += handle.empty()
+                        ? "the rest was not kept]"
+                        : fmt::format("read on with artifact__read, handle {}, offset {}]", handle,
+                                      head.size());
+  result.overflow = std::move(body.text);
+  return result;
+}
+
+AdmittedResult Guard::AdmitError(const tool::ToolSpec& spec, const absl::Status& error) const {
+  AdmittedResult result;
+  result.is_error = true;
+  result.label.integrity = Integrity::kUntrusted;
+  result.reason = ReasonOf(error);
+  const std::string_view message = Message(error);
+  const std::string text = SanitizeUntrusted(
+      TruncateUtf8(message, options_.max_result.value), &result.strikes);
+  result.content = WrapPluginOutput(
+      spec.plugin, spec.name,
+      fmt::format("error: {}", text.empty() ? std::string_view("the call failed") : text));
+  return result;
+}
+
+}  // namespace talon::guard

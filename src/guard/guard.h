@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pipeline every tool call passes, in this order:
+//   call:   registry → user_only → schema → effect rules                     (CheckCall)
+//   result: call id and fields → UTF-8 → size limit (rest to an artifact) → forbidden patterns
+//           → wrapped as [plugin_output] data                                (AdmitResult)
+// Deadline and execution stand between them, in agent/. Deterministic, no I/O, fails closed. Loop's
+// thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "base/label.h"
+#include "base/principal.h"
+#include "base/status.h"
+#include "guard/decision.h"
+#include "guard/options.h"
+#include "tool/catalogue.h"
+#include "tool/tool.h"
+
+namespace talon::guard {
+
+struct CallRequest {
+  std::string tool;       // as the model wrote it
+  std::string arguments;  // as the model wrote it
+  Principal principal;
+  Label context;          // join of everything in the model's context
+  bool from_user = false; // typed by the person (/tool …), not by a model
+};
+
+struct CheckedCall {
+  Decision decision;
+  const tool::Entry* entry = nullptr;  // set unless blocked for being unknown
+  std::string arguments;               // canonical: parsed, coerced, keys sorted
+};
+
+struct AdmittedResult {
+  std::string content;   // safe to put into a tool message: sanitised, wrapped
+  bool is_error = false;
+  Label label;
+  std::string overflow;  // the whole sanitised text when it was cut; to be kept as an artifact
+  std::size_t strikes = 0;  // forbidden patterns broken
+  ErrorReason reason = ErrorReason::kNone;  // of AdmitError, kPluginMisbehaved for a wrong call id
+};
+
+class Guard {
+ public:
+  Guard(const tool::Catalogue& catalogue, GuardOptions options);
+  CheckedCall CheckCall(const CallRequest& request) const;
+  // `artifact_handle` is named in the notice where the text is cut.
+  AdmittedResult AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
+                             const tool::ToolOutput& output,
+                             std::string_view artifact_handle) const;
+  // A failed execution as a result for the model.
+  AdmittedResult AdmitError(const tool::ToolSpec& spec, const absl::Status& error) const;
+  const GuardOptions& options() const { return options_; }
+
+ private:
+  const tool::Catalogue& catalogue_;
+  GuardOptions options_;
+};
+
+// Text from outside made harmless: valid UTF-8, no control or invisible format characters, no
+// tool-call syntax of any dialect, no delimiter of our envelopes. Nothing readable is taken away: a
+// '~' behind the opener breaks a form ("[~tool_call]"), JSON stays JSON. Idempotent. Adds the number
+// of forms broken to `*removed` (may be null).
+std::string SanitizeUntrusted(std::string_view text, std::size_t* removed);
+
+// "[plugin_output …]\n…\n[/plugin_output]"; `sanitized` cannot contain the delimiters.
+std::string WrapPluginOutput(std::string_view plugin, std::string_view tool,
+                             std::string_view sanitized);
+
+}  // namespace talon::guard

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limits of tool calls and their results. Every default stands here once.
+#pragma once
+
+#include <chrono>
+#include <tuple>
+
+#include "base/option.h"
+
+namespace talon::guard {
+
+struct GuardOptions {
+  std::chrono::milliseconds tool_timeout{30'000};
+  Bytes max_result{64 << 10};
+  Bytes max_arguments{1 << 20};
+
+  static constexpr auto Fields() {
+    using O = GuardOptions;
+    return std::make_tuple(
+        Option("tool_timeout", &O::tool_timeout,
+               "Deadline of a tool call where the tool or its plugin's config sets none."),
+        Option("max_result", &O::max_result,
+               "Most bytes of a result given to the model; the rest is kept as an artifact."),
+        Option("max_arguments", &O::max_arguments, "Largest arguments object of a call."));
+  }
+};
+
+}  // namespace talon::guard

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limits of the event loop's neighbours. Every default stands here once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <tuple>
+
+#include "base/option.h"
+
+namespace talon::io {
+
+struct HttpClientOptions {
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::uint32_t max_connections_per_host = 64;
+  std::uint32_t max_idle_connections = 64;
+  Bytes stream_buffer{256 << 10};
+  Bytes max_response_header{256 << 10};
+  std::string user_agent = "talon";
+  bool verify_tls = true;
+
+  static constexpr auto Fields() {
+    using O = HttpClientOptions;
+    return std::make_tuple(
+        Option("connect_timeout", &O::connect_timeout, "Longest wait for a connection."),
+        Option("max_connections_per_host", &O::max_connections_per_host,
+               "Connections to one host at once; further requests queue.", Reload::kRestart),
+        Option("max_idle_connections", &O::max_idle_connections,
+               "Connections kept open for reuse.", Reload::kRestart),
+        Option("stream_buffer", &O::stream_buffer,
+               "Bytes of an answer held for a slow reader before the transfer pauses."),
+        Option("max_response_header", &O::max_response_header,
+               "Largest header of an answer; more ends the request."),
+        Option("user_agent", &O::user_agent, "User-Agent header where a request sets none."),
+        Option("verify_tls", &O::verify_tls, "Verify server certificates."));
+  }
+};
+
+struct HttpServerOptions {
+  std::string bind = "127.0.0.1";
+  std::uint16_t port = 8420;
+  std::uint32_t max_connections = 4096;
+  Bytes max_header{32 << 10};
+  Bytes max_body{8 << 20};
+  std::chrono::milliseconds header_timeout{15'000};
+  std::chrono::milliseconds body_timeout{60'000};
+  std::chrono::milliseconds idle_timeout{600'000};
+  std::chrono::milliseconds write_timeout{60'000};
+
+  static constexpr auto Fields() {
+    using O = HttpServerOptions;
+    return std::make_tuple(
+        Option("bind", &O::bind, "Address to listen on; loopback unless you know why.",
+               Reload::kRestart),
+        Option("port", &O::port, "TCP port; 0 picks a free one.", Reload::kRestart),
+        Option("max_connections", &O::max_connections,
+               "Open connections; more are answered 503 and closed."),
+        Option("max_header", &O::max_header, "Largest request header; more is 431."),
+        Option("max_body", &O::max_body, "Largest request body; more is 413."),
+        Option("header_timeout", &O::header_timeout,
+               "From the first byte of a request to the end of its header; then 408."),
+        Option("body_timeout", &O::body_timeout, "To read a whole request body; then 408."),
+        Option("idle_timeout", &O::idle_timeout, "Keep-alive connections without a request close."),
+        Option("write_timeout", &O::write_timeout,
+               "A client that takes no bytes this long is dropped."));
+  }
+};
+
+}  // namespace talon::io

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The journal: every event, turn, step, message, effect and answer, on top of Store. A step is
+// committed before its effect starts and before it is acknowledged to anyone. Owned by daemon/;
+// event loop's thread. Errors are Store's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "io/task.h"
+#include "journal/options.h"
+#include "journal/records.h"
+
+namespace talon::store {
+class Store;
+}
+
+namespace talon::journal {
+
+// One atomic piece of history.
+struct Entry {
+  std::vector<SessionRecord> new_sessions;
+  std::vector<StepRecord> steps;
+  std::vector<MessageRecord> messages;
+  std::vector<EffectRecord> effects;  // inserted; when the key exists, state and result are updated
+  std::vector<ArtifactRecord> artifacts;
+  std::vector<PromptSnapshot> snapshots;  // those already stored are skipped
+  std::vector<OutboxRecord> outbox;
+  struct TurnEnd {
+    TurnId turn;
+    TurnState state;
+    std::string answer;
+    std::string error;
+  };
+  std::optional<TurnEnd> turn_end;
+};
+
+// What Accept found or made.
+struct Accepted {
+  EventId event;
+  SessionId session;
+  TurnId turn;
+  bool duplicate = false;  // the event was known: these are the ids of its first arrival
+};
+
+struct WriteMemory;
+
+// Times that are not set in a record are the clock's.
+class Journal {
+ public:
+  // `store` and `clock` must outlive this.
+  Journal(store::Store& store, const Clock& clock, const JournalOptions& options = {});
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // Makes the event durable together with its turn, its session (when `entry.new_sessions` has it)
+  // and first messages. A known dedupe key makes nothing and returns the first arrival; one with
+  // another payload_digest is InvalidArgument/kDuplicate. Concurrent duplicates: one wins.
+  // AlreadyExists/kDuplicate when another id in it exists, or a session of the same key was made
+  // meanwhile: FindSession() then has it.
+  io::Task<absl::StatusOr<Accepted>> Accept(EventEnvelope event, TurnRecord turn, Entry entry);
+  // Ends when durable.
+  io::Task<absl::Status> Append(Entry entry);
+  // Does not wait; for records nobody depends on (delivered marks).
+  void AppendLater(Entry entry);
+
+  io::Task<absl::StatusOr<std::vector<TurnRecord>>> UnfinishedTurns();
+  io::Task<absl::StatusOr<TurnRecord>> LoadTurn(TurnId turn);  // NotFound
+  io::Task<absl::StatusOr<std::vector<StepRecord>>> LoadSteps(TurnId turn);
+  io::Task<absl::StatusOr<std::vector<EffectRecord>>> LoadEffects(TurnId turn);
+
+  io::Task<absl::StatusOr<std::optional<SessionRecord>>> FindSession(Principal principal,
+                                                                     std::string key);
+  io::Task<absl::StatusOr<SessionRecord>> LoadSession(SessionId session);  // NotFound
+  // Newest first. Only those of the principal's tenant and user.
+  io::Task<absl::StatusOr<std::vector<SessionRecord>>> ListSessions(Principal principal,
+                                                                    std::int64_t limit);
+  // The last `limit` messages, oldest first.
+  io::Task<absl::StatusOr<std::vector<MessageRecord>>> LoadMessages(SessionId session,
+                                                                    std::int64_t limit);
+  // Title, model and settings. NotFound.
+  io::Task<absl::Status> UpdateSession(SessionRecord session);
+  // With its events, turns, steps, messages, effects, artifacts and outbox. Prompt snapshots stay:
+  // they are shared by content. NotFound.
+  io::Task<absl::Status> DeleteSession(SessionId session);
+
+  // `limit` bytes from `offset`; `*total` is the whole size. NotFound when it is not this session's.
+  io::Task<absl::StatusOr<std::string>> ReadArtifact(SessionId session, ArtifactId artifact,
+                                                     std::int64_t offset, std::int64_t limit,
+                                                     std::int64_t* total);
+  io::Task<absl::StatusOr<std::string>> LoadSnapshot(std::string hash);
+
+  io::Task<absl::StatusOr<std::vector<OutboxRecord>>> PendingOutbox(std::string target);
+  // Marks the turn's answer to `target` delivered. Does not wait.
+  void MarkDelivered(TurnId turn, std::string target);
+
+ private:
+  store::Store& store_;
+  const Clock& clock_;
+  const std::unique_ptr<WriteMemory> memory_;
+};
+
+}  // namespace talon::journal

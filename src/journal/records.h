@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The records of the journal. What has happened is appended and never changed; the present is a fold
+// of it. Message content and step data are JSON text whose shape belongs to the room that writes
+// them (model/codec.h for messages, agent/ for steps). Plain data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/label.h"
+#include "base/principal.h"
+
+namespace talon::journal {
+
+// Strict order of service; the names are stored.
+enum class Priority { kUserBlocking, kInteractive, kBackground, kMaintenance };
+
+// What arrives from a person, a program, a clock or a file.
+struct EventEnvelope {
+  EventId id;
+  std::string source;      // "cli", "http", "channel:telegram", "cron", …
+  std::string dedupe_key;  // unique within (source, principal); empty = never a duplicate
+  // With a dedupe key: digest of what was asked. A duplicate key with another digest is refused.
+  std::string payload_digest;
+  Principal principal;
+  Label label;
+  std::string session_key;  // names the conversation within the principal; empty = a new one
+  Priority priority = Priority::kInteractive;
+  std::string payload;  // JSON
+  WallTime received_at;
+};
+
+enum class TurnState { kRunning, kCompleted, kFailed, kCancelled };
+std::string_view TurnStateName(TurnState state);
+
+struct SessionRecord {
+  SessionId id;
+  std::string key;
+  Principal principal;
+  std::string title;
+  std::string model;     // pinned by /model; empty = the router decides
+  std::string settings;  // JSON of the room that owns sessions
+  WallTime created_at, updated_at;
+  std::int64_t message_count = 0;
+};
+
+struct TurnRecord {
+  TurnId id;
+  SessionId session;
+  EventId event;
+  Principal principal;
+  TurnState state = TurnState::kRunning;
+  std::string payload;  // of its event
+  std::string answer;   // JSON, when completed: what the caller was or will be told
+  std::string error;    // JSON, when failed
+  WallTime started_at, finished_at;
+};
+
+struct MessageRecord {
+  SessionId session;
+  std::int64_t seq = 0;  // position in the session, from 1, without gaps
+  TurnId turn;
+  std::string role;  // system, user, assistant, tool
+  std::string content;
+  Label label;
+  Principal principal;
+  WallTime created_at;
+};
+
+enum class StepKind {
+  kAccepted,
+  kModelStarted,
+  kModelFinished,
+  kModelFailed,
+  kToolIntended,
+  kToolFinished,
+  kRepair,
+  kDelivered,
+  kFinished,
+};
+std::string_view StepKindName(StepKind kind);
+
+struct StepRecord {
+  TurnId turn;
+  std::int64_t seq = 0;  // position in the turn, from 1
+  StepKind kind = StepKind::kAccepted;
+  std::string data;  // JSON
+  Label label;
+  WallTime at;
+};
+
+// A tool call that changes something, keyed so that it happens once.
+enum class EffectState { kIntended, kDone, kFailed, kUnknown };
+std::string_view EffectStateName(EffectState state);
+struct EffectRecord {
+  std::string key;  // sha256 of (turn, call id, tool, canonical arguments)
+  TurnId turn;
+  std::string call_id;
+  std::string tool;
+  std::string effect_class;  // write, send, exec, spend, admin
+  EffectState state = EffectState::kIntended;
+  std::string result;  // JSON
+  Principal principal;
+  Label label;
+};
+
+struct ArtifactRecord {
+  ArtifactId id;
+  SessionId session;
+  TurnId turn;
+  std::string media_type;
+  std::string content;  // raw bytes
+  Label label;
+  Principal principal;
+};
+
+// A prompt as it was sent, stored once a content.
+struct PromptSnapshot {
+  std::string hash;  // sha256 of content
+  std::string content;
+};
+
+// An answer on its way out. Delivered at least once; receivers drop duplicates by `dedupe_key`.
+enum class OutboxState { kPending, kDelivered, kDead };
+struct OutboxRecord {
+  OutboxId id;
+  TurnId turn;
+  SessionId session;
+  std::string target;      // "caller", "channel:telegram:1234", …
+  std::string dedupe_key;  // turn and part
+  std::string payload;     // JSON
+  OutboxState state = OutboxState::kPending;
+  std::int64_t attempts = 0;
+  Principal principal;
+  Label label;
+};
+
+}  // namespace talon::journal

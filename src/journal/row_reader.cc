@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "journal/row_reader.h"
+
+#include <chrono>
+#include <cstddef>
+
+#include "base/label.h"
+#include "base/status.h"
+#include "journal/names.h"
+
+namespace talon::journal {
+namespace {
+
+using store::Row;
+
+// Four columns from `first`.
+Principal PrincipalAt(const Row& row, std::size_t first) {
+  return {.tenant = row.Text(first),
+          .user = row.Text(first + 1),
+          .agent = row.Text(first + 2),
+          .origin = row.Text(first + 3)};
+}
+
+// Two columns from `first`. A number outside the scale is the least trusted.
+Label LabelAt(const Row& row, std::size_t first) {
+  const std::int64_t number = row.Int(first);
+  const bool known = number >= 0 && number <= static_cast<std::int64_t>(Integrity::kUntrusted);
+  return MakeLabel(known ? static_cast<Integrity>(number) : Integrity::kUntrusted,
+                   row.Text(first + 1));
+}
+
+WallTime TimeAt(const Row& row, std::size_t column) {
+  return WallTime(std::chrono::microseconds(row.Int(column)));
+}
+
+}  // namespace
+
+absl::StatusOr<TurnRecord> ReadTurn(const Row& row) {
+  TurnRecord turn;
+  turn.id = TurnId(row.Text(0));
+  turn.session = SessionId(row.Text(1));
+  turn.event = EventId(row.Text(2));
+  turn.principal = PrincipalAt(row, 3);
+  TALON_ASSIGN_OR_RETURN(turn.state, ParseTurnState(row.Text(7)));
+  turn.payload = row.Text(8);
+  turn.answer = row.Text(9);
+  turn.error = row.Text(10);
+  turn.started_at = TimeAt(row, 11);
+  turn.finished_at = TimeAt(row, 12);
+  return turn;
+}
+
+absl::StatusOr<StepRecord> ReadStep(const Row& row, const TurnId& turn) {
+  StepRecord step;
+  step.turn = turn;
+  step.seq = row.Int(0);
+  TALON_ASSIGN_OR_RETURN(step.kind, ParseStepKind(row.Text(1)));
+  step.data = row.Text(2);
+  step.label = LabelAt(row, 3);
+  step.at = TimeAt(row, 5);
+  return step;
+}
+
+absl::StatusOr<EffectRecord> ReadEffect(const Row& row, const TurnId& turn) {
+  EffectRecord effect;
+  effect.turn = turn;
+  effect.key = row.Text(0);
+  effect.call_id = row.Text(1);
+  effect.tool = row.Text(2);
+  effect.effect_class = row.Text(3);
+  TALON_ASSIGN_OR_RETURN(effect.state, ParseEffectState(row.Text(4)));
+  effect.result = row.Text(5);
+  effect.principal = PrincipalAt(row, 6);
+  effect.label = LabelAt(row, 10);
+  return effect;
+}
+
+SessionRecord ReadSession(const Row& row) {
+  SessionRecord session;
+  session.id = SessionId(row.Text(0));
+  session.key = row.Text(1);
+  session.principal = PrincipalAt(row, 2);
+  session.title = row.Text(6);
+  session.model = row.Text(7);
+  session.settings = row.Text(8);
+  session.created_at = TimeAt(row, 9);
+  session.updated_at = TimeAt(row, 10);
+  session.message_count = row.Int(11);
+  return session;
+}
+
+MessageRecord ReadMessage(const Row& row, const SessionId& session) {
+  MessageRecord message;
+  message.session = session;
+  message.seq = row.Int(0);
+  message.turn = TurnId(row.Text(1));
+  message.role = row.Text(2);
+  message.content = row.Text(3);
+  message.label = LabelAt(row, 4);
+  message.principal = PrincipalAt(row, 6);
+  message.created_at = TimeAt(row, 10);
+  return message;
+}
+
+OutboxRecord ReadOutbox(const Row& row) {
+  OutboxRecord outbox;
+  outbox.id = OutboxId(row.Text(0));
+  outbox.turn = TurnId(row.Text(1));
+  outbox.session = SessionId(row.Text(2));
+  outbox.target = row.Text(3);
+  outbox.dedupe_key = row.Text(4);
+  outbox.payload = row.Text(5);
+  outbox.attempts = row.Int(6);
+  outbox.principal = PrincipalAt(row, 7);
+  outbox.label = LabelAt(row, 11);
+  return outbox;
+}
+
+}  // namespace talon::journal

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which models there are: `models.providers` and `models.catalog` of talon.yaml. Names as OpenTalon's
+// where it has them.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/option.h"
+#include "base/secret.h"
+
+namespace talon::model {
+
+enum class Wire { kOpenAi, kAnthropic, kGoogle, kReflex };
+constexpr auto EnumNames(Wire) {
+  return std::array{std::pair{std::string_view("openai-completions"), Wire::kOpenAi},
+                    std::pair{std::string_view("anthropic-messages"), Wire::kAnthropic},
+                    std::pair{std::string_view("google-generative"), Wire::kGoogle},
+                    std::pair{std::string_view("reflex"), Wire::kReflex}};
+}
+
+struct CostOptions {
+  double input = 0, output = 0, cache_read = 0, cache_write = 0;
+  static constexpr auto Fields() {
+    using O = CostOptions;
+    return std::make_tuple(Option("input", &O::input, "US dollars per million input tokens."),
+                           Option("output", &O::output, "US dollars per million output tokens."),
+                           Option("cache_read", &O::cache_read,
+                                  "US dollars per million input tokens read from the cache."),
+                           Option("cache_write", &O::cache_write,
+                                  "US dollars per million input tokens written to the cache."));
+  }
+};
+
+struct ModelEntry {
+  std::string id;
+  std::string name;
+  std::int64_t context_window = 128'000;
+  std::int64_t max_tokens = 0;
+  std::vector<std::string> input = {"text"};
+  std::vector<std::string> features = {"tools"};
+  std::string reasoning_effort;
+  CostOptions cost;
+  static constexpr auto Fields() {
+    using O = ModelEntry;
+    return std::make_tuple(
+        Option("id", &O::id, "The provider's name for the model."),
+        Option("name", &O::name, "A name for people; the id when empty."),
+        Option("context_window", &O::context_window, "Tokens of prompt and answer together."),
+        Option("max_tokens", &O::max_tokens, "Most output tokens to ask for; 0 = the provider's."),
+        Option("input", &O::input, "What the model reads: text, image."),
+        Option("features", &O::features, "What the wire supports: tools, reasoning, streaming."),
+        Option("reasoning_effort", &O::reasoning_effort, "off, low, medium, high; empty = default."),
+        Option("cost", &O::cost, "Prices, for cost reports and budgets."));
+  }
+};
+
+struct ProviderOptions {
+  Wire api = Wire::kOpenAi;
+  std::string base_url;
+  Secret api_key;
+  std::map<std::string, std::string> headers;
+  std::vector<ModelEntry> models;
+  std::chrono::milliseconds timeout{300'000};
+  std::chrono::milliseconds first_byte_timeout{120'000};
+  std::uint32_t max_attempts = 3;
+  std::chrono::milliseconds base_delay{500};
+  std::chrono::milliseconds max_delay{20'000};
+  std::chrono::milliseconds max_total_wait{30'000};
+  std::int64_t default_max_tokens = 4096;
+  Bytes max_answer{16u << 20};
+  std::uint32_t max_tool_calls = 128;
+  std::chrono::milliseconds stream_end_grace{2'000};
+  static constexpr auto Fields() {
+    using O = ProviderOptions;
+    return std::make_tuple(
+        Option("api", &O::api, "The wire it speaks."),
+        Option("base_url", &O::base_url, "Where it is; empty = the wire's public endpoint."),
+        Option("api_key", &O::api_key, "Credential; write ${NAME} to take it from the environment."),
+        Option("headers", &O::headers, "Further request headers."),
+        Option("models", &O::models, "The models it offers. Unlisted ids work with default limits."),
+        Option("timeout", &O::timeout, "Longest whole answer, further tries included."),
+        Option("first_byte_timeout", &O::first_byte_timeout, "Longest wait for a streamed answer to begin."),
+        Option("max_attempts", &O::max_attempts,
+               "Tries of one request on rate limit, overload and transport errors."),
+        Option("base_delay", &O::base_delay, "Wait before the second try; doubles each time."),
+        Option("max_delay", &O::max_delay, "Longest single wait, Retry-After included."),
+        Option("max_total_wait", &O::max_total_wait, "Longest waiting in total for one request."),
+        Option("default_max_tokens", &O::default_max_tokens,
+               "Most output tokens where the wire demands a number (Anthropic) and neither request "
+               "nor model gives one."),
+        Option("max_answer", &O::max_answer,
+               "Largest answer: text, reasoning and arguments; more is an error."),
+        Option("max_tool_calls", &O::max_tool_calls, "Most tool calls of one answer."),
+        Option("stream_end_grace", &O::stream_end_grace,
+               "Longest wait for usage and the connection's end after an answer's last word."));
+  }
+};
+
+struct CatalogEntry {
+  std::string alias;
+  std::uint32_t weight = 0;
+  static constexpr auto Fields() {
+    using O = CatalogEntry;
+    return std::make_tuple(
+        Option("alias", &O::alias, "Short name for `--model` and `/model`."),
+        Option("weight", &O::weight,
+               "0-100: higher is tried first where no `routing.primary` is set."));
+  }
+};
+
+struct ModelsOptions {
+  std::map<std::string, ProviderOptions> providers;
+  std::map<std::string, CatalogEntry> catalog;  // "provider/model"
+  static constexpr auto Fields() {
+    using O = ModelsOptions;
+    return std::make_tuple(
+        Option("providers", &O::providers, "Model providers by name."),
+        Option("catalog", &O::catalog, "`provider/model` to alias and weight."));
+  }
+};
+
+}  // namespace talon::model

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/host.h"
+
+#include <fmt/format.h>
+
+#include <random>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "io/loop.h"
+#include "io/nursery.h"
+#include "plugin/launch.h"
+#include "plugin/plugin_tool.h"
+#include "plugin/supervisor.h"
+
+namespace talon::plugin {
+namespace {
+
+class ProcessHost : public Host {
+ public:
+  ProcessHost(io::Loop& loop, const Clock& clock, tool::Catalogue& catalogue, HostPaths paths,
+              HostOptions options)
+      : loop_(loop),
+        clock_(clock),
+        catalogue_(catalogue),
+        paths_(std::move(paths)),
+        options_(options),
+        random_(std::random_device()()) {}
+
+  io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) override {
+    co_await Stop();
+    supervisors_.clear();
+    const auto leftovers =
+        co_await loop_.Blocking([run = paths_.run] { return RemoveLeftovers(run); });
+    if (leftovers > 0) {
+      log::Info("plugins of a killed daemon were ended", {{"count", leftovers}});
+    }
+    io::Nursery loads(loop_);
+    for (auto& [name, entry] : plugins) {
+      const bool enabled = entry.enabled;
+      const auto supervisor = supervisors_
+                                  .emplace(name, std::make_shared<Supervisor>(
+                                                     name, std::move(entry),
+                                                     Supervisor::Dependencies{
+                                                         loop_, clock_, paths_, options_,
+                                                         [this] { return Random(); }}))
+                                  .first->second;
+      if (enabled) loads.Spawn(LoadOne(supervisor));
+    }
+    co_await loads.Join();
+    // In the order of names, so that the catalogue does not depend on who was quicker.
+    for (const auto& [name, supervisor] : supervisors_) Offer(name, supervisor);
+    co_return absl::OkStatus();
+  }
+
+  std::vector<PluginInfo> List() const override {
+    std::vector<PluginInfo> list;
+    for (const auto& [name, supervisor] : supervisors_) list.push_back(supervisor->Info());
+    return list;
+  }
+
+  io::Task<void> Stop() override {
+    io::Nursery stops(loop_);
+    for (const auto& [name, supervisor] : supervisors_) {
+      stops.Spawn(supervisor->Stop());
+    }
+    for (const auto& name : std::exchange(offered_, {})) catalogue_.RemovePlugin(name);
+    co_await stops.Join();
+  }
+
+ private:
+  static io::Task<void> LoadOne(std::shared_ptr<Supervisor> supervisor) {
+    const absl::Status status = co_await supervisor->Load();
+    if (!status.ok()) supervisor->Refuse(status);
+  }
+
+  void Offer(const std::string& name, const std::shared_ptr<Supervisor>& supervisor) {
+    if (supervisor->manifest().tools.empty()) return;  // also of a name that is not a plugin's
+    for (const Manifest::Tool& tool : supervisor->manifest().tools) {
+      const absl::Status added = catalogue_.Add(std::make_shared<PluginTool>(tool, supervisor));
+      if (added.ok()) continue;
+      catalogue_.RemovePlugin(name);
+      return supervisor->Refuse(Annotate(added, fmt::format("plugin '{}'", name)));
+    }
+    offered_.push_back(name);
+  }
+
+  double Random() { return std::uniform_real_distribution<double>(0, 1)(random_); }
+
+  io::Loop& loop_;
+  const Clock& clock_;
+  tool::Catalogue& catalogue_;
+  const HostPaths paths_;
+  const HostOptions options_;
+  std::mt19937 random_;  // of waits only
+  std::map<std::string, std::shared_ptr<Supervisor>> supervisors_;
+  std::vector<std::string> offered_;  // whose tools are in the catalogue
+};
+
+}  // namespace
+
+std::string_view PluginStateName(PluginState state) {
+  switch (state) {
+    case PluginState::kDisabled:
+      return "disabled";
+    case PluginState::kStopped:
+      return "stopped";
+    case PluginState::kStarting:
+      return "starting";
+    case PluginState::kRunning:
+      return "running";
+    case PluginState::kBackingOff:
+      return "backing off";
+    case PluginState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+std::unique_ptr<Host> MakeHost(io::Loop& loop, const Clock& clock, tool::Catalogue& catalogue,
+                               HostPaths paths, HostOptions options) {
+  return std::make_unique<ProcessHost>(loop, clock, catalogue, std::move(paths), options);
+}
+
+}  // namespace talon::plugin

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plugin host: knows each plugin's manifest without running it, starts a process on the first
+// call, stops it when idle, restarts it when it dies, and puts its tools into the catalogue under the
+// name the configuration gives. Nothing a plugin does reaches the caller as more than an error.
+// Owned by daemon/. Loop's thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/secret.h"
+#include "io/task.h"
+#include "plugin/options.h"
+#include "tool/catalogue.h"
+
+namespace talon::io {
+class Loop;
+}
+
+namespace talon::plugin {
+
+struct HostPaths {
+  std::string bundled;    // …/lib/talon/plugins: <name>/{<name>, manifest.json}
+  std::string run;        // sockets: short path, 0700
+  std::string data;       // data directories: <data>/<plugin>
+  std::string cache;      // manifests of plugins that ship none, by sha256 of the program
+  std::string workspace;  // folder the agent works in
+};
+
+enum class PluginState { kDisabled, kStopped, kStarting, kRunning, kBackingOff, kFailed };
+std::string_view PluginStateName(PluginState state);
+
+struct PluginInfo {
+  std::string name, path, version, description;
+  PluginState state = PluginState::kStopped;
+  long pid = 0;
+  std::uint64_t calls = 0, failures = 0, restarts = 0;
+  std::string last_error;
+  std::vector<std::string> tools;
+};
+
+class Host {
+ public:
+  virtual ~Host() = default;
+  // Reads manifests (from the file beside a program, the cache, or by running it once) and fills the
+  // catalogue. One bad plugin is reported in List() and the log and does not stop the others.
+  virtual io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) = 0;
+  virtual std::vector<PluginInfo> List() const = 0;
+  // Stops every process; calls under way end with Unavailable. Idempotent, awaited before destruction.
+  virtual io::Task<void> Stop() = 0;
+};
+
+std::unique_ptr<Host> MakeHost(io::Loop& loop, const Clock& clock, tool::Catalogue& catalogue,
+                               HostPaths paths, HostOptions options);
+
+}  // namespace talon::plugin

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What surrounds a plugin process: its environment, its private folders, and the traces a daemon that
+// was killed may have left. Functions marked "blocks" belong on a worker.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/secret.h"
+#include "io/process.h"
+
+namespace talon::plugin {
+
+struct LaunchSpec {
+  std::string name;     // registry name
+  std::string program;  // absolute path
+  std::vector<std::string> args;
+  std::map<std::string, Secret> env;
+  std::string run_directory;   // socket folders are made in it
+  std::string data_directory;  // working directory and HOME
+};
+
+// Tells a plugin that a daemon started it. Public: it guards against starting by hand, nothing else.
+inline constexpr char kCookieName[] = "TALON_PLUGIN_COOKIE";
+inline constexpr char kCookieValue[] = "talon-plugin-v1";
+
+// Refuses names that are no environment names and those the daemon sets itself.
+absl::Status CheckEnvironment(const std::map<std::string, Secret>& env);
+
+// Exactly PATH, HOME, TMPDIR, LANG, the handshake's variables and the configured ones.
+io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& socket_directory);
+
+// Makes the data directory and a new socket directory (0700); returns the latter. Fails when its
+// path leaves no room for a socket's name. Blocks.
+absl::StatusOr<std::string> MakeDirectoriesFor(const LaunchSpec& spec);
+
+// Notes which process uses the folder, so that RemoveLeftovers can end it. Blocks.
+void RecordOwner(const std::string& socket_directory, pid_t pid);
+
+// Removes the folder with all it holds, and its record. Blocks.
+void RemoveSocketDirectory(const std::string& socket_directory);
+
+// Ends the plugins of a daemon that was killed and removes their folders. Call before the first
+// start. Returns how many folders there were. Blocks.
+std::size_t RemoveLeftovers(const std::string& run_directory);
+
+}  // namespace talon::plugin

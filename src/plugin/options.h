@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// `plugins:` of talon.yaml: which plugin processes there are and how they may run.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/option.h"
+#include "base/secret.h"
+
+namespace talon::plugin {
+
+struct PluginEntry {
+  bool enabled = true;
+  std::string plugin;  // path of the program; empty = the bundled plugin of the entry's name
+  std::string config;  // JSON of the entry's `config:` mapping, passed as it is
+  std::vector<std::string> args;
+  std::map<std::string, Secret> env;
+  std::chrono::milliseconds timeout{0};
+  std::chrono::milliseconds start_timeout{10'000};
+  std::chrono::milliseconds idle_stop{60'000};
+
+  static constexpr auto Fields() {
+    using O = PluginEntry;
+    return std::make_tuple(
+        Option("enabled", &O::enabled, "Whether its tools are offered."),
+        Option("plugin", &O::plugin,
+               "Path of the program; empty for the bundled plugin of this name."),
+        Option("config", &O::config, "Passed to the plugin as JSON."),
+        Option("args", &O::args, "Arguments of the program."),
+        Option("env", &O::env, "Its whole environment besides PATH, HOME, TMPDIR and LANG."),
+        Option("timeout", &O::timeout, "Deadline of its calls; 0 = the tool's, else the guard's."),
+        Option("start_timeout", &O::start_timeout, "From start to a configured plugin."),
+        Option("idle_stop", &O::idle_stop,
+               "Stopped after this long without a call; started again by the next. 0 = never."));
+  }
+};
+
+struct HostOptions {
+  Bytes max_message{4 << 20};
+  std::uint32_t max_restarts = 5;
+  std::chrono::milliseconds restart_window{120'000};
+  std::chrono::milliseconds backoff_base{500};
+  std::chrono::milliseconds backoff_max{60'000};
+  std::chrono::milliseconds stop_grace{2'000};
+  std::uint32_t max_abandoned_calls = 3;
+  Bytes max_log_line{8 << 10};
+  Bytes max_log_per_second{64 << 10};
+  Bytes stderr_tail{2 << 10};
+  Bytes max_handshake{8 << 10};
+  Bytes max_manifest{4 << 20};
+  Bytes max_description{4 << 10};
+  std::uint32_t max_tools = 128;
+  std::uint32_t max_calls = 1024;
+
+  static constexpr auto Fields() {
+    using O = HostOptions;
+    return std::make_tuple(
+        Option("max_message", &O::max_message, "Largest answer taken from a plugin."),
+        Option("max_restarts", &O::max_restarts,
+               "Crashes within `restart_window` after which a plugin is left failed."),
+        Option("restart_window", &O::restart_window, "See `max_restarts`."),
+        Option("backoff_base", &O::backoff_base,
+               "Wait before the second restart; doubles with jitter."),
+        Option("backoff_max", &O::backoff_max, "Longest wait before a restart."),
+        Option("stop_grace", &O::stop_grace, "From Shutdown to SIGTERM; half of it again to SIGKILL."),
+        Option("max_abandoned_calls", &O::max_abandoned_calls,
+               "Calls past their deadline after which the process is replaced."),
+        Option("max_log_line", &O::max_log_line, "Longer lines of a plugin's stderr are cut."),
+        Option("max_log_per_second", &O::max_log_per_second,
+               "Bytes of a plugin's stderr logged a second; the rest is counted."),
+        Option("stderr_tail", &O::stderr_tail,
+               "End of a plugin's stderr that is told when it does not start or crashes."),
+        Option("max_handshake", &O::max_handshake, "Longest first line of a plugin's stdout."),
+        Option("max_manifest", &O::max_manifest, "Largest manifest."),
+        Option("max_description", &O::max_description,
+               "Longer descriptions of a plugin or tool are cut."),
+        Option("max_tools", &O::max_tools, "Most tools of one plugin."),
+        Option("max_calls", &O::max_calls, "Calls to one plugin at once."));
+  }
+};
+
+}  // namespace talon::plugin

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of one plugin: known by its manifest, started by the first call, stopped when idle,
+// restarted after a crash with growing waits, given up for a while when it keeps crashing. Owned by
+// the host and shared with its tools, which may outlive a reload. Loop's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/call_context.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "io/loop.h"
+#include "io/nursery.h"
+#include "io/one_shot.h"
+#include "io/task.h"
+#include "plugin/host.h"
+#include "plugin/manifest.h"
+#include "plugin/options.h"
+#include "plugin/plugin_process.h"
+#include "plugin/restart_policy.h"
+#include "tool/tool.h"
+
+namespace talon::plugin {
+
+class Supervisor : public std::enable_shared_from_this<Supervisor> {
+ public:
+  struct Dependencies {
+    io::Loop& loop;
+    const Clock& clock;
+    const HostPaths& paths;
+    const HostOptions& options;
+    std::function<double()> random;  // [0, 1)
+  };
+
+  // Everything in `dependencies` must outlive it.
+  Supervisor(std::string name, PluginEntry entry, Dependencies dependencies);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // Learns the manifest: beside the program, else from the cache, else by running the program once.
+  io::Task<absl::Status> Load();
+  const Manifest& manifest() const { return manifest_; }
+  // Marks it failed for good: its tools could not be offered.
+  void Refuse(const absl::Status& why);
+
+  // `tool` is one of the manifest's. Errors begin with "plugin '<name>': execute '<tool>'". Those of
+  // a call that never reached a plugin are Unavailable without a reason; a process that ended during
+  // the call is Unavailable/kPluginCrashed.
+  io::Task<absl::StatusOr<tool::ToolOutput>> Execute(const Manifest::Tool& tool,
+                                                     tool::Invocation invocation,
+                                                     CallContext context);
+  PluginInfo Info() const;
+  // Ends the process and all that waits for it. Later calls are refused. Must be awaited before
+  // destruction.
+  io::Task<void> Stop();
+
+ private:
+  using Process = std::shared_ptr<PluginProcess>;
+
+  LaunchSpec MakeLaunchSpec() const;
+  io::Task<absl::StatusOr<Process>> Launch(CallContext context, bool configure);
+  io::Task<absl::Status> Introduce(PluginProcess& process, CallContext context);
+  io::Task<absl::Status> AskManifest(PluginProcess& process, Manifest* manifest,
+                                     CallContext context);
+
+  io::Task<absl::StatusOr<Process>> Acquire(CallContext context);
+  io::Task<absl::Status> WaitForTurn(CallContext context);
+  io::Task<absl::Status> WaitForStart(CallContext context);
+  io::Task<absl::StatusOr<tool::ToolOutput>> ExecuteOnce(const Manifest::Tool& tool,
+                                                         const tool::Invocation& invocation,
+                                                         CallContext context, bool* crashed);
+  void BeginStart();
+  io::Task<void> RunStart();
+  void Crashed(const Process& process);
+  io::Task<void> CleanUpCrash(Process process);
+  void Replace(std::string_view why);
+  io::Task<void> Retire(Process process);
+  void NoteFailure(const absl::Status& error);
+  void ArmIdleStop(SteadyTime at);
+  void IdleStop();
+  absl::Status Named(const absl::Status& error) const;
+
+  // Constant after construction.
+  const std::string name_;
+  const PluginEntry entry_;
+  const Dependencies dependencies_;
+  const std::string program_;
+  io::Loop& loop_;
+  // Set by Load().
+  Manifest manifest_;
+  std::string cached_manifest_;  // path, when the manifest came from the cache
+
+  RestartPolicy policy_;
+  PluginState state_ = PluginState::kStopped;
+  Process process_;                // serves new calls
+  std::vector<Process> retired_;   // finish their calls, then end
+  std::vector<std::shared_ptr<io::OneShot<absl::Status>>> start_waiters_;
+  io::Nursery tasks_;    // the start under way, retirements
+  io::Nursery endings_;  // processes being stopped: the next start waits for them
+  CancelSource stop_;
+  io::TimerId idle_timer_;
+  SteadyTime last_used_{};
+  std::uint32_t abandoned_ = 0;  // calls of process_ that passed their deadline
+  std::uint64_t calls_ = 0, failures_ = 0, restarts_ = 0;
+  bool crashed_before_ = false;  // the next start is a restart
+  std::string last_error_;
+};
+
+}  // namespace talon::plugin

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wire to one plugin process: unary gRPC calls with serialised messages. Implemented by
+// nghttp2 on the event loop (plugin/h2/). Loop's thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/call_context.h"
+#include "io/task.h"
+
+namespace talon::io {
+class Loop;
+}
+
+namespace talon::plugin {
+
+struct TransportLimits {
+  // Larger answers are refused at their length prefix, larger requests before they are sent.
+  std::size_t max_message_bytes = 4u << 20;
+  std::size_t max_header_bytes = 16u << 10;  // of one answer's headers or trailers
+  // In flight at once; more are ResourceExhausted. Beyond the peer's own limit they wait here.
+  std::size_t max_calls = 1024;
+};
+
+class PluginTransport {
+ public:
+  virtual ~PluginTransport() = default;
+  // `method`: "/talon.v1.Plugin/Execute". The context's deadline is sent as grpc-timeout and kept;
+  // cancellation resets the stream. gRPC status codes map one to one to absl's; a connection that
+  // ends is Unavailable/kPluginCrashed, a peer that breaks the protocol kPluginMisbehaved.
+  virtual io::Task<absl::StatusOr<std::string>> Call(std::string_view method, std::string request,
+                                                     CallContext context) = 0;
+  // False once the connection has ended or the peer announced its end; calls then fail at once.
+  virtual bool alive() const = 0;
+  virtual std::size_t calls_in_flight() const = 0;
+  // Runs once when the connection ends, from the loop; at once when it has ended. Not by destruction,
+  // which ends the connection and every call in flight.
+  virtual void OnClosed(absl::AnyInvocable<void()> callback) = 0;
+};
+
+// Connects to a Unix socket and completes the HTTP/2 preface. With `peer_pid` the process that
+// listens there must be that one (PermissionDenied otherwise).
+io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> ConnectUnix(io::Loop& loop,
+                                                                       std::string socket_path,
+                                                                       TransportLimits limits,
+                                                                       CallContext context,
+                                                                       pid_t peer_pid = 0);
+
+}  // namespace talon::plugin

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which model answers: names and aliases to providers, and who takes over when one fails. Owned by
+// daemon/. Loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/call_context.h"
+#include "io/task.h"
+#include "model/chat_model.h"
+#include "model/factory.h"
+#include "model/options.h"
+#include "router/options.h"
+
+namespace talon::router {
+
+// One reachable model.
+struct Route {
+  std::string provider;
+  std::string model;  // the provider's name for it
+  std::string alias;  // may be empty
+  std::uint32_t weight = 0;
+  model::Wire wire = model::Wire::kOpenAi;
+  model::ModelEntry limits;  // window, output limit, prices
+  model::ChatModel* chat = nullptr;
+  std::string name() const { return provider + "/" + model; }
+};
+
+struct RoutedResponse {
+  model::ChatResponse response;
+  Route route;                           // who answered
+  std::vector<std::string> failed_over;  // "openai/gpt: <error>" of those that did not
+};
+
+class Router {
+ public:
+  // Builds one adapter a provider. Errors name the configuration key.
+  static absl::StatusOr<std::unique_ptr<Router>> Create(const model::ModelsOptions& models,
+                                                        const RoutingOptions& routing,
+                                                        model::ModelDependencies dependencies);
+
+  // "" = the default; an alias; "provider/model"; a model id that only one provider lists.
+  // NotFound/kUnknownModel names the nearest known ones.
+  absl::StatusOr<Route> Resolve(std::string_view name) const;
+  // `first`, then the configured fallbacks without it.
+  std::vector<Route> Chain(const Route& first) const;
+  // Every known model, the default first.
+  std::vector<Route> List() const;
+  // True when nothing but the built-in reflex model is configured.
+  bool only_reflex() const;
+
+  // Asks the chain in order until one answers. Goes on to the next only on errors that another
+  // model can cure, and only while no delta has reached `sink`.
+  io::Task<absl::StatusOr<RoutedResponse>> Complete(std::vector<Route> chain,
+                                                    model::ChatRequest request, CallContext context,
+                                                    model::DeltaSink* sink);
+
+ private:
+  Router() = default;
+  std::map<std::string, std::unique_ptr<model::ChatModel>> adapters_;
+  std::vector<Route> routes_;
+  std::map<std::string, model::Wire> wires_;
+  std::vector<std::string> fallbacks_;
+  std::string default_name_;
+};
+
+}  // namespace talon::router
