@@ -32,8 +32,7 @@ absl::StatusOr<Target> Locate(const sdk::Workspace& workspace, std::string path)
     const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
     const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash);
     if (name.empty() || name == "." || name == "..") return sdk::PathError(EISDIR, path);
-    absl::StatusOr<sdk::Fd> folder =
-        workspace.OpenFolder(parent, sdk::Workspace::Create::kMissing);
+    absl::StatusOr<sdk::Fd> folder = workspace.OpenFolder(parent, sdk::Workspace::Create::kMissing);
     if (!folder.ok()) return folder.status();
 
     struct stat info = {};

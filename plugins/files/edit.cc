@@ -110,17 +110,16 @@ sdk::Result EditTool(const Files& files, const sdk::Args& args) {
         fmt::format("'{}': `old` does not occur{}", *path, Hints(*text, args.String("old"))));
   }
   if (found.size() > 1 && !args.Bool("all")) {
-    return sdk::Result::Error(fmt::format(
-        "'{}': `old` occurs {} times (lines {}): add lines around it, or set `all`", *path,
-        found.size(), Lines(*text, found)));
+    return sdk::Result::Error(
+        fmt::format("'{}': `old` occurs {} times (lines {}): add lines around it, or set `all`",
+                    *path, found.size(), Lines(*text, found)));
   }
-  const auto outcome =
-      AtomicWrite(files.workspace, *path, Apply(*text, found, old.size(), fresh));
+  const auto outcome = AtomicWrite(files.workspace, *path, Apply(*text, found, old.size(), fresh));
   if (!outcome.ok()) return sdk::Result::Error(outcome.status());
-  return sdk::Result::Text(fmt::format("{}: replaced {} ({} {})", *path,
-                                       found.size() == 1 ? "1 place" : fmt::format("{} places", found.size()),
-                                       found.size() == 1 ? "line" : "lines",
-                                       Lines(*text, found)));
+  return sdk::Result::Text(
+      fmt::format("{}: replaced {} ({} {})", *path,
+                  found.size() == 1 ? "1 place" : fmt::format("{} places", found.size()),
+                  found.size() == 1 ? "line" : "lines", Lines(*text, found)));
 }
 
 }  // namespace talon::plugins

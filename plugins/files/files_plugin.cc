@@ -101,19 +101,20 @@ class FilesPlugin : public sdk::Plugin {
              .effect = Effect::kWrite,
              .idempotent = true,
              .sink_arguments = {"path"},
-             .handler = [this](const Args& args,
-                               const CallInfo&) { return WriteTool(*files_, args); }});
-    AddTool({.name = "edit",
-             .description = "Replace exact text in a file. `old` must occur once unless `all`.",
-             .schema = Object()
-                           .Required("path", String())
-                           .Required("old", String())
-                           .Required("new", String())
-                           .Optional("all", sdk::Boolean()),
-             .effect = Effect::kWrite,
-             .sink_arguments = {"path"},
-             .handler = [this](const Args& args,
-                               const CallInfo&) { return EditTool(*files_, args); }});
+             .handler = [this](const Args& args, const CallInfo&) {
+               return WriteTool(*files_, args);
+             }});
+    AddTool(
+        {.name = "edit",
+         .description = "Replace exact text in a file. `old` must occur once unless `all`.",
+         .schema = Object()
+                       .Required("path", String())
+                       .Required("old", String())
+                       .Required("new", String())
+                       .Optional("all", sdk::Boolean()),
+         .effect = Effect::kWrite,
+         .sink_arguments = {"path"},
+         .handler = [this](const Args& args, const CallInfo&) { return EditTool(*files_, args); }});
   }
 
   std::optional<Files> files_;  // set by Configure, before any handler
@@ -121,6 +122,8 @@ class FilesPlugin : public sdk::Plugin {
 
 }  // namespace
 
-std::unique_ptr<sdk::Plugin> MakeFilesPlugin() { return std::make_unique<FilesPlugin>(); }
+std::unique_ptr<sdk::Plugin> MakeFilesPlugin() {
+  return std::make_unique<FilesPlugin>();
+}
 
 }  // namespace talon::plugins

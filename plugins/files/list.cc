@@ -11,7 +11,8 @@ namespace talon::plugins {
 sdk::Result ListTool(const Files& files, const sdk::Args& args, const sdk::CallInfo& call) {
   const auto path = files.workspace.Relative(args.String("path"));
   if (!path.ok()) return sdk::Result::Error(path.status());
-  const int depth = static_cast<int>(std::clamp(args.Int("depth", 1), 1L, long{files.limits.max_depth}));
+  const int depth =
+      static_cast<int>(std::clamp(args.Int("depth", 1), 1L, long{files.limits.max_depth}));
   std::string out;
   std::size_t entries = 0;
   bool full = false;
@@ -39,7 +40,8 @@ sdk::Result ListTool(const Files& files, const sdk::Args& args, const sdk::CallI
   if (call.cancelled()) return sdk::Result::Error("list: cancelled");
   if (full) out += fmt::format("[cut after {} entries: list a folder below]\n", entries - 1);
   if (outcome->cut) out += "[a folder has too many entries to list]\n";
-  if (outcome->unreadable > 0) out += fmt::format("[{} folders could not be read]\n", outcome->unreadable);
+  if (outcome->unreadable > 0)
+    out += fmt::format("[{} folders could not be read]\n", outcome->unreadable);
   if (out.empty()) out = "[empty folder]";
   return sdk::Result::Text(std::move(out));
 }

@@ -92,8 +92,8 @@ absl::StatusOr<std::string> ReadWhole(const sdk::Workspace& workspace, const std
     if (!chunk.ok()) return chunk.status();
     if (chunk->empty()) return out;
     if (size > max_bytes || out.size() + chunk->size() > max_bytes) {
-      return absl::ResourceExhaustedError(fmt::format("'{}': larger than the limit of {}", path,
-                                                      sdk::HumanSize(max_bytes)));
+      return absl::ResourceExhaustedError(
+          fmt::format("'{}': larger than the limit of {}", path, sdk::HumanSize(max_bytes)));
     }
     out += *chunk;
   }
@@ -125,8 +125,8 @@ sdk::Result ReadTool(const Files& files, const sdk::Args& args, const sdk::CallI
     more = !window.Feed(*chunk);
     if (call.cancelled()) return sdk::Result::Error("read: cancelled");
     if (scanned > files.limits.max_scan_bytes) {
-      return sdk::Result::Error(fmt::format("'{}': line {} is not within the first {}", *path, first,
-                                            sdk::HumanSize(scanned)));
+      return sdk::Result::Error(fmt::format("'{}': line {} is not within the first {}", *path,
+                                            first, sdk::HumanSize(scanned)));
     }
   }
 
@@ -136,12 +136,12 @@ sdk::Result ReadTool(const Files& files, const sdk::Args& args, const sdk::CallI
     return sdk::Result::Error(fmt::format("'{}': has only {} lines", *path, window.lines_seen()));
   }
   if (!window.CutToLines()) {
-    text += fmt::format("\n[line {} is too long and was cut; file of {}]", first,
-                        sdk::HumanSize(size));
+    text +=
+        fmt::format("\n[line {} is too long and was cut; file of {}]", first, sdk::HumanSize(size));
   } else if (more) {
     const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-    text += fmt::format("[file of {} goes on; next offset {}]", sdk::HumanSize(size),
-                        first + lines);
+    text +=
+        fmt::format("[file of {} goes on; next offset {}]", sdk::HumanSize(size), first + lines);
   }
   return sdk::Result::Text(std::move(text));
 }

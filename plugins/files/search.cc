@@ -13,8 +13,8 @@
 namespace talon::plugins {
 namespace {
 
-constexpr std::size_t kMaxLineBytes = 240;       // of a line that is shown
-constexpr std::size_t kMaxPatternBytes = 4096;   // of a query
+constexpr std::size_t kMaxLineBytes = 240;        // of a line that is shown
+constexpr std::size_t kMaxPatternBytes = 4096;    // of a query
 constexpr std::int64_t kPatternMemory = 8 << 20;  // of a compiled pattern
 
 RE2::Options PatternOptions(bool regex) {
@@ -51,11 +51,14 @@ class Search {
     if (call_.cancelled()) return sdk::Result::Error("search: cancelled");
     std::string notes;
     if (full()) notes += " cut: narrow the query or path;";
-    if (files_seen_ > files_.limits.max_search_files || walk.cut) notes += " too many files: narrow the path;";
-    if (skipped_ > 0) notes += fmt::format(" {} binary, large or unreadable files skipped;", skipped_);
+    if (files_seen_ > files_.limits.max_search_files || walk.cut)
+      notes += " too many files: narrow the path;";
+    if (skipped_ > 0)
+      notes += fmt::format(" {} binary, large or unreadable files skipped;", skipped_);
     if (walk.unreadable > 0) notes += fmt::format(" {} folders not readable;", walk.unreadable);
     if (!notes.empty()) notes.back() = ']';
-    if (matches_ == 0) return sdk::Result::Text("no matches" + (notes.empty() ? "" : " [" + notes.substr(1)));
+    if (matches_ == 0)
+      return sdk::Result::Text("no matches" + (notes.empty() ? "" : " [" + notes.substr(1)));
     if (!notes.empty()) out_ += "[" + notes.substr(1);
     return sdk::Result::Text(std::move(out_));
   }
@@ -74,8 +77,8 @@ class Search {
            pattern_.Match(all, from, text.size(), RE2::UNANCHORED, &match, 1)) {
       const auto at = static_cast<std::size_t>(match.data() - text.data());
       if (at >= text.size()) break;  // an empty match behind the last line
-      line += static_cast<std::size_t>(
-          std::count(text.begin() + static_cast<long>(counted), text.begin() + static_cast<long>(at), '\n'));
+      line += static_cast<std::size_t>(std::count(text.begin() + static_cast<long>(counted),
+                                                  text.begin() + static_cast<long>(at), '\n'));
       counted = at;
       const std::size_t before = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
       const std::size_t start = before == std::string_view::npos ? 0 : before + 1;
@@ -95,7 +98,8 @@ class Search {
       while (start > 0 && (static_cast<unsigned char>(line[start]) & 0xC0) == 0x80) --start;
       shown = sdk::TruncateUtf8(line.substr(start), kMaxLineBytes);
     }
-    out_ += fmt::format("{}:{}:{}{}\n", path, number, shown.data() == line.data() ? "" : "…", shown);
+    out_ +=
+        fmt::format("{}:{}:{}{}\n", path, number, shown.data() == line.data() ? "" : "…", shown);
   }
 
   const Files& files_;

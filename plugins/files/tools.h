@@ -12,15 +12,15 @@
 namespace talon::plugins {
 
 struct FilesLimits {
-  std::size_t max_read_bytes = 48u << 10;         // of one read's result
-  std::size_t max_read_lines = 2000;              // of one read's result
-  std::uint64_t max_scan_bytes = 1u << 30;        // a read looks no further for its first line
-  std::size_t max_edit_bytes = 8u << 20;          // of a file that is edited
-  std::size_t max_entries = 1000;                 // of a list
-  int max_depth = 16;                             // of folders in list and search
-  std::size_t max_matches = 200;                  // of a search
-  std::size_t max_search_file_bytes = 4u << 20;   // larger files are skipped
-  std::size_t max_search_files = 50'000;          // looked at in one search
+  std::size_t max_read_bytes = 48u << 10;        // of one read's result
+  std::size_t max_read_lines = 2000;             // of one read's result
+  std::uint64_t max_scan_bytes = 1u << 30;       // a read looks no further for its first line
+  std::size_t max_edit_bytes = 8u << 20;         // of a file that is edited
+  std::size_t max_entries = 1000;                // of a list
+  int max_depth = 16;                            // of folders in list and search
+  std::size_t max_matches = 200;                 // of a search
+  std::size_t max_search_file_bytes = 4u << 20;  // larger files are skipped
+  std::size_t max_search_files = 50'000;         // looked at in one search
   std::size_t max_search_result_bytes = 32u << 10;
 };
 

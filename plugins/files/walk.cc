@@ -30,8 +30,8 @@ class Walker {
     for (const Entry& entry : *entries) {
       outcome.stopped = outcome.stopped || !visit_(entry);
       if (outcome.stopped) break;
-      const bool enter = entry.kind == EntryKind::kFolder && depth > 1 &&
-                         entry.path != ".git" && !entry.path.ends_with("/.git");
+      const bool enter = entry.kind == EntryKind::kFolder && depth > 1 && entry.path != ".git" &&
+                         !entry.path.ends_with("/.git");
       if (enter && !Folder(entry.path, depth - 1).ok()) ++outcome.unreadable;
     }
     return absl::OkStatus();

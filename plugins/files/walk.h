@@ -21,9 +21,9 @@ struct Entry {
 };
 
 struct WalkOutcome {
-  bool stopped = false;   // the visitor said so
-  bool cut = false;       // a folder had more entries than are read
-  int unreadable = 0;     // folders that could not be opened
+  bool stopped = false;  // the visitor said so
+  bool cut = false;      // a folder had more entries than are read
+  int unreadable = 0;    // folders that could not be opened
 };
 
 // `visit` answers whether to go on. An error when `path` itself is no readable folder.

@@ -21,7 +21,7 @@ struct Command {
   int folder_fd = -1;                    // where it starts
   std::vector<std::string> environment;  // NAME=value, the whole of it
   std::chrono::milliseconds timeout{0};
-  std::size_t max_output_bytes = 0;      // kept of each stream
+  std::size_t max_output_bytes = 0;  // kept of each stream
 };
 
 enum class CommandEnd { kExited, kSignalled, kTimedOut, kCancelled };

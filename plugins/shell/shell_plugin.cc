@@ -31,8 +31,8 @@ constexpr milliseconds kMaxTimeout{600'000};
 constexpr milliseconds kReportTime{250};
 
 struct ShellOptions {
-  milliseconds timeout{60'000};               // of a call that names none
-  std::size_t max_output_bytes = 32u << 10;   // kept of each of stdout and stderr
+  milliseconds timeout{60'000};                  // of a call that names none
+  std::size_t max_output_bytes = 32u << 10;      // kept of each of stdout and stderr
   std::map<std::string, std::string> variables;  // added to the environment
 };
 
@@ -94,20 +94,18 @@ std::string Report(const CommandOutcome& outcome) {
 class ShellPlugin : public sdk::Plugin {
  public:
   ShellPlugin() : Plugin(Info()) {
-    AddTool({.name = "run",
-             .description = "Run a /bin/sh command in the workspace. Background processes end with it.",
-             .schema = Object()
-                           .Required("command", String())
-                           .Optional("timeout_ms", Integer("default 60000")
-                                                       .Min(1)
-                                                       .Max(kMaxTimeout.count()))
-                           .Optional("directory", String()),
-             .effect = sdk::Effect::kExec,
-             .sink_arguments = {"command", "directory"},
-             .timeout = kMaxTimeout + milliseconds(5'000),
-             .handler = [this](const Args& args, const CallInfo& call) {
-               return Run(args, call);
-             }});
+    AddTool(
+        {.name = "run",
+         .description = "Run a /bin/sh command in the workspace. Background processes end with it.",
+         .schema =
+             Object()
+                 .Required("command", String())
+                 .Optional("timeout_ms", Integer("default 60000").Min(1).Max(kMaxTimeout.count()))
+                 .Optional("directory", String()),
+         .effect = sdk::Effect::kExec,
+         .sink_arguments = {"command", "directory"},
+         .timeout = kMaxTimeout + milliseconds(5'000),
+         .handler = [this](const Args& args, const CallInfo& call) { return Run(args, call); }});
   }
 
   absl::Status Configure(const Args& config, const sdk::Folders& folders) override {
@@ -118,8 +116,7 @@ class ShellPlugin : public sdk::Plugin {
       return absl::InvalidArgumentError(
           fmt::format("timeout_ms must be 1 to {}", kMaxTimeout.count()));
     }
-    const long bytes =
-        config.Int("max_output_bytes", static_cast<long>(options_.max_output_bytes));
+    const long bytes = config.Int("max_output_bytes", static_cast<long>(options_.max_output_bytes));
     if (bytes < 64 || bytes > 1 << 20) {
       return absl::InvalidArgumentError("max_output_bytes must be 64 to 1048576");
     }
@@ -139,12 +136,12 @@ class ShellPlugin : public sdk::Plugin {
                     .folder_fd = folder->get(),
                     .environment = Environment(workspace_->folder(), options_),
                     .max_output_bytes = options_.max_output_bytes};
-    if (command.text.find('\0') != std::string::npos) return Result::Error("command has a NUL byte");
+    if (command.text.find('\0') != std::string::npos)
+      return Result::Error("command has a NUL byte");
     const milliseconds wish(args.Int("timeout_ms", options_.timeout.count()));
     const milliseconds allowed = std::clamp(wish, milliseconds(1), kMaxTimeout);
-    command.timeout =
-        std::max(milliseconds(1),
-                 std::min(allowed, call.TimeLeft(kMaxTimeout + kReportTime) - kReportTime));
+    command.timeout = std::max(
+        milliseconds(1), std::min(allowed, call.TimeLeft(kMaxTimeout + kReportTime) - kReportTime));
     const absl::StatusOr<CommandOutcome> outcome = RunCommand(command, call);
     if (!outcome.ok()) return Result::Error(outcome.status());
     std::string report = Report(*outcome);
@@ -159,6 +156,8 @@ class ShellPlugin : public sdk::Plugin {
 
 }  // namespace
 
-std::unique_ptr<sdk::Plugin> MakeShellPlugin() { return std::make_unique<ShellPlugin>(); }
+std::unique_ptr<sdk::Plugin> MakeShellPlugin() {
+  return std::make_unique<ShellPlugin>();
+}
 
 }  // namespace talon::plugins

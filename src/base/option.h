@@ -13,12 +13,13 @@
 //   };
 //
 // Field types: bool, integers, double, std::string, std::chrono::milliseconds ("30s", "500ms",
-// "2m"), Bytes ("64KB"), Secret, a nested options struct, std::vector<T>, std::map<std::string, T>,
+// "2m"), Bytes ("64KB"), Secret, JsonText, a nested options struct, std::vector<T>, std::map<std::string, T>,
 // std::optional<T>, and enums that have `EnumNames(E)`:
 //   constexpr auto EnumNames(Durability) { return std::array{std::pair{"power", Durability::kPower}, …}; }
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -32,6 +33,12 @@ enum class Reload { kLive, kRestart };
 struct Bytes {
   std::uint64_t value = 0;
   bool operator==(const Bytes&) const = default;
+};
+
+// Any YAML below the key, handed on as JSON text: settings that belong to somebody else.
+struct JsonText {
+  std::string text;
+  bool operator==(const JsonText&) const = default;
 };
 
 template <class Struct, class Value>

@@ -81,10 +81,7 @@ class NameReader {
     }
     const std::size_t before = size_;
     while (IsWord(next.c) || next.c == kSkip) {
-      if (next.c != kSkip) {
-        if (size_ == kMaxWord) return false;
-        word_[size_++] = next.c;
-      }
+      if (next.c != kSkip && size_ < kMaxWord) word_[size_++] = next.c;
       at_ += next.size;
       next = FoldAt(text_, at_);
     }

@@ -104,10 +104,16 @@ void Connection::ReadRequest() {
 }
 
 void Connection::Consume(std::string_view data) {
+  std::string joined;
   if (phase_ == Phase::kIdle) {
-    // A line end left over from the request before is allowed (RFC 9112, 2.2).
+    if (!pending_.empty()) data = joined = std::exchange(pending_, {}).append(data);
+    // Line ends before a request are allowed (RFC 9112, 2.2).
     while (data.starts_with("\r\n")) data.remove_prefix(2);
-    if (data.empty()) return WaitReadable();
+    if (data.empty() || data == "\r") {
+      pending_.assign(data);
+      if (deadline_ == SteadyTime::max()) SetDeadline(host_->options.idle_timeout);
+      return WaitReadable();
+    }
     phase_ = Phase::kReading;
     awaited_ = RequestParser::State::kDone;
     parser_ =
@@ -222,6 +228,7 @@ void Connection::Linger() {
   pending_ = {};
   if (host_->draining) return Close();
   phase_ = Phase::kLingering;
+  ++host_->lingering;
   linger_bytes_ = host_->options.max_body.value;
   SetDeadline(host_->options.header_timeout);
   WaitReadable();
@@ -258,6 +265,7 @@ void Connection::Gone(absl::Status reason) {
 void Connection::Close() {
   if (phase_ == Phase::kClosed) return;
   const auto self = shared_from_this();
+  if (phase_ == Phase::kLingering) --host_->lingering;
   phase_ = Phase::kClosed;
   DropTimer();
   parser_.reset();

@@ -43,6 +43,7 @@ class ConnectionHost {
   HttpServerOptions options;
   const HttpHandler handler;
   bool draining = false;
+  std::size_t lingering = 0;           // connections that are answered and wait for their end
   std::array<char, 16 << 10> scratch;  // bytes on their way from a socket to a parser
 
  private:

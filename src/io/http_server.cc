@@ -138,6 +138,12 @@ class Listener final : public ConnectionHost, public std::enable_shared_from_thi
     loop.CancelTimer(timer);
   }
 
+  // Lets go of the connections too: a handler that dies with the loop never has them forgotten.
+  void Abandon() {
+    AbortAll();
+    connections_.clear();
+  }
+
   void AbortAll() {
     draining = true;
     CloseListener();
@@ -174,8 +180,8 @@ class Listener final : public ConnectionHost, public std::enable_shared_from_thi
   void Welcome(int fd, const Address& peer) {
     accept_failed_ = false;
     const std::size_t most = options.max_connections;
-    const std::size_t open = connections_.size();
-    if (open >= most + most / 8 + 1) {  // an eighth more may be told why
+    const std::size_t open = connections_.size() - lingering;
+    if (connections_.size() >= most + most / 8 + 1) {  // an eighth more may be told why
       ::close(fd);
       return;
     }
@@ -225,7 +231,7 @@ class Listener final : public ConnectionHost, public std::enable_shared_from_thi
 class AsioHttpServer final : public HttpServer {
  public:
   explicit AsioHttpServer(std::shared_ptr<Listener> listener) : listener_(std::move(listener)) {}
-  ~AsioHttpServer() override { listener_->AbortAll(); }
+  ~AsioHttpServer() override { listener_->Abandon(); }
 
   std::uint16_t port() const override { return listener_->port(); }
   std::size_t open_connections() const override { return listener_->open_connections(); }

@@ -17,8 +17,12 @@ namespace {
 using store::Blob;
 using store::Value;
 
-std::string Text(std::string_view text) { return std::string(text); }
-std::int64_t Integer(Integrity integrity) { return static_cast<std::int64_t>(integrity); }
+std::string Text(std::string_view text) {
+  return std::string(text);
+}
+std::int64_t Integer(Integrity integrity) {
+  return static_cast<std::int64_t>(integrity);
+}
 Value TextOrNull(std::string text) {
   if (text.empty()) return std::monostate();
   return text;
@@ -58,10 +62,10 @@ std::int64_t EntryWriter::Number(const Principal& principal) {
   last_number_ = PrincipalNumber(principal);
   if (!memory_.principals.contains(last_number_) &&
       std::ranges::find(new_principals_, last_number_) == new_principals_.end()) {
-    batch_.push_back({"insert_principal",
-                      Params(last_number_, principal.tenant, principal.user, principal.agent,
-                             principal.origin),
-                      /*expect_change=*/true});
+    batch_.push_back(
+        {"insert_principal",
+         Params(last_number_, principal.tenant, principal.user, principal.agent, principal.origin),
+         /*expect_change=*/true});
     new_principals_.push_back(last_number_);
   }
   return last_number_;
@@ -76,13 +80,13 @@ void EntryWriter::AddArrival(EventEnvelope event, const TurnRecord& turn) {
   const std::int64_t turn_principal = Number(turn.principal);
   const std::int64_t integrity = Integer(event.label.integrity);
   const std::string readers = ReadersToText(event.label);
-  batch_.push_back({"insert_event",
-                    Params(event.id.str(), std::move(event.source),
-                           TextOrNull(std::move(event.dedupe_key)),
-                           std::move(event.payload_digest), event_principal, integrity, readers,
-                           std::move(event.session_key), Text(PriorityName(event.priority)),
-                           std::move(event.payload), TimeOr(event.received_at)),
-                    /*expect_change=*/true});
+  batch_.push_back(
+      {"insert_event",
+       Params(event.id.str(), std::move(event.source), TextOrNull(std::move(event.dedupe_key)),
+              std::move(event.payload_digest), event_principal, integrity, readers,
+              std::move(event.session_key), Text(PriorityName(event.priority)),
+              std::move(event.payload), TimeOr(event.received_at)),
+       /*expect_change=*/true});
   batch_.push_back({"insert_turn",
                     Params(turn.id.str(), turn.session.str(), turn_principal, integrity, readers,
                            Text(TurnStateName(turn.state)), TimeOr(turn.started_at)),
@@ -133,21 +137,20 @@ absl::Status EntryWriter::AddRecords(Entry entry) {
 
 void EntryWriter::AddMessage(MessageRecord message) {
   const std::int64_t principal = Number(message.principal);
-  batch_.push_back(
-      {"insert_message",
-       Params(message.session.str(), message.seq, TextOrNull(message.turn.str()),
-              std::move(message.role), std::move(message.content), principal,
-              Integer(message.label.integrity), ReadersToText(message.label),
-              TimeOr(message.created_at)),
-       /*expect_change=*/true});
+  batch_.push_back({"insert_message",
+                    Params(message.session.str(), message.seq, TextOrNull(message.turn.str()),
+                           std::move(message.role), std::move(message.content), principal,
+                           Integer(message.label.integrity), ReadersToText(message.label),
+                           TimeOr(message.created_at)),
+                    /*expect_change=*/true});
 }
 
 void EntryWriter::AddStep(StepRecord step) {
-  batch_.push_back({"insert_step",
-                    Params(step.turn.str(), step.seq, Text(StepKindName(step.kind)),
-                           std::move(step.data), Integer(step.label.integrity),
-                           ReadersToText(step.label), TimeOr(step.at)),
-                    /*expect_change=*/true});
+  batch_.push_back(
+      {"insert_step",
+       Params(step.turn.str(), step.seq, Text(StepKindName(step.kind)), std::move(step.data),
+              Integer(step.label.integrity), ReadersToText(step.label), TimeOr(step.at)),
+       /*expect_change=*/true});
 }
 
 void EntryWriter::AddEffect(EffectRecord effect) {
@@ -162,12 +165,12 @@ void EntryWriter::AddEffect(EffectRecord effect) {
 
 void EntryWriter::AddArtifact(ArtifactRecord artifact) {
   const std::int64_t principal = Number(artifact.principal);
-  batch_.push_back({"insert_artifact",
-                    Params(artifact.session.str(), artifact.id.str(),
-                           TextOrNull(artifact.turn.str()), std::move(artifact.media_type),
-                           Blob{std::move(artifact.content)}, principal,
-                           Integer(artifact.label.integrity), ReadersToText(artifact.label)),
-                    /*expect_change=*/true});
+  batch_.push_back(
+      {"insert_artifact",
+       Params(artifact.session.str(), artifact.id.str(), TextOrNull(artifact.turn.str()),
+              std::move(artifact.media_type), Blob{std::move(artifact.content)}, principal,
+              Integer(artifact.label.integrity), ReadersToText(artifact.label)),
+       /*expect_change=*/true});
 }
 
 absl::Status EntryWriter::AddSnapshot(PromptSnapshot snapshot, const std::string& turn,
@@ -177,11 +180,11 @@ absl::Status EntryWriter::AddSnapshot(PromptSnapshot snapshot, const std::string
   TALON_ASSIGN_OR_RETURN(EncodedSnapshot encoded,
                          memory_.codec.Encode(std::move(snapshot.content)));
   new_snapshots_.push_back(snapshot.hash);
-  batch_.push_back({"insert_snapshot",
-                    Params(std::move(snapshot.hash), Text(encoded.codec), size,
-                           Blob{std::move(encoded.bytes)}, turn, Integer(label.integrity),
-                           ReadersToText(label)),
-                    /*expect_change=*/false});
+  batch_.push_back(
+      {"insert_snapshot",
+       Params(std::move(snapshot.hash), Text(encoded.codec), size, Blob{std::move(encoded.bytes)},
+              turn, Integer(label.integrity), ReadersToText(label)),
+       /*expect_change=*/false});
   return absl::OkStatus();
 }
 
@@ -189,10 +192,9 @@ void EntryWriter::AddOutbox(OutboxRecord outbox) {
   const std::int64_t principal = Number(outbox.principal);
   batch_.push_back({"insert_outbox",
                     Params(outbox.turn.str(), std::move(outbox.target),
-                           std::move(outbox.dedupe_key), outbox.id.str(),
-                           std::move(outbox.payload), Text(OutboxStateName(outbox.state)),
-                           outbox.attempts, principal, Integer(outbox.label.integrity),
-                           ReadersToText(outbox.label)),
+                           std::move(outbox.dedupe_key), outbox.id.str(), std::move(outbox.payload),
+                           Text(OutboxStateName(outbox.state)), outbox.attempts, principal,
+                           Integer(outbox.label.integrity), ReadersToText(outbox.label)),
                     /*expect_change=*/true});
 }
 

@@ -155,7 +155,8 @@ io::Task<absl::Status> Journal::UpdateSession(SessionRecord session) {
   EntryWriter writer(*memory_, clock_.Now());
   writer.AddUpdate(std::move(session));
   const absl::Status stored = co_await store_.Commit(writer.TakeBatch());
-  if (ReasonOf(stored) == ErrorReason::kDuplicate) co_return NotFound(attempt + ": no such session");
+  if (ReasonOf(stored) == ErrorReason::kDuplicate)
+    co_return NotFound(attempt + ": no such session");
   co_return stored.ok() ? stored : Annotate(stored, attempt);
 }
 
@@ -168,13 +169,13 @@ io::Task<absl::Status> Journal::DeleteSession(SessionId session) {
   }
   batch.push_back({"delete_session", {session.str()}, /*expect_change=*/true});
   const absl::Status stored = co_await store_.Commit(std::move(batch));
-  if (ReasonOf(stored) == ErrorReason::kDuplicate) co_return NotFound(attempt + ": no such session");
+  if (ReasonOf(stored) == ErrorReason::kDuplicate)
+    co_return NotFound(attempt + ": no such session");
   co_return stored.ok() ? stored : Annotate(stored, attempt);
 }
 
 io::Task<absl::StatusOr<std::string>> Journal::ReadArtifact(SessionId session, ArtifactId artifact,
-                                                            std::int64_t offset,
-                                                            std::int64_t limit,
+                                                            std::int64_t offset, std::int64_t limit,
                                                             std::int64_t* total) {
   const std::string attempt = fmt::format("journal: read artifact '{}'", artifact.str());
   if (offset < 0 || limit < 0) co_return InvalidArgument(attempt + ": offset or limit below 0");

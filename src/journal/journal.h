@@ -92,7 +92,8 @@ class Journal {
   // they are shared by content. NotFound.
   io::Task<absl::Status> DeleteSession(SessionId session);
 
-  // `limit` bytes from `offset`; `*total` is the whole size. NotFound when it is not this session's.
+  // `limit` bytes from `offset`; `*total` is the whole size. NotFound when it is not this
+  // session's.
   io::Task<absl::StatusOr<std::string>> ReadArtifact(SessionId session, ArtifactId artifact,
                                                      std::int64_t offset, std::int64_t limit,
                                                      std::int64_t* total);

@@ -62,11 +62,21 @@ absl::StatusOr<E> Find(const Names<E, N>& names, std::string_view what, std::str
 
 }  // namespace
 
-std::string_view PriorityName(Priority priority) { return NameOf(kPriorities, priority); }
-std::string_view TurnStateName(TurnState state) { return NameOf(kTurnStates, state); }
-std::string_view StepKindName(StepKind kind) { return NameOf(kStepKinds, kind); }
-std::string_view EffectStateName(EffectState state) { return NameOf(kEffectStates, state); }
-std::string_view OutboxStateName(OutboxState state) { return NameOf(kOutboxStates, state); }
+std::string_view PriorityName(Priority priority) {
+  return NameOf(kPriorities, priority);
+}
+std::string_view TurnStateName(TurnState state) {
+  return NameOf(kTurnStates, state);
+}
+std::string_view StepKindName(StepKind kind) {
+  return NameOf(kStepKinds, kind);
+}
+std::string_view EffectStateName(EffectState state) {
+  return NameOf(kEffectStates, state);
+}
+std::string_view OutboxStateName(OutboxState state) {
+  return NameOf(kOutboxStates, state);
+}
 
 absl::StatusOr<TurnState> ParseTurnState(std::string_view name) {
   return Find(kTurnStates, "turn state", name);

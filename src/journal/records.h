@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records of the journal. What has happened is appended and never changed; the present is a fold
-// of it. Message content and step data are JSON text whose shape belongs to the room that writes
-// them (model/codec.h for messages, agent/ for steps). Plain data.
+// The records of the journal. What has happened is appended and never changed; the present is a
+// fold of it. Message content and step data are JSON text whose shape belongs to the room that
+// writes them (model/codec.h for messages, agent/ for steps). Plain data.
 #pragma once
 
 #include <cstdint>

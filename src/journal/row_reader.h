@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of the statements in store/sqlite/journal_read.sql as records. Internal when a stored name is
-// not one of ours. Any thread.
+// Rows of the statements in store/sqlite/journal_read.sql as records. Internal when a stored name
+// is not one of ours. Any thread.
 #pragma once
 
 #include "absl/status/statusor.h"

@@ -22,7 +22,9 @@ SnapshotCodec::SnapshotCodec(std::size_t compress_from, std::size_t max_size)
     : compress_from_(compress_from), max_size_(max_size) {}
 SnapshotCodec::~SnapshotCodec() = default;
 
-void SnapshotCodec::FreeContext::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
+void SnapshotCodec::FreeContext::operator()(ZSTD_CCtx_s* context) const {
+  ZSTD_freeCCtx(context);
+}
 
 absl::StatusOr<EncodedSnapshot> SnapshotCodec::Encode(std::string content) {
   if (content.size() > max_size_) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prompt snapshots between text and what is stored: zstd where that is worth it. Event loop's thread.
+// Prompt snapshots between text and what is stored: zstd where that is worth it. Event loop's
+// thread.
 #pragma once
 
 #include <cstddef>

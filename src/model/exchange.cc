@@ -122,7 +122,7 @@ absl::Status Exchange::OnPiece(std::string_view piece) {
   if (!any_event_ && head_.size() < kMaxHead) head_ += piece.substr(0, kMaxHead - head_.size());
   events_.clear();
   if (absl::Status fed = parser_.Feed(piece, events_); !fed.ok()) {
-    Fault fault = Broken(std::string(Message(fed)));
+    Fault fault = Broken(std::string(talon::Message(fed)));
     fault.too_large = true;
     return FaultToStatus(fault);
   }
@@ -145,13 +145,13 @@ absl::Status Exchange::OnEvent(const io::SseEvent& event) {
   absl::StatusOr<Json> document = ParseProviderJson(data, "event");
   if (document.ok()) return OnDocument(*document);
   if (answer_.finished()) return absl::OkStatus();
-  return FaultToStatus(Broken(fmt::format("malformed event: {}", Message(document.status()))));
+  return FaultToStatus(Broken(fmt::format("malformed event: {}", talon::Message(document.status()))));
 }
 
 absl::Status Exchange::OnBody(std::string_view body) {
   absl::StatusOr<Json> document = ParseProviderJson(body, "answer");
   if (!document.ok()) {
-    Fault fault = Broken(std::string(Message(document.status())));
+    Fault fault = Broken(std::string(talon::Message(document.status())));
     if (TrimSpace(body).starts_with('<')) {
       fault.reason = ErrorReason::kBadRequest;
       fault.message = "an HTML page answered; check base_url";
@@ -217,7 +217,7 @@ absl::Status Exchange::Failed(const absl::Status& error, const Patience* patienc
   ErrorReason reason = error.code() == absl::StatusCode::kInvalidArgument ? ErrorReason::kBadRequest
                                                                           : ErrorReason::kTransport;
   return MakeError(error.code(), reason,
-                   fmt::format("{}: {}", who, around_.redactor.Redact(Message(error))));
+                   fmt::format("{}: {}", who, around_.redactor.Redact(talon::Message(error))));
 }
 
 }  // namespace talon::model

@@ -14,6 +14,7 @@ namespace talon::model {
 namespace {
 
 constexpr int kMaxSpliceDepth = 64;
+constexpr std::int64_t kMaxCount = 1'000'000'000'000;  // sums of counts stay sums
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -252,7 +253,7 @@ std::string_view TextAt(const Json& object, std::string_view key) {
 }
 
 std::int64_t CountAt(const Json& object, std::string_view key) {
-  return std::max<std::int64_t>(JsonInt(object, key), 0);
+  return std::clamp<std::int64_t>(JsonInt(object, key), 0, kMaxCount);
 }
 
 absl::StatusOr<Json> ParseProviderJson(std::string_view text, std::string_view what) {

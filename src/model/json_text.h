@@ -44,7 +44,7 @@ void AppendArguments(std::string& out, std::string_view arguments);
 void AppendSchema(std::string& out, std::string_view schema);
 
 // Members of an object a provider sent: text and counts, empty and 0 when absent, null, of another
-// type or negative. The text lives as long as `object`.
+// type or negative; counts end at 10^12. The text lives as long as `object`.
 std::string_view TextAt(const Json& object, std::string_view key);
 std::int64_t CountAt(const Json& object, std::string_view key);
 

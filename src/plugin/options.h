@@ -17,7 +17,7 @@ namespace talon::plugin {
 struct PluginEntry {
   bool enabled = true;
   std::string plugin;  // path of the program; empty = the bundled plugin of the entry's name
-  std::string config;  // JSON of the entry's `config:` mapping, passed as it is
+  JsonText config;
   std::vector<std::string> args;
   std::map<std::string, Secret> env;
   std::chrono::milliseconds timeout{0};

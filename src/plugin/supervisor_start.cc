@@ -159,7 +159,7 @@ io::Task<absl::Status> Supervisor::Introduce(PluginProcess& process, CallContext
   }
   const auto data = fmt::format("{}/{}", dependencies_.paths.data, name_);
   const auto configured = co_await process.Call(
-      kConfigureMethod, EncodeConfigure(entry_.config, dependencies_.paths.workspace, data), context);
+      kConfigureMethod, EncodeConfigure(entry_.config.text, dependencies_.paths.workspace, data), context);
   if (!configured.ok()) co_return Annotate(configured.status(), "configure");
   co_return absl::OkStatus();
 }

@@ -25,10 +25,11 @@ absl::Status AlreadyRunning(const std::string& folder, int fd) {
   // Between its lock and its line the owner's pid is not there yet.
   const std::string owner = pid.empty() ? "another process" : fmt::format("process {}", pid);
   const std::string stop = pid.empty() ? "stop it" : fmt::format("stop it (`kill {}`)", pid);
-  return MakeError(absl::StatusCode::kAlreadyExists, ErrorReason::kAlreadyRunning,
-                   fmt::format("store: open '{}': {} already uses this folder; {} or choose another "
-                               "folder (TALON_HOME)",
-                               folder, owner, stop));
+  return MakeError(
+      absl::StatusCode::kAlreadyExists, ErrorReason::kAlreadyRunning,
+      fmt::format("store: open '{}': {} already uses this folder; {} or choose another "
+                  "folder (TALON_HOME)",
+                  folder, owner, stop));
 }
 
 }  // namespace
@@ -52,6 +53,8 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Acquire(const std::strin
   return lock;
 }
 
-FolderLock::~FolderLock() { close(fd_); }
+FolderLock::~FolderLock() {
+  close(fd_);
+}
 
 }  // namespace talon::store

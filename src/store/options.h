@@ -33,20 +33,22 @@ struct StoreOptions {
   static constexpr auto Fields() {
     using O = StoreOptions;
     return std::make_tuple(
-        Option("durability", &O::durability,
-               "What a committed step survives: `power` (a power cut) or `process` (the death of the "
-               "process; faster).",
-               Reload::kRestart),
+        Option(
+            "durability", &O::durability,
+            "What a committed step survives: `power` (a power cut) or `process` (the death of the "
+            "process; faster).",
+            Reload::kRestart),
         Option("busy_timeout", &O::busy_timeout,
                "Longest wait for another process's lock on the database.", Reload::kRestart),
         Option("max_queued_batches", &O::max_queued_batches,
                "Batches waiting for the writer; more are refused.", Reload::kRestart),
         Option("page_cache", &O::page_cache, "SQLite page cache of each connection.",
                Reload::kRestart),
-        Option("checkpoint_at", &O::checkpoint_at,
-               "Size of the write-ahead log from which it is copied into the database as soon as no "
-               "batch waits.",
-               Reload::kRestart),
+        Option(
+            "checkpoint_at", &O::checkpoint_at,
+            "Size of the write-ahead log from which it is copied into the database as soon as no "
+            "batch waits.",
+            Reload::kRestart),
         Option("max_log", &O::max_log,
                "Size of the write-ahead log from which it is copied even while batches wait.",
                Reload::kRestart));

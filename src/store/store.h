@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Durable state. One writer commits in groups: every batch that is waiting goes into one transaction
-// and one sync, so many sessions share the cost of a disk write. A batch is all or nothing. Statements
-// are named; their SQL stands in store/sqlite/*.sql (the same names for every driver), so nobody above
-// this room writes SQL. Owned by daemon/. Commit() and Read() from the event loop's thread.
+// Durable state. One writer commits in groups: every batch that is waiting goes into one
+// transaction and one sync, so many sessions share the cost of a disk write. A batch is all or
+// nothing. Statements are named; their SQL stands in store/sqlite/*.sql (the same names for every
+// driver), so nobody above this room writes SQL. Owned by daemon/. Commit() and Read() from the
+// event loop's thread.
 //
 // Errors: AlreadyExists/kDuplicate (an `expect_change` statement changed nothing, or a key exists),
 // FailedPrecondition (a row refers to one that does not exist), ResourceExhausted/kDiskFull,
@@ -77,7 +78,8 @@ class Store {
   virtual io::Task<absl::StatusOr<Rows>> Read(std::string_view statement,
                                               std::vector<Value> params) = 0;
   virtual StoreStats stats() const = 0;
-  // Commits what is queued, checkpoints and closes. Idempotent; blocks; call off the loop or at exit.
+  // Commits what is queued, checkpoints and closes. Idempotent; blocks; call off the loop or at
+  // exit.
   virtual void Close() = 0;
 };
 

@@ -81,8 +81,7 @@ std::vector<absl::Status> StoreConformance::CommitAll(std::vector<Batch> batches
   return outcomes;
 }
 
-absl::StatusOr<Rows> StoreConformance::Read(std::string_view statement,
-                                            std::vector<Value> params) {
+absl::StatusOr<Rows> StoreConformance::Read(std::string_view statement, std::vector<Value> params) {
   return loop_.RunUntilDone(store_->Read(statement, std::move(params)));
 }
 
@@ -110,7 +109,8 @@ TEST_P(StoreConformance, ValuesKeepTypeAndBytes) {
   Open();
   const std::string text = "z\xc3\xbcrich \xf0\x9f\xa6\x85 it's \"quoted\"";
   const std::string bytes("\0\xff\x80 a\0b", 7);
-  ASSERT_TRUE(Commit({InsertPrincipal(kPrincipal, "u"), InsertSession("ses_1"),
+  ASSERT_TRUE(Commit({InsertPrincipal(kPrincipal, "u"),
+                      InsertSession("ses_1"),
                       InsertMessage("ses_1", 1, text),
                       {"insert_artifact",
                        {std::string("ses_1"), std::string("art_1"), std::monostate(),

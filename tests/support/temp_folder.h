@@ -30,7 +30,8 @@ class TempFolder {
  private:
   static std::string Base(Where where) {
     std::error_code ignored;
-    const bool memory = where == Where::kMemory && std::filesystem::is_directory("/dev/shm", ignored);
+    const bool memory =
+        where == Where::kMemory && std::filesystem::is_directory("/dev/shm", ignored);
     return memory ? "/dev/shm" : std::filesystem::temp_directory_path().string();
   }
 

@@ -9,7 +9,7 @@
 namespace talon::sdk {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
 constexpr int kMaxDepth = 64;
 
@@ -32,14 +32,14 @@ bool TooDeep(std::string_view text) {
   return false;
 }
 
-const json* Find(const json& object, std::string_view name) {
+const Json* Find(const Json& object, std::string_view name) {
   const auto found = object.find(name);
   return found == object.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-Args::Args() : json_(std::make_shared<const json>(json::object())) {}
+Args::Args() : json_(std::make_shared<const Json>(Json::object())) {}
 
 absl::StatusOr<Args> Args::Parse(std::string_view text, std::string_view what) {
   if (TooDeep(text)) {
@@ -47,26 +47,28 @@ absl::StatusOr<Args> Args::Parse(std::string_view text, std::string_view what) {
         fmt::format("{}: nested deeper than {} levels", what, kMaxDepth));
   }
   try {
-    auto parsed = std::make_shared<json>(json::parse(text));
+    auto parsed = std::make_shared<Json>(Json::parse(text));
     if (parsed->is_object()) return Args(std::move(parsed));
     return absl::InvalidArgumentError(
         fmt::format("{}: expected a JSON object, not {}", what, parsed->type_name()));
-  } catch (const json::parse_error& error) {
+  } catch (const Json::parse_error& error) {
     return absl::InvalidArgumentError(
         fmt::format("{}: not valid JSON at byte {}", what, error.byte));
   }
 }
 
-bool Args::Has(std::string_view name) const { return Find(*json_, name) != nullptr; }
+bool Args::Has(std::string_view name) const {
+  return Find(*json_, name) != nullptr;
+}
 
 std::string Args::String(std::string_view name, std::string_view fallback) const {
-  const json* value = Find(*json_, name);
+  const Json* value = Find(*json_, name);
   if (value == nullptr || !value->is_string()) return std::string(fallback);
   return value->get<std::string>();
 }
 
 long Args::Int(std::string_view name, long fallback) const {
-  const json* value = Find(*json_, name);
+  const Json* value = Find(*json_, name);
   if (value == nullptr || !value->is_number()) return fallback;
   if (value->is_number_unsigned()) {
     constexpr unsigned long kMax = std::numeric_limits<long>::max();
@@ -77,20 +79,20 @@ long Args::Int(std::string_view name, long fallback) const {
 }
 
 double Args::Double(std::string_view name, double fallback) const {
-  const json* value = Find(*json_, name);
+  const Json* value = Find(*json_, name);
   return value != nullptr && value->is_number() ? value->get<double>() : fallback;
 }
 
 bool Args::Bool(std::string_view name, bool fallback) const {
-  const json* value = Find(*json_, name);
+  const Json* value = Find(*json_, name);
   return value != nullptr && value->is_boolean() ? value->get<bool>() : fallback;
 }
 
 std::vector<std::string> Args::Strings(std::string_view name) const {
   std::vector<std::string> out;
-  const json* value = Find(*json_, name);
+  const Json* value = Find(*json_, name);
   if (value == nullptr || !value->is_array()) return out;
-  for (const json& element : *value) {
+  for (const Json& element : *value) {
     if (element.is_string()) out.push_back(element.get<std::string>());
   }
   return out;
@@ -98,7 +100,7 @@ std::vector<std::string> Args::Strings(std::string_view name) const {
 
 std::map<std::string, std::string> Args::StringMap(std::string_view name) const {
   std::map<std::string, std::string> out;
-  const json* value = Find(*json_, name);
+  const Json* value = Find(*json_, name);
   if (value == nullptr || !value->is_object()) return out;
   for (const auto& item : value->items()) {
     if (item.value().is_string()) out[item.key()] = item.value().get<std::string>();

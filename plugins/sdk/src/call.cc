@@ -28,7 +28,9 @@ void CancelFlag::Set() {
   if (state_->fd >= 0) eventfd_write(state_->fd, 1);
 }
 
-bool CancelFlag::is_set() const { return state_->set; }
+bool CancelFlag::is_set() const {
+  return state_->set;
+}
 
 int CancelFlag::fd() {
   const std::lock_guard lock(state_->mutex);
@@ -36,7 +38,9 @@ int CancelFlag::fd() {
   return state_->fd;
 }
 
-bool CallInfo::cancelled() const { return cancel_->is_set() || Clock::now() >= deadline_; }
+bool CallInfo::cancelled() const {
+  return cancel_->is_set() || Clock::now() >= deadline_;
+}
 
 std::chrono::milliseconds CallInfo::TimeLeft(std::chrono::milliseconds wish) const {
   if (deadline_ == Clock::time_point::max()) return wish;
@@ -44,6 +48,8 @@ std::chrono::milliseconds CallInfo::TimeLeft(std::chrono::milliseconds wish) con
   return std::clamp(left, std::chrono::milliseconds(0), wish);
 }
 
-int CallInfo::cancel_fd() const { return cancel_->fd(); }
+int CallInfo::cancel_fd() const {
+  return cancel_->fd();
+}
 
 }  // namespace talon::sdk

@@ -30,7 +30,7 @@ class Dispatcher {
 
   Plugin& plugin_;
   const std::size_t max_content_bytes_;
-  std::mutex configure_mutex_;           // one Configure at a time
+  std::mutex configure_mutex_;            // one Configure at a time
   std::atomic<bool> configured_ = false;  // set once, before the first Execute
 };
 

@@ -44,7 +44,9 @@ Result Result::Error(const absl::Status& status) {
   return Error(std::string(message.data(), message.size()));
 }
 
-absl::Status Plugin::Configure(const Args&, const Folders&) { return absl::OkStatus(); }
+absl::Status Plugin::Configure(const Args&, const Folders&) {
+  return absl::OkStatus();
+}
 
 absl::Status Plugin::Validate() const {
   std::set<std::string> names;

@@ -47,8 +47,12 @@ Value::Value(ValueType type, std::string_view description)
   if (!description.empty()) With("description", Quote(description));
 }
 
-Value& Value::Min(long minimum) { return With("minimum", std::to_string(minimum)); }
-Value& Value::Max(long maximum) { return With("maximum", std::to_string(maximum)); }
+Value& Value::Min(long minimum) {
+  return With("minimum", std::to_string(minimum));
+}
+Value& Value::Max(long maximum) {
+  return With("maximum", std::to_string(maximum));
+}
 
 Value& Value::OneOf(const std::vector<std::string>& values) {
   std::string list;
@@ -61,12 +65,22 @@ Value& Value::With(std::string_view keyword, std::string_view json) {
   return *this;
 }
 
-std::string Value::Json() const { return "{" + members_ + "}"; }
+std::string Value::Json() const {
+  return "{" + members_ + "}";
+}
 
-Value String(std::string_view description) { return {ValueType::kString, description}; }
-Value Integer(std::string_view description) { return {ValueType::kInteger, description}; }
-Value Number(std::string_view description) { return {ValueType::kNumber, description}; }
-Value Boolean(std::string_view description) { return {ValueType::kBoolean, description}; }
+Value String(std::string_view description) {
+  return {ValueType::kString, description};
+}
+Value Integer(std::string_view description) {
+  return {ValueType::kInteger, description};
+}
+Value Number(std::string_view description) {
+  return {ValueType::kNumber, description};
+}
+Value Boolean(std::string_view description) {
+  return {ValueType::kBoolean, description};
+}
 
 Value ArrayOf(const Value& element, std::string_view description) {
   return Value(ValueType::kArray, description).With("items", element.Json());
@@ -111,9 +125,9 @@ absl::Status Schema::Check(const json& object, std::string_view what) const {
   for (const Member& member : members_) known += (known.empty() ? "" : ", ") + member.name;
   for (const auto& item : object.items()) {
     if (Has(item.key())) continue;
-    return absl::InvalidArgumentError(fmt::format("{} '{}' is not known; {}", what, item.key(),
-                                                  known.empty() ? "there are none"
-                                                                : "known are: " + known));
+    return absl::InvalidArgumentError(
+        fmt::format("{} '{}' is not known; {}", what, item.key(),
+                    known.empty() ? "there are none" : "known are: " + known));
   }
   for (const Member& member : members_) {
     const auto found = object.find(member.name);

@@ -41,9 +41,8 @@ absl::StatusOr<std::string> SocketPath() {
   }
   std::string path = fmt::format("{}/p{}", folder, getpid());
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
-    return absl::FailedPreconditionError(
-        fmt::format("socket path '{}' is longer than {} bytes", path,
-                    sizeof(sockaddr_un::sun_path) - 1));
+    return absl::FailedPreconditionError(fmt::format("socket path '{}' is longer than {} bytes",
+                                                     path, sizeof(sockaddr_un::sun_path) - 1));
   }
   return path;
 }
@@ -114,12 +113,12 @@ absl::Status Run(Plugin& plugin, const ServeOptions& options, pid_t parent) {
 
   Dispatcher dispatcher(plugin, options.max_content_bytes);
   const mode_t mask = umask(077);
-  auto server = Server::Start(dispatcher, *path, options,
-                              [shutdown_fd] { eventfd_write(shutdown_fd, 1); });
+  auto server =
+      Server::Start(dispatcher, *path, options, [shutdown_fd] { eventfd_write(shutdown_fd, 1); });
   umask(mask);
   if (!server.ok()) return server.status();
-  const bool greeted = WriteAll(
-      fmt::format("{}|{}|unix|{}|grpc\n", kHandshakeVersion, kProtocolVersion, *path));
+  const bool greeted =
+      WriteAll(fmt::format("{}|{}|unix|{}|grpc\n", kHandshakeVersion, kProtocolVersion, *path));
   if (greeted) WaitForAny(term_fd, shutdown_fd);
   {
     const ExitDeadline deadline(options.stop_grace + kLastGrace, *path);

@@ -55,8 +55,8 @@ class Call : public Event {
   void Happened(bool ok) override;
 
  protected:
-  virtual void Accept() = 0;                  // asks for the next call of this method
-  virtual void Run(const CallInfo& info) = 0;  // runs the handler and sends the answer
+  virtual void Accept() = 0;                      // asks for the next call of this method
+  virtual void Run(const CallInfo& info) = 0;     // runs the handler and sends the answer
   virtual bool counted() const { return false; }  // against ServeOptions::max_calls
 
   GrpcServer& server_;
@@ -117,8 +117,9 @@ class GrpcServer : public Server {
 
   absl::Status Listen(const std::string& socket_path);
 
-  // Around a handler. Begin makes sure that somebody still waits for events. Both answer whether the
-  // method takes its next call now: Begin no when the limit is reached, End yes when Begin said no.
+  // Around a handler. Begin makes sure that somebody still waits for events. Both answer whether
+  // the method takes its next call now: Begin no when the limit is reached, End yes when Begin said
+  // no.
   bool BeginHandler(bool counted) {
     const std::lock_guard lock(mutex_);
     if (--waiting_ == 0) AddThread();
@@ -176,11 +177,13 @@ Call::Call(GrpcServer& server) : server_(server), done_(*this) {
   context_.AsyncNotifyWhenDone(static_cast<Event*>(&done_));
 }
 
-Call::~Call() { server_.CallGone(); }
+Call::~Call() {
+  server_.CallGone();
+}
 
 void Call::Happened(bool ok) {
   if (started_) return Release();  // the answer is out, or the connection is gone
-  if (!ok) {                       // the server stops; the end of a call that never began is not told
+  if (!ok) {  // the server stops; the end of a call that never began is not told
     delete this;
     return;
   }

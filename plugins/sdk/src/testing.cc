@@ -44,6 +44,8 @@ absl::StatusOr<Result> PluginHarness::Execute(std::string_view tool,
   return Result{response.content(), response.structured_json(), response.error()};
 }
 
-std::string PluginHarness::ManifestJson() const { return sdk::ManifestJson(*state_->plugin); }
+std::string PluginHarness::ManifestJson() const {
+  return sdk::ManifestJson(*state_->plugin);
+}
 
 }  // namespace talon::sdk

@@ -85,8 +85,8 @@ absl::StatusOr<std::string> Workspace::Relative(std::string_view path) const {
   }
   if (path.starts_with('/')) {
     std::string_view rest = path;
-    const bool inside = rest.starts_with(folder_) &&
-                        (rest.size() == folder_.size() || rest[folder_.size()] == '/');
+    const bool inside =
+        rest.starts_with(folder_) && (rest.size() == folder_.size() || rest[folder_.size()] == '/');
     if (!inside) return PathError(EXDEV, path);
     rest.remove_prefix(folder_.size());
     while (rest.starts_with('/')) rest.remove_prefix(1);

@@ -95,7 +95,8 @@ void AnthropicReader::ReadUsage(const Json& usage, Answer& answer) {
   if (!usage.is_object()) return;
   // Each event gives some of the counts, cumulative; null and absent ones keep what was said before.
   auto update = [&usage](std::int64_t& count, std::string_view key) {
-    count = std::max<std::int64_t>(JsonInt(usage, key, count), 0);
+    const Json* said = JsonFind(usage, key);
+    if (said != nullptr && said->is_number()) count = CountAt(usage, key);
   };
   update(fresh_, "input_tokens");
   update(read_, "cache_read_input_tokens");

@@ -61,13 +61,12 @@ struct Resetter {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path,
-                                                             Access access,
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, Access access,
                                                              const StoreOptions& options,
                                                              const StatementMap& statements) {
   std::unique_ptr<Connection> connection(new Connection(path, statements));
-  const int flags = access == Access::kWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                             : SQLITE_OPEN_READONLY;
+  const int flags =
+      access == Access::kWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   const int opened = sqlite3_open_v2(path.c_str(), &connection->db_,
                                      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   if (opened != SQLITE_OK) return connection->Error(opened, "open");
@@ -88,8 +87,7 @@ absl::Status Connection::Configure(Access access, const StoreOptions& options) {
   if (access == Access::kRead) return SetPragma("query_only", "", "1");
   TALON_RETURN_IF_ERROR(SetPragma("journal_mode", "", "wal"));
   const bool power = options.durability == Durability::kPower;
-  TALON_RETURN_IF_ERROR(
-      SetPragma("synchronous", power ? "FULL" : "NORMAL", power ? "2" : "1"));
+  TALON_RETURN_IF_ERROR(SetPragma("synchronous", power ? "FULL" : "NORMAL", power ? "2" : "1"));
   TALON_RETURN_IF_ERROR(SetPragma("foreign_keys", "", "1"));
   TALON_RETURN_IF_ERROR(SetPragma("wal_autocheckpoint", "", "0"));
   const std::string log_limit = std::to_string(options.max_log.value);
@@ -202,7 +200,9 @@ absl::Status Connection::RunScript(std::string_view what, std::string_view scrip
   return code == SQLITE_OK ? absl::OkStatus() : Error(code, what);
 }
 
-bool Connection::InTransaction() const { return sqlite3_get_autocommit(db_) == 0; }
+bool Connection::InTransaction() const {
+  return sqlite3_get_autocommit(db_) == 0;
+}
 
 absl::Status Connection::Checkpoint() {
   int left = 0;

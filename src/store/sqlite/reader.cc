@@ -8,8 +8,7 @@
 
 namespace talon::store {
 
-io::Task<absl::StatusOr<Rows>> Reader::Read(std::string_view statement,
-                                            std::vector<Value> params) {
+io::Task<absl::StatusOr<Rows>> Reader::Read(std::string_view statement, std::vector<Value> params) {
   auto request = std::make_shared<Request>();
   request->statement = statement;
   request->params = std::move(params);

@@ -14,9 +14,9 @@ namespace talon::store {
 
 using StatementMap = std::unordered_map<std::string_view, std::string_view>;
 
-// Adds the statements of one file: each `-- name: insert_event` line begins a statement that ends at
-// the next one; what stands before the first is comment. Internal when a name is empty, used twice
-// or has no statement.
+// Adds the statements of one file: each `-- name: insert_event` line begins a statement that ends
+// at the next one; what stands before the first is comment. Internal when a name is empty, used
+// twice or has no statement.
 absl::Status ParseStatements(std::string_view file, std::string_view text, StatementMap& out);
 
 // Every named statement of the driver.

@@ -13,8 +13,12 @@
 namespace talon::store {
 namespace {
 
-bool IsNoSpace(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
-bool IsReadOnly(int error) { return error == EROFS || error == EACCES || error == EPERM; }
+bool IsNoSpace(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+bool IsReadOnly(int error) {
+  return error == EROFS || error == EACCES || error == EPERM;
+}
 
 }  // namespace
 

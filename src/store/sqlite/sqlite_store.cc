@@ -47,12 +47,12 @@ class SqliteStore : public Store {
 };
 
 absl::Status SqliteStore::Start(const std::string& path, const StoreOptions& options) {
-  TALON_ASSIGN_OR_RETURN(auto write, Connection::Open(path, Connection::Access::kWrite, options,
-                                                      *statements_));
+  TALON_ASSIGN_OR_RETURN(auto write,
+                         Connection::Open(path, Connection::Access::kWrite, options, *statements_));
   TALON_ASSIGN_OR_RETURN(const auto migrations, LoadMigrations());
   TALON_RETURN_IF_ERROR(Migrate(*write, migrations));
-  TALON_ASSIGN_OR_RETURN(auto read, Connection::Open(path, Connection::Access::kRead, options,
-                                                     *statements_));
+  TALON_ASSIGN_OR_RETURN(auto read,
+                         Connection::Open(path, Connection::Access::kRead, options, *statements_));
   reader_ = std::make_shared<Reader>(loop_, std::move(read));
   writer_ = std::make_unique<Writer>(loop_, std::move(write), options);
   return writer_->Start();

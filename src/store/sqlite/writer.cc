@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::int64_t kPageBytes = 4096;
 
-std::int64_t Pages(Bytes size) { return static_cast<std::int64_t>(size.value) / kPageBytes; }
+std::int64_t Pages(Bytes size) {
+  return static_cast<std::int64_t>(size.value) / kPageBytes;
+}
 
 }  // namespace
 
@@ -29,7 +31,9 @@ Writer::Writer(io::Loop& loop, std::unique_ptr<Connection> connection, const Sto
       max_log_pages_(Pages(options.max_log)),
       connection_(std::move(connection)) {}
 
-Writer::~Writer() { Stop(); }
+Writer::~Writer() {
+  Stop();
+}
 
 absl::Status Writer::Start() {
   // Signals are for the main thread; a thread inherits the mask of its creator.
@@ -53,9 +57,8 @@ absl::Status Writer::Add(Batch batch, std::shared_ptr<Done> done) {
     const std::lock_guard lock(mutex_);
     if (stopping_) return Unavailable("store: commit: the store is closed");
     if (queue_.size() >= max_queued_) {
-      return ResourceExhausted(
-          fmt::format("store: commit: {} batches wait already (store.max_queued_batches)",
-                      queue_.size()));
+      return ResourceExhausted(fmt::format(
+          "store: commit: {} batches wait already (store.max_queued_batches)", queue_.size()));
     }
     queue_.push_back({std::move(batch), std::move(done), absl::OkStatus()});
   }
@@ -163,9 +166,9 @@ void Writer::Report(std::vector<Job> jobs) {
     if (job.done != nullptr) {
       outcomes.emplace_back(std::move(job.done), std::move(job.outcome));
     } else if (!job.outcome.ok()) {
-      log::Error("a batch nobody waits for was not stored",
-                 {{"reason", ErrorReasonName(ReasonOf(job.outcome))},
-                  {"error", Message(job.outcome)}});
+      log::Error(
+          "a batch nobody waits for was not stored",
+          {{"reason", ErrorReasonName(ReasonOf(job.outcome))}, {"error", Message(job.outcome)}});
     }
   }
   if (outcomes.empty()) return;

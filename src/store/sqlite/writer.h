@@ -32,8 +32,8 @@ class Writer {
 
   // Starts the thread.
   absl::Status Start();
-  // Queues a batch. `done`, unless null, is set on the loop with the outcome; without it an error is
-  // logged. ResourceExhausted when the queue is full, Unavailable after Stop().
+  // Queues a batch. `done`, unless null, is set on the loop with the outcome; without it an error
+  // is logged. ResourceExhausted when the queue is full, Unavailable after Stop().
   absl::Status Add(Batch batch, std::shared_ptr<Done> done);
   // Commits what is queued, checkpoints, closes the connection, ends the thread. Idempotent.
   void Stop();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A library for LD_PRELOAD that kills a program at its n-th write to a database. It counts the calls
-// write, pwrite, pwrite64, fsync and fdatasync on files whose path ends in ".db" or "-wal". Any
-// thread; in every program but the named one it does nothing.
+// A library for LD_PRELOAD that kills a program at its n-th write to a database. It counts the
+// calls write, pwrite, pwrite64, fsync and fdatasync on files whose path ends in ".db" or "-wal".
+// Any thread; in every program but the named one it does nothing.
 //
 //   TALON_KILL_PROGRAM     the name (of /proc/self/comm, or of the executable) it acts in
 //   TALON_KILL_AT          the call to die at, from 1; unset or 0 = only count
-//   TALON_KILL_WHEN        before (default) or after the call, or torn: half of the bytes are written
-//   TALON_KILL_COUNT_FILE  holds the number of calls so far, 20 decimal digits and a newline
+//   TALON_KILL_WHEN        before (default) or after the call, or torn: half of the bytes are
+//   written TALON_KILL_COUNT_FILE  holds the number of calls so far, 20 decimal digits and a
+//   newline
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -107,7 +108,7 @@ struct CachedFd {
 std::array<CachedFd, kCachedFds> cached_fds;
 
 bool IsDatabase(int fd) {
-  struct stat info {};
+  struct stat info{};
   if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return false;
   CachedFd* cached = static_cast<std::size_t>(fd) < kCachedFds ? &cached_fds[fd] : nullptr;
   if (cached != nullptr && cached->inode == info.st_ino) return cached->counts;

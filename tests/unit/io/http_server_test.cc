@@ -170,6 +170,10 @@ TEST_F(HttpServerTest, IdleConnectionsAreClosed) {
   client.Send("GET / HTTP/1.1\r\n\r\n");
   EXPECT_THAT(client.ReadAnswer(), EndsWith("GET / "));
   EXPECT_TRUE(client.ServerClosed());
+  ClientSocket blank(port_);
+  blank.Send("GET / HTTP/1.1\r\n\r\n\r\n\r");
+  EXPECT_THAT(blank.ReadAnswer(), EndsWith("GET / "));
+  EXPECT_TRUE(blank.ServerClosed());
   EXPECT_EQ(open_connections(), 0u);
 }
 
@@ -181,12 +185,11 @@ TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreToldSo) {
   b.Send("GET / HTTP/1.1\r\n\r\n");
   a.ReadAnswer();
   b.ReadAnswer();
-  {
-    ClientSocket c(port_);
-    EXPECT_THAT(c.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("its limit"),
-                                     EndsWith("\"code\":\"too_many_connections\"}}")));
-  }
-  a.Close();
+  ClientSocket c(port_);
+  EXPECT_THAT(c.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("its limit"),
+                                   EndsWith("\"code\":\"too_many_connections\"}}")));
+  a.Send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+  a.ReadToEnd();
   ClientSocket d(port_);
   d.Send("GET /d HTTP/1.1\r\n\r\n");
   EXPECT_THAT(d.ReadAnswer(), EndsWith("GET /d ")) << "a's place is free";

@@ -205,8 +205,7 @@ TEST_F(HttpStreamTest, DestructionWithoutDrainCancels) {
   Serve([&](ServerRequest request, ResponseWriter& writer) -> Task<void> {
     (void)co_await writer.StartStream({});
     (void)co_await writer.Write("begun");
-    auto never = std::make_shared<OneShot<bool>>();
-    if (request.path == "/stuck") co_await never->Wait();
+    if (request.path == "/stuck") (void)co_await loop_.SleepUntil(SteadyTime::max(), {});
     co_await Cancellation(request.client_gone);
     result_.set_value(request.client_gone.status());
   });

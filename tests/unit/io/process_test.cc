@@ -210,19 +210,13 @@ TEST_F(ProcessTest, DestructionKillsReapsAndEndsReads) {
   auto process = Start(Shell("echo ready; sleep 1000 & sleep 1000"));
   loop_.RunUntilDone(process->ReadStdout()).IgnoreError();
   const pid_t pid = process->pid();
-  absl::StatusOr<std::string> read = std::string("not run");
-  loop_.Spawn([](Process* child, absl::StatusOr<std::string>* out) -> Task<void> {
-    *out = co_await child->ReadStdout();
+  OneShot<absl::StatusOr<std::string>> read;
+  loop_.Spawn([](Process* child, OneShot<absl::StatusOr<std::string>>* out) -> Task<void> {
+    out->Set(co_await child->ReadStdout());
   }(process.get(), &read));
-  loop_.RunUntilDone([](Loop* loop, std::unique_ptr<Process>* child) -> Task<int> {
-    const SteadyTime next = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
-    (void)co_await loop->SleepUntil(next, {});
-    child->reset();
-    (void)co_await loop->SleepUntil(next + std::chrono::milliseconds(1), {});
-    co_return 0;
-  }(&loop_, &process));
+  loop_.Post([&] { process.reset(); });
+  EXPECT_EQ(loop_.RunUntilDone(read.Wait()).status().code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(IsGone(pid));
-  EXPECT_EQ(read.status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(ProcessTest, DestructionEndsWhatTheChildLeftRunning) {

@@ -147,13 +147,15 @@ class JournalTest : public testing::Test {
   std::unique_ptr<Journal> journal_;
 };
 
-#define ASSERT_OK(expression)                                        \
-  do {                                                               \
-    const auto outcome_ = (expression);                              \
-    ASSERT_TRUE(outcome_.ok()) << StatusText(ToStatus(outcome_));    \
+#define ASSERT_OK(expression)                                     \
+  do {                                                            \
+    const auto outcome_ = (expression);                           \
+    ASSERT_TRUE(outcome_.ok()) << StatusText(ToStatus(outcome_)); \
   } while (false)
 
-inline absl::Status ToStatus(const absl::Status& status) { return status; }
+inline absl::Status ToStatus(const absl::Status& status) {
+  return status;
+}
 template <class T>
 absl::Status ToStatus(const absl::StatusOr<T>& value) {
   return value.status();

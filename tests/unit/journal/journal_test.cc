@@ -148,15 +148,20 @@ TEST_F(JournalTest, DeletedSessionLeavesNothingOfItselfAndAllOfOthers) {
     Entry entry;
     entry.effects = {Effect(name, "k" + name)};
     entry.outbox = {Outbox(name, "caller")};
-    entry.artifacts = {{ArtifactId("art_" + name), SessionId("ses_" + name),
-                        TurnId("turn_" + name), "text/plain", "content", {}, {}}};
+    entry.artifacts = {{ArtifactId("art_" + name),
+                        SessionId("ses_" + name),
+                        TurnId("turn_" + name),
+                        "text/plain",
+                        "content",
+                        {},
+                        {}}};
     ASSERT_OK(Run(journal_->Append(entry)));
   }
   ASSERT_OK(Run(journal_->DeleteSession(SessionId("ses_a"))));
   EXPECT_TRUE(absl::IsNotFound(Run(journal_->LoadSession(SessionId("ses_a"))).status()));
   EXPECT_TRUE(absl::IsNotFound(Run(journal_->LoadTurn(TurnId("turn_a"))).status()));
-  for (const std::string table : {"events", "turns", "sessions", "messages", "steps", "effects",
-                                  "artifacts", "outbox"}) {
+  for (const std::string table :
+       {"events", "turns", "sessions", "messages", "steps", "effects", "artifacts", "outbox"}) {
     EXPECT_EQ(CountRows(table), 1) << table;
   }
   EXPECT_THAT(*Run(journal_->PendingOutbox("caller")), SizeIs(1));
@@ -169,8 +174,8 @@ TEST_F(JournalTest, ArtifactIsReadInPiecesByItsOwnSession) {
   std::string content(100'000, 'x');
   content[70'000] = '\0';
   Entry entry;
-  entry.artifacts = {{ArtifactId("art_1"), SessionId("ses_a"), TurnId("turn_a"), "text/plain",
-                      content, {}, {}}};
+  entry.artifacts = {
+      {ArtifactId("art_1"), SessionId("ses_a"), TurnId("turn_a"), "text/plain", content, {}, {}}};
   ASSERT_OK(Run(journal_->Append(entry)));
   std::int64_t total = 0;
   const auto read = [&](const std::string& session, std::int64_t offset, std::int64_t limit) {

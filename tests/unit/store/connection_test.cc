@@ -15,9 +15,8 @@ using testing::HasSubstr;
 
 class ConnectionTest : public testing::Test {
  protected:
-  absl::StatusOr<std::unique_ptr<Connection>> Open(const StoreOptions& options = {},
-                                                   Connection::Access access =
-                                                       Connection::Access::kWrite) {
+  absl::StatusOr<std::unique_ptr<Connection>> Open(
+      const StoreOptions& options = {}, Connection::Access access = Connection::Access::kWrite) {
     return Connection::Open(folder_ / "t.db", access, options, statements_);
   }
   std::string Pragma(Connection& connection, std::string_view name) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// crash_program FOLDER BATCHES power|process: commits so many probe batches, one alone and then four
-// at a time, prints the number of each as soon as it is durable, and closes the store.
+// crash_program FOLDER BATCHES power|process: commits so many probe batches, one alone and then
+// four at a time, prints the number of each as soon as it is durable, and closes the store.
 #include <unistd.h>
 
 #include <cstdio>
@@ -22,8 +22,7 @@ constexpr int kAtOnce = 4;
 
 io::Task<void> CommitOne(Store* store, int number) {
   const absl::Status status = co_await store->Commit(ProbeBatch(number));
-  const std::string line =
-      status.ok() ? std::to_string(number) + "\n" : StatusText(status) + "\n";
+  const std::string line = status.ok() ? std::to_string(number) + "\n" : StatusText(status) + "\n";
   if (write(STDOUT_FILENO, line.data(), line.size()) < 0) std::abort();
 }
 
@@ -42,8 +41,8 @@ io::Task<int> CommitAll(io::Loop* loop, Store* store, int batches) {
 int Run(const std::string& folder, int batches, Durability durability) {
   io::Loop loop;
   // Small, so that checkpoints happen among the commits too.
-  auto store = OpenSqlite(loop, folder,
-                          {.durability = durability, .checkpoint_at = Bytes{64 << 10}});
+  auto store =
+      OpenSqlite(loop, folder, {.durability = durability, .checkpoint_at = Bytes{64 << 10}});
   if (!store.ok()) {
     std::fprintf(stderr, "%s\n", StatusText(store.status()).c_str());
     return 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kills a program at every write its store makes: what was acknowledged is all there afterwards, and
-// nothing is half there.
+// Kills a program at every write its store makes: what was acknowledged is all there afterwards,
+// and nothing is half there.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
@@ -74,8 +74,8 @@ CrashRun RunProgram(const std::string& folder, const std::string& durability,
 int CountPoints(const std::string& durability) {
   const test::TempFolder folder(test::Where::kMemory);
   const std::string count_file = folder / "count";
-  const CrashRun run = RunProgram(folder / "home", durability,
-                                  {"TALON_KILL_COUNT_FILE=" + count_file});
+  const CrashRun run =
+      RunProgram(folder / "home", durability, {"TALON_KILL_COUNT_FILE=" + count_file});
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(run.acknowledged.size(), static_cast<std::size_t>(kBatches));
   const auto count = ReadFile(count_file);
@@ -134,9 +134,10 @@ INSTANTIATE_TEST_SUITE_P(When, Crash,
 
 TEST(KillShim, LeavesOtherProgramsAlone) {
   const test::TempFolder folder(test::Where::kMemory);
-  const std::string command =
-      "LD_PRELOAD=" TALON_KILL_SHIM " TALON_KILL_PROGRAM=another TALON_KILL_AT=1 " TALON_CRASH_PROGRAM
-      " " + folder.path() + " 2 process > /dev/null";
+  const std::string command = "LD_PRELOAD=" TALON_KILL_SHIM
+                              " TALON_KILL_PROGRAM=another TALON_KILL_AT=1 " TALON_CRASH_PROGRAM
+                              " " +
+                              folder.path() + " 2 process > /dev/null";
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 

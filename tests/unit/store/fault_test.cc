@@ -65,11 +65,11 @@ std::string PrivateMounts() {
   return "";
 }
 
-#define EXPECT_OK_OR_SKIP(answer)                                                \
-  do {                                                                           \
-    const std::string text_ = (answer);                                          \
-    if (text_.starts_with(kSkip)) GTEST_SKIP() << text_.substr(kSkip.size());    \
-    EXPECT_EQ(text_, "");                                                        \
+#define EXPECT_OK_OR_SKIP(answer)                                             \
+  do {                                                                        \
+    const std::string text_ = (answer);                                       \
+    if (text_.starts_with(kSkip)) GTEST_SKIP() << text_.substr(kSkip.size()); \
+    EXPECT_EQ(text_, "");                                                     \
   } while (false)
 
 TEST(StoreFault, DiskFullByFileSizeLimit) {
@@ -196,9 +196,9 @@ TEST(StoreFault, DatabaseIsForItsOwnerOnly) {
   io::Loop loop;
   const auto store = OpenSqlite(loop, folder / "home", {});
   ASSERT_TRUE(store.ok()) << StatusText(store.status());
-  for (const char* name : {"home/talon.db", "home/talon.db-wal", "home/talon.db-shm",
-                           "home/run/lock"}) {
-    struct stat info {};
+  for (const char* name :
+       {"home/talon.db", "home/talon.db-wal", "home/talon.db-shm", "home/run/lock"}) {
+    struct stat info{};
     ASSERT_EQ(stat((folder / name).c_str(), &info), 0) << name;
     EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
   }

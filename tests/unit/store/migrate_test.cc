@@ -18,8 +18,8 @@ constexpr Migration kSecond{2, "0002_second.sql", "ALTER TABLE first ADD COLUMN 
 class MigrateTest : public testing::Test {
  protected:
   MigrateTest()
-      : connection_(*Connection::Open(folder_ / "t.db", Connection::Access::kWrite, {},
-                                      statements_)) {}
+      : connection_(
+            *Connection::Open(folder_ / "t.db", Connection::Access::kWrite, {}, statements_)) {}
   absl::Status Run(std::vector<Migration> migrations) { return Migrate(*connection_, migrations); }
   std::size_t Applied() { return connection_->Query("list_schema_migrations")->size(); }
 

@@ -17,10 +17,10 @@ Batch ProbeBatch(int number, std::size_t title_bytes) {
   for (int row = 0; row < kRowsPerBatch; ++row) {
     const std::string id = RowId(number, row);
     const std::string none;
-    batch.push_back({"insert_session",
-                     {id, id, std::string("t"), std::string("u"), std::string("a"),
-                      std::string("cli"), std::string(title_bytes, 'x'), none, none,
-                      std::int64_t{1}, std::int64_t{1}}});
+    batch.push_back(
+        {"insert_session",
+         {id, id, std::string("t"), std::string("u"), std::string("a"), std::string("cli"),
+          std::string(title_bytes, 'x'), none, none, std::int64_t{1}, std::int64_t{1}}});
   }
   return batch;
 }

@@ -17,9 +17,9 @@ using testing::StartsWith;
 
 TEST(ParseStatements, SplitsAtNameLines) {
   StatementMap out;
-  ASSERT_TRUE(ParseStatements("f.sql", "-- intro\n-- name: a\nSELECT 1;\n\n-- name: b \nSELECT\n2;",
-                              out)
-                  .ok());
+  ASSERT_TRUE(
+      ParseStatements("f.sql", "-- intro\n-- name: a\nSELECT 1;\n\n-- name: b \nSELECT\n2;", out)
+          .ok());
   ASSERT_EQ(out.size(), 2u);
   EXPECT_EQ(out["a"], "SELECT 1;");
   EXPECT_EQ(out["b"], "SELECT\n2;");
@@ -51,8 +51,7 @@ TEST(LoadStatements, EveryStatementFitsTheSchema) {
   const auto statements = LoadStatements();
   ASSERT_TRUE(statements.ok()) << StatusText(statements.status());
   const test::TempFolder folder;
-  auto connection =
-      Connection::Open(folder / "t.db", Connection::Access::kWrite, {}, *statements);
+  auto connection = Connection::Open(folder / "t.db", Connection::Access::kWrite, {}, *statements);
   ASSERT_TRUE(connection.ok()) << StatusText(connection.status());
   ASSERT_TRUE(Migrate(**connection, *LoadMigrations()).ok());
   for (const auto& [name, sql] : *statements) {

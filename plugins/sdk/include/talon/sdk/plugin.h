@@ -39,8 +39,8 @@ namespace talon::sdk {
 // understates its effect is a defect.
 enum class Effect { kRead, kWrite, kSend, kExec, kSpend, kAdmin };
 
-// The answer of a tool. `error` not empty means that the call failed and says why and what to do, for
-// the model to read. Bytes that are not UTF-8 are replaced before they are sent.
+// The answer of a tool. `error` not empty means that the call failed and says why and what to do,
+// for the model to read. Bytes that are not UTF-8 are replaced before they are sent.
 struct Result {
   std::string content;
   std::string structured_json;  // optional, one JSON value

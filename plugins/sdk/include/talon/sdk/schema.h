@@ -70,6 +70,8 @@ class Schema {
   std::vector<Member> members_;
 };
 
-inline Schema Object() { return {}; }
+inline Schema Object() {
+  return {};
+}
 
 }  // namespace talon::sdk

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTML to text a model reads: headings, paragraphs, lists, links and table rows as light markdown;
+// scripts, styles and tags gone. Not a browser: no layout, no scripts. One pass, any input, memory
+// in proportion to it. Pure function, any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace talon::plugins {
+
+std::string HtmlToText(std::string_view html);
+
+}  // namespace talon::plugins

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/turn_view.h"
+#include "io/loop.h"
+#include "io/signals.h"
+
+namespace talon::cli {
+
+int Ask(const Globals& globals, const AskOptions& options) {
+  TurnRequest request{.message = options.message,
+                      .session = options.session,
+                      .model = options.model,
+                      .task = options.task};
+  if (request.message.empty() || request.message == "-") {
+    request.message.assign(std::istreambuf_iterator<char>(std::cin), {});
+  }
+  if (request.message.empty()) {
+    return Fail(globals, InvalidArgument("nothing to ask: give a message or write it to stdin"),
+                kUsage);
+  }
+  auto client = Client::Connect();
+  if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
+
+  CancelSource interrupt;
+  auto signals = io::WatchSignals((*client)->loop(), {SIGINT, SIGTERM}, [&](int) {
+    interrupt.Cancel(Cancelled("interrupted"));
+  });
+  CallContext context;
+  context.cancel = interrupt.token();
+  const bool color = ::isatty(STDOUT_FILENO) == 1;
+  TurnView view(color, options.quiet || globals.json || !color);
+  Json last;
+  absl::Status status = (*client)->loop().RunUntilDone((*client)->RunTurn(
+      std::move(request),
+      [&](std::string_view event, const Json& data) {
+        if (!globals.json) view.OnEvent(event, data);
+        if (event == "done" || event == "error") last = data;
+      },
+      context));
+  view.Finish();
+  if (interrupt.token().cancelled()) return Fail(globals, Cancelled("interrupted"), kInterrupted);
+  if (!status.ok()) return Fail(globals, status, kTurnFailed);
+  if (globals.json) std::printf("%s\n", DumpJson({{"ok", true}, {"data", last}}).c_str());
+  return kOk;
+}
+
+}  // namespace talon::cli

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <editline/readline.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/ids.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/turn_view.h"
+#include "daemon/paths.h"
+#include "daemon/version.h"
+#include "io/loop.h"
+#include "io/signals.h"
+
+namespace talon::cli {
+namespace {
+
+constexpr int kHistoryLines = 1000;
+constexpr const char* kPrompt = "> ";
+constexpr std::string_view kHelp =
+    "/help            this list\n"
+    "/new             start a new session\n"
+    "/model [NAME]    show the models, or use NAME in this session\n"
+    "/tools           what the model can call\n"
+    "/cost            tokens and money of this chat\n"
+    "/quit            leave (Ctrl-D too)\n"
+    "Ctrl-C cancels the answer under way.\n";
+
+// Lines from a person at a terminal, or from a pipe.
+class LineReader {
+ public:
+  explicit LineReader(std::string history) : history_(std::move(history)) {
+    interactive_ = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+    if (!interactive_) return;
+    ::using_history();
+    ::stifle_history(kHistoryLines);
+    ::read_history(history_.c_str());
+  }
+  ~LineReader() {
+    if (interactive_) ::write_history(history_.c_str());
+  }
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+
+  // Nothing at the end of input; an empty line after Ctrl-C.
+  std::optional<std::string> Next() {
+    if (!interactive_) {
+      std::string line;
+      if (!std::getline(std::cin, line)) return std::nullopt;
+      std::printf("%s%s\n", kPrompt, line.c_str());
+      return line;
+    }
+    errno = 0;
+    char* text = ::readline(kPrompt);
+    if (text == nullptr) {
+      if (errno != EINTR) return std::nullopt;
+      std::printf("\n(/quit leaves)\n");
+      return "";
+    }
+    std::string line(text);
+    std::free(text);
+    if (!TrimSpace(line).empty()) ::add_history(line.c_str());
+    return line;
+  }
+
+ private:
+  std::string history_;
+  bool interactive_ = false;
+};
+
+class ChatSession {
+ public:
+  ChatSession(Client& client, std::string session, std::string model)
+      : client_(client),
+        session_(std::move(session)),
+        model_(std::move(model)),
+        view_(::isatty(STDOUT_FILENO) == 1, false) {}
+
+  void Greet();
+  // False to leave.
+  bool Handle(std::string_view line);
+  bool any_failed() const { return any_failed_; }
+
+ private:
+  void Say(std::string_view message);
+  void Model(std::string_view name);
+  void ToolList();
+  void Report(const absl::Status& error) {
+    std::printf("! %s\n", ForTerminal(Message(error)).c_str());
+    any_failed_ = true;
+  }
+  absl::StatusOr<Json> Get(const std::string& path) {
+    TALON_ASSIGN_OR_RETURN(std::string body, client_.Call("GET", path));
+    return ParseJson(body, path);
+  }
+
+  Client& client_;
+  std::string session_, model_;
+  TurnView view_;
+  bool any_failed_ = false;
+};
+
+void ChatSession::Greet() {
+  auto status = Get("/v1/status");
+  if (!status.ok()) return Report(status.status());
+  std::printf("talon %s, model %s, session %s. /help lists commands.\n",
+              std::string(daemon::kVersion).c_str(), JsonString(*status, "model").c_str(),
+              session_.c_str());
+  if (!JsonBool(*status, "model_configured")) {
+    std::printf(
+        "No language model is configured: the built-in reflex model answers simple requests and "
+        "calls tools. `talon config example` shows how to add one.\n");
+  }
+}
+
+void ChatSession::Say(std::string_view message) {
+  CancelSource interrupt;
+  CallContext context;
+  context.cancel = interrupt.token();
+  auto signals = io::WatchSignals(client_.loop(), {SIGINT}, [&](int) {
+    interrupt.Cancel(Cancelled("cancelled"));
+  });
+  absl::Status status = client_.loop().RunUntilDone(client_.RunTurn(
+      {.message = std::string(message), .session = session_, .model = model_, .task = false},
+      [this](std::string_view event, const Json& data) { view_.OnEvent(event, data); }, context));
+  view_.Finish();
+  if (interrupt.token().cancelled()) {
+    std::printf("(cancelled)\n");
+  } else if (!status.ok()) {
+    Report(status);
+  }
+}
+
+void ChatSession::Model(std::string_view name) {
+  auto models = Get("/v1/models");
+  if (!models.ok()) return Report(models.status());
+  const Json* list = JsonFind(*models, "data");
+  if (list == nullptr) return;
+  bool known = false;
+  std::string lines;
+  for (const Json& model : *list) {
+    const std::string id = JsonString(model, "id");
+    if (id == "talon") continue;
+    const std::string alias = JsonString(model, "alias");
+    known |= id == name || (!alias.empty() && alias == name);
+    lines += fmt::format("  {}{}\n", id, alias.empty() ? "" : " (" + alias + ")");
+  }
+  if (name.empty()) {
+    std::printf("%s%s\n", lines.c_str(),
+                model_.empty() ? "in use: the default" : ("in use: " + model_).c_str());
+  } else if (known || name.find('/') != std::string_view::npos) {
+    model_ = name;
+    std::printf("using %s\n", model_.c_str());
+  } else {
+    std::printf("! unknown model '%s'; known:\n%s", std::string(name).c_str(), lines.c_str());
+  }
+}
+
+void ChatSession::ToolList() {
+  auto tools = Get("/v1/tools");
+  if (!tools.ok()) return Report(tools.status());
+  const Json* list = JsonFind(*tools, "tools");
+  if (list == nullptr) return;
+  for (const Json& tool : *list) {
+    std::printf("  %-20s %-6s %s\n", JsonString(tool, "name").c_str(),
+                JsonString(tool, "effect").c_str(), JsonString(tool, "description").c_str());
+  }
+}
+
+bool ChatSession::Handle(std::string_view line) {
+  line = TrimSpace(line);
+  if (line.empty()) return true;
+  const std::size_t space = line.find(' ');
+  const std::string_view command = line.substr(0, space);
+  const std::string_view argument =
+      space == std::string_view::npos ? "" : TrimSpace(line.substr(space));
+  if (command == "/quit" || command == "/exit") return false;
+  if (command == "/help") {
+    std::printf("%s", std::string(kHelp).c_str());
+  } else if (command == "/new") {
+    RandomIdSource ids;
+    session_ = "chat-" + ids.Next();
+    std::printf("new session %s\n", session_.c_str());
+  } else if (command == "/model") {
+    Model(argument);
+  } else if (command == "/tools") {
+    ToolList();
+  } else if (command == "/cost") {
+    std::printf("%lld input tokens, %lld output tokens, $%.4f\n",
+                static_cast<long long>(view_.input_tokens()),
+                static_cast<long long>(view_.output_tokens()), view_.cost_usd());
+  } else if (command.starts_with("/") && command.find('/', 1) == std::string_view::npos &&
+             command.find("__") == std::string_view::npos && command != "/tool") {
+    std::printf("! unknown command %s; /help lists them\n", std::string(command).c_str());
+  } else {
+    Say(line);
+  }
+  return true;
+}
+
+}  // namespace
+
+int Chat(const Globals& globals, std::string session, const std::string& model) {
+  auto client = Client::Connect();
+  if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
+  auto paths = daemon::FindPaths(&std::getenv);
+  if (!paths.ok()) return Fail(globals, paths.status());
+  if (session.empty()) session = "main";
+  ChatSession chat(**client, std::move(session), model);
+  chat.Greet();
+  LineReader reader(paths->history());
+  while (auto line = reader.Next()) {
+    if (!chat.Handle(*line)) break;
+    std::fflush(stdout);
+  }
+  return kOk;
+}
+
+}  // namespace talon::cli

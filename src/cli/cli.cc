@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "cli/commands.h"
+#include "cli/turn_view.h"
+#include "daemon/version.h"
+
+namespace talon::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Environment: TALON_HOME (default ~/.talon), TALON_CONFIG, TALON_MODEL, TALON_GATEWAY_PORT, and\n"
+    "TALON_<KEY> for any key of talon.yaml.\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no daemon could be reached or\n"
+    "started, 4 the turn failed, 130 interrupted.";
+
+using Run = std::function<int()>;
+
+class Commands {
+ public:
+  Commands() : app_("talon: a self-hosted agent daemon", "talon") {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.footer(kFooter);
+    app_.set_version_flag("--version", std::string(daemon::kVersion));
+    app_.add_flag("--json", globals_.json, "Answer as JSON: {\"ok\":…,\"data\":…}");
+    AddTalking();
+    AddConfig();
+    AddListing();
+  }
+
+  int Execute(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app_.exit(error) == 0 ? kOk : kUsage;
+    }
+    return run_ ? run_() : kUsage;
+  }
+
+ private:
+  CLI::App* Add(CLI::App& parent, const std::string& name, const std::string& text, Run run) {
+    CLI::App* command = parent.add_subcommand(name, text);
+    if (run) command->callback([this, run] { run_ = run; });
+    if (&parent == &app_) names_.push_back(name);
+    return command;
+  }
+
+  void AddTalking() {
+    Add(app_, "serve", "Run the daemon", [this] { return Serve(globals_); });
+    CLI::App* chat = Add(app_, "chat", "Talk to the agent",
+                         [this] { return Chat(globals_, session_, ask_.model); });
+    chat->add_option("-s,--session", session_, "Session key (default: main)");
+    chat->add_option("-m,--model", ask_.model, "Model, as `talon models` lists it, or an alias");
+    CLI::App* ask = Add(app_, "ask", "Ask once and print the answer",
+                        [this] { return Ask(globals_, ask_); });
+    ask->add_option("message", ask_.message, "What to ask; '-' or nothing reads standard input");
+    ask->add_option("-s,--session", ask_.session, "Session key (default: a new session)");
+    ask->add_option("-m,--model", ask_.model, "Model or alias");
+    ask->add_flag("-q,--quiet", ask_.quiet, "Print the answer only, no tool calls");
+    ask->add_flag("--task", ask_.task, "Unattended task: fewer tool rounds");
+  }
+
+  void AddConfig() {
+    CLI::App* config = Add(app_, "config", "Check and show the configuration", nullptr);
+    config->require_subcommand(1);
+    Add(*config, "check", "Check talon.yaml and the environment",
+        [this] { return ConfigCheck(globals_); });
+    Add(*config, "show", "Print every value in force, secrets redacted",
+        [this] { return ConfigShow(globals_); });
+    Add(*config, "example", "Print a talon.yaml with every key, its default and meaning",
+        [] { return ConfigExample(false); });
+    Add(*config, "reference", "Print the configuration reference as Markdown",
+        [] { return ConfigExample(true); });
+    Add(app_, "doctor", "Examine this installation", [this] { return Doctor(globals_); });
+  }
+
+  void AddListing() {
+    Add(app_, "status", "Show the daemon's state", [this] { return Status(globals_); });
+    Add(app_, "models", "List models", [this] { return Models(globals_); });
+    Add(app_, "tools", "List what a model can call", [this] { return Tools(globals_); });
+    Add(app_, "plugins", "List plugins and their state", [this] { return Plugins(globals_); });
+    CLI::App* sessions = Add(app_, "sessions", "List, show and delete sessions", nullptr);
+    sessions->require_subcommand(0, 1);
+    sessions->callback([this] {
+      if (!run_) run_ = [this] { return SessionsList(globals_); };
+    });
+    Add(*sessions, "list", "List sessions", [this] { return SessionsList(globals_); });
+    Add(*sessions, "show", "Show a session's messages",
+        [this] { return SessionShow(globals_, session_); })
+        ->add_option("id", session_, "Session id or key")
+        ->required();
+    Add(*sessions, "delete", "Delete a session and all that belongs to it",
+        [this] { return SessionDelete(globals_, session_); })
+        ->add_option("id", session_, "Session id or key")
+        ->required();
+    CLI::App* context =
+        Add(app_, "context", "Show what a prompt costs in tokens",
+            [this] { return Context(globals_, session_, ask_.model, prompt_); });
+    context->add_option("-s,--session", session_, "Session key (default: an empty session)");
+    context->add_option("-m,--model", ask_.model, "Model or alias");
+    context->add_flag("--prompt", prompt_, "Print the system prompt as well");
+    Add(app_, "completion", "Print a completion script for a shell",
+        [this] { return Completion(shell_, names_); })
+        ->add_option("shell", shell_, "bash, zsh or fish")
+        ->required();
+    Add(app_, "version", "Print the version", [this] {
+      if (globals_.json) {
+        std::printf("%s\n",
+                    DumpJson({{"ok", true}, {"data", {{"version", daemon::kVersion}}}}).c_str());
+      } else {
+        std::printf("talon %s\n", std::string(daemon::kVersion).c_str());
+      }
+      return static_cast<int>(kOk);
+    });
+  }
+
+  CLI::App app_;
+  Globals globals_;
+  AskOptions ask_;
+  std::string session_, shell_;
+  bool prompt_ = false;
+  std::vector<std::string> names_;
+  Run run_;
+};
+
+}  // namespace
+
+int Fail(const Globals& globals, const absl::Status& error, int code) {
+  if (globals.json) {
+    std::printf("%s\n", DumpJson({{"ok", false},
+                                  {"error",
+                                   {{"type", std::string(absl::StatusCodeToString(error.code()))},
+                                    {"message", std::string(Message(error))}}}})
+                            .c_str());
+  } else {
+    std::fprintf(stderr, "talon: %s\n", ForTerminal(Message(error)).c_str());
+  }
+  return code;
+}
+
+int Main(int argc, char** argv) { return Commands().Execute(argc, argv); }
+
+}  // namespace talon::cli

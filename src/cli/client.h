@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CLI's side of the HTTP API. With a daemon running it is asked; without one, one is started
+// inside this process, on a thread of its own, for as long as the command lasts. Main thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/call_context.h"
+#include "base/json.h"
+#include "base/secret.h"
+#include "io/task.h"
+
+namespace talon::io {
+class Loop;
+class HttpClient;
+}  // namespace talon::io
+
+namespace talon::cli {
+
+struct TurnRequest {
+  std::string message, session, model;
+  bool task = false;
+};
+
+// What a turn's stream says, event by event (turn_start, text_delta, tool_start, …).
+using EventHandler = std::function<void(std::string_view event, const Json& data)>;
+
+class Client {
+ public:
+  // Finds or starts a daemon.
+  static absl::StatusOr<std::unique_ptr<Client>> Connect();
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  io::Loop& loop();
+  bool embedded() const;
+
+  // The answer's JSON; an error answer becomes its Status.
+  absl::StatusOr<std::string> Call(std::string method, std::string path, std::string body = "");
+  io::Task<absl::StatusOr<std::string>> CallAsync(std::string method, std::string path,
+                                                  std::string body, CallContext context);
+  // Ends with the turn's last event ("done" or "error"), which `on_event` has seen as well.
+  io::Task<absl::Status> RunTurn(TurnRequest request, EventHandler on_event, CallContext context);
+
+ private:
+  class Embedded;
+  struct Parts;
+  explicit Client(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace talon::cli

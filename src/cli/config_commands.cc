@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "cli/commands.h"
+#include "config/config.h"
+#include "daemon/daemon.h"
+#include "daemon/paths.h"
+
+namespace talon::cli {
+namespace {
+
+absl::StatusOr<config::Loaded> LoadConfig() {
+  TALON_ASSIGN_OR_RETURN(daemon::Paths paths, daemon::FindPaths(&std::getenv));
+  return config::Load(paths.config, &std::getenv);
+}
+
+}  // namespace
+
+int Serve(const Globals& globals) {
+  auto paths = daemon::FindPaths(&std::getenv);
+  if (!paths.ok()) return Fail(globals, paths.status());
+  auto loaded = config::Load(paths->config, &std::getenv);
+  if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
+  return daemon::RunDaemon(*std::move(loaded), *std::move(paths));
+}
+
+int ConfigCheck(const Globals& globals) {
+  auto loaded = LoadConfig();
+  if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
+  if (globals.json) {
+    std::printf("%s\n",
+                DumpJson({{"ok", true}, {"data", {{"sources", loaded->sources}}}}).c_str());
+    return kOk;
+  }
+  if (loaded->sources.empty()) std::printf("no configuration file: the defaults are in force\n");
+  for (const std::string& source : loaded->sources) std::printf("read %s\n", source.c_str());
+  std::printf("configuration ok\n");
+  return kOk;
+}
+
+int ConfigShow(const Globals& globals) {
+  auto loaded = LoadConfig();
+  if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
+  const std::string yaml = config::Show(loaded->config);
+  if (globals.json) {
+    std::printf("%s\n", DumpJson({{"ok", true}, {"data", {{"yaml", yaml}}}}).c_str());
+  } else {
+    std::printf("%s", yaml.c_str());
+  }
+  return kOk;
+}
+
+int ConfigExample(bool reference) {
+  const std::string text = reference ? config::ReferenceMarkdown() : config::ExampleYaml();
+  std::printf("%s", text.c_str());
+  return kOk;
+}
+
+}  // namespace talon::cli

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/turn_view.h"
+#include "config/config.h"
+#include "daemon/paths.h"
+
+namespace talon::cli {
+namespace {
+
+struct Finding {
+  std::string_view level;  // ok, warn, fail
+  std::string check, text;
+};
+
+class Examination {
+ public:
+  void Add(std::string_view level, std::string check, std::string text) {
+    findings_.push_back({level, std::move(check), std::move(text)});
+    failed_ |= level == "fail";
+  }
+  void Home(const daemon::Paths& paths);
+  void Daemon();
+  bool failed() const { return failed_; }
+  const std::vector<Finding>& findings() const { return findings_; }
+
+ private:
+  void Plugins(Client& client);
+  std::vector<Finding> findings_;
+  bool failed_ = false;
+};
+
+void Examination::Home(const daemon::Paths& paths) {
+  if (absl::Status made = MakeDirectories(paths.home, 0700); !made.ok()) {
+    Add("fail", "home", std::string(Message(made)) + "; set TALON_HOME to a writable folder");
+    return;
+  }
+  const std::string probe = paths.home + "/.probe";
+  if (absl::Status written = WriteFileAtomic(probe, "probe"); !written.ok()) {
+    Add("fail", "home", std::string(Message(written)) + "; set TALON_HOME to a writable folder");
+    return;
+  }
+  ::unlink(probe.c_str());
+  struct stat info {};
+  if (::stat(paths.home.c_str(), &info) == 0 && (info.st_mode & 022) != 0) {
+    Add("warn", "home", fmt::format("'{}' can be written by others; run: chmod 700 {}", paths.home,
+                                    paths.home));
+  } else {
+    Add("ok", "home", paths.home);
+  }
+}
+
+void Examination::Plugins(Client& client) {
+  auto body = client.Call("GET", "/v1/plugins");
+  auto json = body.ok() ? ParseJson(*body, "plugins") : absl::StatusOr<Json>(body.status());
+  if (!json.ok()) return Add("fail", "plugins", std::string(Message(json.status())));
+  const Json* list = JsonFind(*json, "plugins");
+  if (list == nullptr || list->empty()) {
+    return Add("warn", "plugins", "none found; the model has no tools. Set TALON_PLUGIN_DIR");
+  }
+  for (const Json& plugin : *list) {
+    const std::string error = JsonString(plugin, "last_error");
+    Add(error.empty() ? "ok" : "warn", "plugin " + JsonString(plugin, "name"),
+        error.empty() ? JsonString(plugin, "state") : error);
+  }
+}
+
+void Examination::Daemon() {
+  auto client = Client::Connect();
+  if (!client.ok()) return Add("fail", "daemon", std::string(Message(client.status())));
+  Add("ok", "daemon", (*client)->embedded() ? "none running; one starts and answers here"
+                                            : "running and answering");
+  auto body = (*client)->Call("GET", "/v1/status");
+  auto json = body.ok() ? ParseJson(*body, "status") : absl::StatusOr<Json>(body.status());
+  if (!json.ok()) return Add("fail", "status", std::string(Message(json.status())));
+  if (JsonBool(*json, "model_configured")) {
+    Add("ok", "model", JsonString(*json, "model"));
+  } else {
+    Add("warn", "model",
+        "only the built-in reflex model; add models.providers to talon.yaml or set OPENAI_API_KEY, "
+        "ANTHROPIC_API_KEY or GEMINI_API_KEY and TALON_MODEL");
+  }
+  Plugins(**client);
+}
+
+}  // namespace
+
+int Doctor(const Globals& globals) {
+  Examination examination;
+  auto paths = daemon::FindPaths(&std::getenv);
+  if (!paths.ok()) return Fail(globals, paths.status());
+  auto loaded = config::Load(paths->config, &std::getenv);
+  if (loaded.ok()) {
+    examination.Add("ok", "configuration", paths->config);
+  } else {
+    examination.Add("fail", "configuration", std::string(Message(loaded.status())));
+  }
+  examination.Home(*paths);
+  if (!examination.failed()) examination.Daemon();
+
+  if (globals.json) {
+    Json list = Json::array();
+    for (const Finding& finding : examination.findings()) {
+      list.push_back({{"level", finding.level}, {"check", finding.check}, {"text", finding.text}});
+    }
+    std::printf("%s\n", DumpJson({{"ok", !examination.failed()}, {"data", list}}).c_str());
+  } else {
+    for (const Finding& finding : examination.findings()) {
+      std::printf("%-4s %-16s %s\n", std::string(finding.level).c_str(), finding.check.c_str(),
+                  ForTerminal(finding.text).c_str());
+    }
+  }
+  return examination.failed() ? kFailed : kOk;
+}
+
+}  // namespace talon::cli

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/turn_view.h"
+#include "io/http_types.h"
+
+namespace talon::cli {
+namespace {
+
+constexpr std::size_t kPreviewBytes = 400;
+
+// Asks the daemon and prints its answer: as it is with --json, else by `print`.
+int Report(const Globals& globals, const std::string& method, const std::string& path,
+           const std::function<void(const Json&)>& print) {
+  auto client = Client::Connect();
+  if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
+  auto body = (*client)->Call(method, path);
+  if (!body.ok()) return Fail(globals, body.status());
+  auto json = ParseJson(*body, path);
+  if (!json.ok()) return Fail(globals, json.status());
+  if (globals.json) {
+    std::printf("%s\n", DumpJson({{"ok", true}, {"data", *json}}).c_str());
+  } else {
+    print(*json);
+  }
+  return kOk;
+}
+
+void ForEach(const Json& json, std::string_view member,
+             const std::function<void(const Json&)>& visit) {
+  if (const Json* list = JsonFind(json, member); list != nullptr && list->is_array()) {
+    for (const Json& item : *list) visit(item);
+  }
+}
+
+void Print(const std::string& line) { std::printf("%s\n", ForTerminal(line).c_str()); }
+
+std::string Preview(const Json& message) {
+  std::string text;
+  const Json* content = JsonFind(message, "content");
+  if (content == nullptr) return text;
+  ForEach(*content, "parts", [&](const Json& part) { text += DumpJson(part) + " "; });
+  return std::string(TruncateUtf8(text, kPreviewBytes));
+}
+
+}  // namespace
+
+int Plugins(const Globals& globals) {
+  return Report(globals, "GET", "/v1/plugins", [](const Json& json) {
+    ForEach(json, "plugins", [](const Json& plugin) {
+      const std::string error = JsonString(plugin, "last_error");
+      Print(fmt::format("{:12} {:10} {:8} {}", JsonString(plugin, "name"),
+                        JsonString(plugin, "state"), JsonString(plugin, "version"),
+                        error.empty() ? JsonString(plugin, "description") : error));
+    });
+  });
+}
+
+int Tools(const Globals& globals) {
+  return Report(globals, "GET", "/v1/tools", [](const Json& json) {
+    ForEach(json, "tools", [](const Json& tool) {
+      Print(fmt::format("{:22} {:6} {}", JsonString(tool, "name"), JsonString(tool, "effect"),
+                        JsonString(tool, "description")));
+    });
+  });
+}
+
+int Models(const Globals& globals) {
+  return Report(globals, "GET", "/v1/models", [](const Json& json) {
+    ForEach(json, "data", [](const Json& model) {
+      Print(fmt::format("{:40} {}", JsonString(model, "id"), JsonString(model, "alias")));
+    });
+  });
+}
+
+int Status(const Globals& globals) {
+  return Report(globals, "GET", "/v1/status", [](const Json& json) {
+    Print(fmt::format("talon {}, pid {}, up {} s, model {}, {} turns running, {} tools",
+                      JsonString(json, "version"), JsonInt(json, "pid"), JsonInt(json, "uptime_s"),
+                      JsonString(json, "model"), JsonInt(json, "running_turns"),
+                      JsonInt(json, "tools")));
+  });
+}
+
+int SessionsList(const Globals& globals) {
+  return Report(globals, "GET", "/v1/sessions", [](const Json& json) {
+    ForEach(json, "sessions", [](const Json& session) {
+      Print(fmt::format("{} {:24} {:5} messages  {}", JsonString(session, "id"),
+                        JsonString(session, "key"), JsonInt(session, "messages"),
+                        JsonString(session, "updated_at")));
+    });
+  });
+}
+
+int SessionShow(const Globals& globals, const std::string& id) {
+  auto client = Client::Connect();
+  if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
+  auto session = (*client)->Call("GET", "/v1/sessions/" + io::PercentEncode(id));
+  if (!session.ok()) return Fail(globals, session.status());
+  auto record = ParseJson(*session, "session");
+  if (!record.ok()) return Fail(globals, record.status());
+  auto body = (*client)->Call("GET", "/v1/sessions/" + JsonString(*record, "id") + "/messages");
+  if (!body.ok()) return Fail(globals, body.status());
+  auto messages = ParseJson(*body, "messages");
+  if (!messages.ok()) return Fail(globals, messages.status());
+  if (globals.json) {
+    std::printf("%s\n", DumpJson({{"ok", true}, {"data", *messages}}).c_str());
+    return kOk;
+  }
+  ForEach(*messages, "messages", [](const Json& message) {
+    Print(fmt::format("{:4} {:9} {}", JsonInt(message, "seq"), JsonString(message, "role"),
+                      Preview(message)));
+  });
+  return kOk;
+}
+
+int SessionDelete(const Globals& globals, const std::string& id) {
+  return Report(globals, "DELETE", "/v1/sessions/" + io::PercentEncode(id), [](const Json& json) {
+    Print("deleted " + JsonString(json, "session"));
+  });
+}
+
+int Context(const Globals& globals, const std::string& session, const std::string& model,
+            bool show_prompt) {
+  const std::string path = fmt::format("/v1/context?session={}&model={}", io::PercentEncode(session),
+                                       io::PercentEncode(model));
+  return Report(globals, "GET", path, [&](const Json& json) {
+    Print(fmt::format("model             {}\nwindow            {} tokens\n"
+                      "system prompt     {} tokens\ntool definitions  {} tokens ({} of {} tools)\n"
+                      "fixed overhead    {} tokens\nmessages          {} tokens",
+                      JsonString(json, "model"), JsonInt(json, "window"),
+                      JsonInt(json, "system_tokens"), JsonInt(json, "tool_tokens"),
+                      JsonInt(json, "tools_shown"), JsonInt(json, "tools_known"),
+                      JsonInt(json, "overhead_tokens"), JsonInt(json, "message_tokens")));
+    if (show_prompt) Print("\n" + JsonString(json, "system_prompt"));
+  });
+}
+
+}  // namespace talon::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/turn_view.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace talon::cli {
+namespace {
+constexpr std::size_t kArgumentBytes = 160;
+}
+
+std::string ForTerminal(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+void TurnView::Line(std::string_view text) {
+  if (mid_line_) std::fputc('\n', stdout);
+  mid_line_ = false;
+  const std::string line(text);
+  if (color_) {
+    std::printf("\x1b[2m%s\x1b[0m\n", line.c_str());
+  } else {
+    std::printf("%s\n", line.c_str());
+  }
+}
+
+void TurnView::OnEvent(std::string_view event, const Json& data) {
+  if (event == "turn_start") {
+    turn_ = JsonString(data, "turn");
+  } else if (event == "text_delta") {
+    const std::string text = ForTerminal(JsonString(data, "text"));
+    if (text.empty()) return;
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    mid_line_ = text.back() != '\n';
+  } else if (event == "tool_start" && !quiet_) {
+    std::string arguments = JsonString(data, "arguments");
+    if (arguments.size() > kArgumentBytes) {
+      arguments = std::string(TruncateUtf8(arguments, kArgumentBytes)) + "…";
+    }
+    Line(fmt::format("  > {} {}", ForTerminal(JsonString(data, "tool")), ForTerminal(arguments)));
+  } else if (event == "tool_result" && !quiet_) {
+    Line(fmt::format("  < {} {} in {} ms", ForTerminal(JsonString(data, "tool")),
+                     JsonBool(data, "is_error") ? "failed" : "ok", JsonInt(data, "duration_ms")));
+  } else if (event == "done") {
+    if (const Json* usage = JsonFind(data, "usage")) {
+      input_tokens_ += JsonInt(*usage, "input_tokens");
+      output_tokens_ += JsonInt(*usage, "output_tokens");
+      cost_usd_ += JsonDouble(*usage, "cost_usd");
+    }
+  }
+  std::fflush(stdout);
+}
+
+void TurnView::Finish() {
+  if (mid_line_) std::fputc('\n', stdout);
+  mid_line_ = false;
+  std::fflush(stdout);
+}
+
+}  // namespace talon::cli

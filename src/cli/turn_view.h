@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shows a turn's events on a terminal as they come: text as it is written, tool calls as they run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+
+namespace talon::cli {
+
+// Control characters that could move a terminal's cursor or colours become visible marks.
+std::string ForTerminal(std::string_view text);
+
+class TurnView {
+ public:
+  // `color`: escape sequences are welcome. `quiet`: text only.
+  TurnView(bool color, bool quiet) : color_(color), quiet_(quiet) {}
+  void OnEvent(std::string_view event, const Json& data);
+  // Ends an open line.
+  void Finish();
+  const std::string& turn() const { return turn_; }
+  double cost_usd() const { return cost_usd_; }
+  std::int64_t input_tokens() const { return input_tokens_; }
+  std::int64_t output_tokens() const { return output_tokens_; }
+
+ private:
+  void Line(std::string_view text);
+  bool color_, quiet_;
+  bool mid_line_ = false;
+  std::string turn_;
+  double cost_usd_ = 0;
+  std::int64_t input_tokens_ = 0, output_tokens_ = 0;
+};
+
+}  // namespace talon::cli

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "config/config.h"
+#include "config/values.h"
+
+namespace talon::config {
+namespace {
+
+std::string Indent(int depth) { return std::string(static_cast<std::size_t>(depth) * 2, ' '); }
+
+// Writes values as YAML; with `docs`, each key's meaning as a comment above it.
+class YamlWriter {
+ public:
+  explicit YamlWriter(bool docs) : docs_(docs) {}
+
+  template <OptionStruct T>
+  void Struct(const T& value, int depth) {
+    std::apply(
+        [&](const auto&... field) {
+          (Member(field.name, field.doc, value.*(field.member), depth), ...);
+        },
+        T::Fields());
+  }
+  std::string Take() { return std::move(out_); }
+
+ private:
+  template <class T>
+  void Member(std::string_view name, std::string_view doc, const T& value, int depth) {
+    if (docs_) out_ += fmt::format("{}# {}\n", Indent(depth), doc);
+    out_ += fmt::format("{}{}:", Indent(depth), name);
+    Value(value, depth + 1);
+  }
+  template <OptionStruct T>
+  void Value(const T& value, int depth) {
+    out_ += "\n";
+    Struct(value, depth);
+  }
+  template <class T>
+  void Value(const std::vector<T>& list, int depth) {
+    if (list.empty()) {
+      out_ += " []\n";
+      return;
+    }
+    out_ += "\n";
+    for (const T& item : list) {
+      if constexpr (OptionStruct<T>) {
+        YamlWriter inner(docs_);
+        inner.Struct(item, depth + 1);
+        std::string text = inner.Take();
+        text[static_cast<std::size_t>(depth) * 2] = '-';
+        out_ += text;
+      } else {
+        out_ += fmt::format("{}- {}\n", Indent(depth), FormatValue(item));
+      }
+    }
+  }
+  template <class T>
+  void Value(const std::map<std::string, T>& map, int depth) {
+    if (map.empty()) {
+      out_ += " {}\n";
+      return;
+    }
+    out_ += "\n";
+    for (const auto& [key, item] : map) {
+      out_ += fmt::format("{}{}:", Indent(depth), FormatValue(key));
+      Value(item, depth + 1);
+    }
+  }
+  template <class T>
+    requires(!OptionStruct<T>)
+  void Value(const T& value, int) {
+    out_ += " " + FormatValue(value) + "\n";
+  }
+
+  bool docs_;
+  std::string out_;
+};
+
+// A row a key: path, type, default, reload, meaning.
+class ReferenceWriter {
+ public:
+  template <OptionStruct T>
+  void Struct(const std::string& path, const T& defaults) {
+    std::apply(
+        [&](const auto&... field) {
+          (Member(path + std::string(field.name), field.doc, field.reload,
+                  defaults.*(field.member)),
+           ...);
+        },
+        T::Fields());
+  }
+  std::string Take() { return std::move(out_); }
+
+ private:
+  template <class T>
+  void Member(const std::string& path, std::string_view doc, Reload reload, const T& value) {
+    if constexpr (OptionStruct<T>) {
+      Struct(path + ".", value);
+    } else {
+      Row(path, TypeName<T>(), Default(value), reload, doc);
+      if constexpr (IsMap<T>::value) {
+        using Item = typename T::mapped_type;
+        if constexpr (OptionStruct<Item>) Struct(path + ".<name>.", Item{});
+      } else if constexpr (IsVector<T>::value) {
+        using Item = typename T::value_type;
+        if constexpr (OptionStruct<Item>) Struct(path + "[].", Item{});
+      }
+    }
+  }
+  void Row(const std::string& path, const std::string& type, const std::string& value,
+           Reload reload, std::string_view doc) {
+    out_ += fmt::format("| `{}` | {} | {} | {} | {} |\n", path, type,
+                        value.empty() ? "" : "`" + value + "`",
+                        reload == Reload::kLive ? "at once" : "restart", doc);
+  }
+  template <class T>
+  static std::string Default(const T& value) {
+    if constexpr (IsMap<T>::value) {
+      return "";
+    } else if constexpr (IsVector<T>::value) {
+      std::string list;
+      if constexpr (!OptionStruct<typename T::value_type>) {
+        for (const auto& item : value) list += (list.empty() ? "" : ", ") + FormatValue(item);
+      }
+      return list;
+    } else {
+      return FormatValue(value);
+    }
+  }
+  std::string out_;
+};
+
+// Leaf values as text by path, with the strictest reload on the way.
+class Flattener {
+ public:
+  struct Leaf {
+    std::string value;
+    Reload reload;
+  };
+  template <OptionStruct T>
+  void Struct(const std::string& path, const T& value, Reload outer) {
+    std::apply(
+        [&](const auto&... field) {
+          (Member(path + std::string(field.name), value.*(field.member),
+                  outer == Reload::kRestart ? outer : field.reload),
+           ...);
+        },
+        T::Fields());
+  }
+  std::map<std::string, Leaf> Take() { return std::move(leaves_); }
+
+ private:
+  template <class T>
+  void Member(const std::string& path, const T& value, Reload reload) {
+    if constexpr (OptionStruct<T>) {
+      Struct(path + ".", value, reload);
+    } else if constexpr (IsMap<T>::value) {
+      for (const auto& [key, item] : value) Member(path + "." + key, item, reload);
+    } else if constexpr (IsVector<T>::value) {
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        Member(fmt::format("{}[{}]", path, i), value[i], reload);
+      }
+    } else if constexpr (std::same_as<T, Secret>) {
+      // Differs when the secret differs, shows nothing of it.
+      leaves_[path] = {value.empty() ? "" : "[redacted]" + std::string(1, '\0') + value.Reveal(),
+                       reload};
+    } else {
+      leaves_[path] = {FormatValue(value), reload};
+    }
+  }
+  std::map<std::string, Leaf> leaves_;
+};
+
+std::string Visible(const std::string& value) { return value.substr(0, value.find('\0')); }
+
+}  // namespace
+
+std::string Show(const Config& config) {
+  YamlWriter writer(false);
+  writer.Struct(config, 0);
+  return writer.Take();
+}
+
+std::string ExampleYaml() {
+  YamlWriter writer(true);
+  writer.Struct(Config{}, 0);
+  return "# talon.yaml: every key with its default. Generated by `talon config example`.\n"
+         "# Durations: 500ms, 30s, 5m, 2h. Sizes: 64KB, 8MB. ${NAME} takes an environment "
+         "variable.\n" +
+         writer.Take();
+}
+
+std::string ReferenceMarkdown() {
+  ReferenceWriter writer;
+  writer.Struct("", Config{});
+  return "| key | type | default | in force | meaning |\n|---|---|---|---|---|\n" + writer.Take();
+}
+
+std::vector<Change> Compare(const Config& before, const Config& after) {
+  Flattener old_values, new_values;
+  old_values.Struct("", before, Reload::kLive);
+  new_values.Struct("", after, Reload::kLive);
+  auto was = old_values.Take();
+  std::vector<Change> changes;
+  for (auto& [key, leaf] : new_values.Take()) {
+    auto found = was.find(key);
+    if (found == was.end()) {
+      changes.push_back({key, "", Visible(leaf.value), leaf.reload});
+    } else {
+      if (found->second.value != leaf.value) {
+        changes.push_back({key, Visible(found->second.value), Visible(leaf.value), leaf.reload});
+      }
+      was.erase(found);
+    }
+  }
+  for (const auto& [key, leaf] : was) {
+    changes.push_back({key, Visible(leaf.value), "", leaf.reload});
+  }
+  return changes;
+}
+
+}  // namespace talon::config

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/daemon.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include "agent/agent.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "daemon/version.h"
+#include "gateway/gateway.h"
+#include "guard/guard.h"
+#include "io/file_watch.h"
+#include "io/http_client.h"
+#include "io/loop.h"
+#include "journal/journal.h"
+#include "plugin/host.h"
+#include "router/router.h"
+#include "store/store.h"
+#include "tool/catalogue.h"
+
+namespace talon::daemon {
+namespace {
+
+constexpr std::size_t kLongestRunPath = 60;  // a Unix socket's path has 108 bytes in all
+
+// Entries for the bundled plugins that the configuration does not name.
+void AddBundledPlugins(const std::string& folder,
+                       std::map<std::string, plugin::PluginEntry>& plugins) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (std::filesystem::exists(entry.path() / "manifest.json", error)) {
+      plugins.try_emplace(entry.path().filename().string());
+    }
+  }
+}
+
+// A short private folder for plugin sockets.
+absl::StatusOr<std::string> SocketFolder(const Paths& paths) {
+  std::string folder = paths.run() + "/p";
+  if (folder.size() > kLongestRunPath) {
+    std::string pattern = "/tmp/talon-XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      return ErrnoToStatus(errno, "create a folder for plugin sockets under /tmp");
+    }
+    return pattern;
+  }
+  TALON_RETURN_IF_ERROR(MakeDirectories(folder, 0700));
+  return folder;
+}
+
+}  // namespace
+
+struct Daemon::Parts {
+  SystemClock clock;
+  RandomIdSource ids;
+  Redactor redactor;
+  std::unique_ptr<store::Store> store;
+  std::optional<journal::Journal> journal;
+  std::unique_ptr<io::HttpClient> http;
+  std::unique_ptr<router::Router> router;
+  tool::Catalogue catalogue;
+  std::unique_ptr<plugin::Host> plugins;
+  std::optional<guard::Guard> guard;
+  std::unique_ptr<agent::Agent> agent;
+  std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<io::FileWatch> config_watch;
+  bool announced = false;
+};
+
+Daemon::Daemon(io::Loop& loop, config::Loaded loaded, Paths paths)
+    : loop_(loop), loaded_(std::move(loaded)), paths_(std::move(paths)) {}
+
+Daemon::~Daemon() = default;
+
+io::Task<absl::Status> Daemon::Start() {
+  parts_ = std::make_unique<Parts>();
+  absl::Status status = co_await StartParts();
+  if (!status.ok()) co_await Stop(std::chrono::milliseconds(0));
+  co_return status;
+}
+
+io::Task<absl::Status> Daemon::StartParts() {
+  const config::Config& config = loaded_.config;
+  Parts& parts = *parts_;
+  TALON_CO_RETURN_IF_ERROR(MakeDirectories(paths_.home, 0700));
+  TALON_CO_RETURN_IF_ERROR(MakeDirectories(paths_.run(), 0700));
+  TALON_CO_ASSIGN_OR_RETURN(parts.store, store::OpenSqlite(loop_, paths_.home, config.state));
+  TALON_CO_ASSIGN_OR_RETURN(token_, ReadOrMakeToken(paths_, config.gateway.token));
+  parts.redactor.Register(token_);
+  log::Configure(config.log.level, config.log.format, &parts.redactor);
+  parts.journal.emplace(*parts.store, parts.clock);
+
+  const std::string workspace =
+      config.workspace.empty() ? paths_.home + "/workspace/main" : config.workspace;
+  TALON_CO_RETURN_IF_ERROR(MakeDirectories(workspace, 0700));
+  parts.http = io::MakeCurlClient(loop_, config.http_client);
+  TALON_CO_ASSIGN_OR_RETURN(
+      parts.router,
+      router::Router::Create(config.models, config.routing,
+                             {loop_, *parts.http, parts.redactor, parts.clock}));
+  TALON_CO_ASSIGN_OR_RETURN(std::string sockets, SocketFolder(paths_));
+  parts.plugins = plugin::MakeHost(loop_, parts.clock, parts.catalogue,
+                                   {.bundled = paths_.plugins,
+                                    .run = sockets,
+                                    .data = paths_.home + "/plugins/data",
+                                    .cache = paths_.home + "/plugins/cache",
+                                    .workspace = workspace},
+                                   config.plugin_host);
+  std::map<std::string, plugin::PluginEntry> entries = config.plugins;
+  AddBundledPlugins(paths_.plugins, entries);
+  TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(std::move(entries)));
+  parts.guard.emplace(parts.catalogue, config.guard);
+  TALON_CO_ASSIGN_OR_RETURN(
+      parts.agent,
+      agent::Agent::Create(config.orchestrator, {loop_, parts.clock, parts.ids, *parts.journal,
+                                                 *parts.router, parts.catalogue, *parts.guard}));
+  gateway::GatewayOptions options = config.gateway;
+  options.token = token_;
+  TALON_CO_ASSIGN_OR_RETURN(
+      parts.gateway,
+      gateway::Gateway::Create(
+          std::move(options),
+          {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
+           parts.catalogue, *parts.plugins, std::string(kVersion)}));
+  TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
+      paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
+  parts.announced = true;
+  WatchConfig();
+  co_return co_await parts.agent->Recover();
+}
+
+void Daemon::WatchConfig() {
+  const std::filesystem::path file(paths_.config);
+  const std::string folder = file.has_parent_path() ? file.parent_path().string() : ".";
+  auto watch = io::WatchFile(loop_, folder, file.filename().string(), [this] {
+    if (absl::Status status = Reload(); !status.ok()) {
+      log::Error("configuration not reloaded; the old one stays in force",
+                 {{"problems", Message(status)}});
+    }
+  });
+  if (watch.ok()) {
+    parts_->config_watch = *std::move(watch);
+  } else {
+    log::Warn("configuration file is not watched; use SIGHUP to reload",
+              {{"status", StatusText(watch.status())}});
+  }
+}
+
+absl::Status Daemon::Reload() {
+  TALON_ASSIGN_OR_RETURN(config::Loaded loaded, config::Load(paths_.config, &std::getenv));
+  const std::vector<config::Change> changes = config::Compare(loaded_.config, loaded.config);
+  TALON_ASSIGN_OR_RETURN(Secret token, ReadOrMakeToken(paths_, loaded.config.gateway.token));
+  parts_->redactor.Register(token);
+  token_ = std::move(token);
+  gateway::GatewayOptions options = loaded.config.gateway;
+  options.token = token_;
+  parts_->gateway->Reload(options);
+  log::SetLevel(loaded.config.log.level);
+  for (const config::Change& change : changes) {
+    log::Info(change.reload == Reload::kLive ? "configuration changed"
+                                             : "configuration changed; in force after a restart",
+              {{"key", change.key}, {"before", change.before}, {"after", change.after}});
+  }
+  if (changes.empty()) log::Info("configuration reloaded; nothing changed");
+  loaded_ = std::move(loaded);
+  return absl::OkStatus();
+}
+
+io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
+  if (parts_ == nullptr) co_return;
+  Parts& parts = *parts_;
+  parts.config_watch.reset();
+  const SteadyTime deadline = parts.clock.SteadyNow() + drain;
+  if (parts.announced) ::unlink(paths_.announcement().c_str());
+  // The gateway waits for its requests, and they for the agent's turns: both drain to one deadline.
+  if (parts.agent) co_await parts.agent->Stop(deadline);
+  if (parts.gateway) co_await parts.gateway->Drain(deadline);
+  if (parts.plugins) co_await parts.plugins->Stop();
+  parts.gateway.reset();
+  parts.agent.reset();
+  parts.plugins.reset();
+  parts.router.reset();
+  parts.http.reset();
+  if (parts.store) parts.store->Close();
+  log::Configure(loaded_.config.log.level, loaded_.config.log.format, nullptr);
+  parts_.reset();
+}
+
+std::uint16_t Daemon::port() const { return parts_->gateway->port(); }
+const Secret& Daemon::token() const { return token_; }
+
+}  // namespace talon::daemon

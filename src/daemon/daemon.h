@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition root: builds every object from the configuration, in order, and stops them in the
+// reverse order. The only place that knows all rooms. Loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/secret.h"
+#include "config/config.h"
+#include "daemon/paths.h"
+#include "io/task.h"
+
+namespace talon::io {
+class Loop;
+}
+
+namespace talon::daemon {
+
+class Daemon {
+ public:
+  // `loop` must outlive it. Nothing is opened before Start().
+  Daemon(io::Loop& loop, config::Loaded loaded, Paths paths);
+  ~Daemon();
+
+  // Opens the store, takes up unfinished turns, listens. Errors name what to do.
+  io::Task<absl::Status> Start();
+  // Stops intake, lets turns end for `drain`, parks the rest, stops plugins, closes the store.
+  // Idempotent.
+  io::Task<void> Stop(std::chrono::milliseconds drain = std::chrono::milliseconds(10'000));
+
+  // Reads the configuration file again: what can change at once does, the rest is named in the log.
+  // An error leaves everything as it was.
+  absl::Status Reload();
+
+  std::uint16_t port() const;
+  const Secret& token() const;
+
+ private:
+  struct Parts;
+  io::Task<absl::Status> StartParts();
+  void WatchConfig();
+
+  io::Loop& loop_;
+  config::Loaded loaded_;
+  Paths paths_;
+  Secret token_;
+  std::unique_ptr<Parts> parts_;
+};
+
+// `talon serve`: runs until SIGTERM or SIGINT (a second one ends at once); SIGHUP reloads. Returns the
+// process's exit code.
+int RunDaemon(config::Loaded loaded, Paths paths);
+
+}  // namespace talon::daemon

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <cstdio>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "daemon/daemon.h"
+#include "daemon/notify.h"
+#include "io/loop.h"
+#include "io/one_shot.h"
+#include "io/signals.h"
+
+namespace talon::daemon {
+
+int RunDaemon(config::Loaded loaded, Paths paths) {
+  log::Configure(loaded.config.log.level, loaded.config.log.format, nullptr);
+  io::Loop loop;
+  Daemon daemon(loop, std::move(loaded), std::move(paths));
+  io::OneShot<bool> ended;
+  auto signals = io::WatchSignals(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int signal) {
+    if (signal == SIGHUP) {
+      if (absl::Status status = daemon.Reload(); !status.ok()) {
+        log::Error("configuration not reloaded; the old one stays in force",
+                   {{"problems", Message(status)}});
+      }
+      return;
+    }
+    if (ended.is_set()) ::_Exit(130);  // asked twice
+    ended.Set(true);
+  });
+  return loop.RunUntilDone([](Daemon& server, io::OneShot<bool>& stop) -> io::Task<int> {
+    if (absl::Status started = co_await server.Start(); !started.ok()) {
+      std::fprintf(stderr, "talon: cannot start: %s\n", std::string(Message(started)).c_str());
+      co_return 1;
+    }
+    log::Info("listening", {{"port", server.port()}});
+    NotifyServiceManager("READY=1");
+    co_await stop.Wait();
+    NotifyServiceManager("STOPPING=1");
+    log::Info("stopping");
+    co_await server.Stop();
+    co_return 0;
+  }(daemon, ended));
+}
+
+}  // namespace talon::daemon

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/handshake.h"
+
+#include <gtest/gtest.h>
+
+#include "base/status.h"
+#include "plugin/launch.h"
+#include "talon/sdk/protocol.h"
+
+namespace talon::plugin {
+namespace {
+
+void ExpectRefused(std::string_view line, std::string_view text) {
+  const auto parsed = ParseHandshake(line);
+  ASSERT_FALSE(parsed.ok()) << line;
+  EXPECT_NE(Message(parsed.status()).find(text), std::string_view::npos) << parsed.status();
+}
+
+TEST(HandshakeTest, TakesWhatPluginsPrint) {
+  for (const std::string_view line :
+       {"1|1|unix|/run/p/s|grpc", "1|1|unix|/run/p/s|grpc|", "1|1|unix|/run/p/s|grpc||false",
+        "1|1|unix|/run/p/s|grpc|junk|false|more|fields", " 1|1|unix|/run/p/s|grpc\r"}) {
+    const auto parsed = ParseHandshake(line);
+    ASSERT_TRUE(parsed.ok()) << line << parsed.status();
+    EXPECT_EQ(parsed->dialect, Dialect::kGoPlugin);
+    EXPECT_EQ(parsed->socket_path, "/run/p/s");
+  }
+}
+
+TEST(HandshakeTest, KnowsTheOtherDialectByItsSecondField) {
+  const auto plain = ParseHandshake("1|unix|/run/p/plugin.sock");
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(plain->dialect, Dialect::kOpenTalon);
+  EXPECT_EQ(plain->socket_path, "/run/p/plugin.sock");
+  const auto http = ParseHandshake("1|unix|/run/p/plugin.sock|127.0.0.1:9000");
+  ASSERT_TRUE(http.ok());
+  EXPECT_EQ(http->http_address, "127.0.0.1:9000");
+  ExpectRefused("2|unix|/x", "version '2'");
+  ExpectRefused("1|tcp|127.0.0.1:1", "TCP");
+}
+
+TEST(HandshakeTest, RefusesWithTheReason) {
+  ExpectRefused("", "no handshake");
+  ExpectRefused("Hello, I am a plugin", "no handshake");
+  ExpectRefused("2|1|unix|/s|grpc", "core protocol '2'");
+  ExpectRefused("1|4|unix|/s|grpc", "version '4', this daemon version 1");
+  ExpectRefused("1|1|tcp|127.0.0.1:1234|grpc", "TCP");
+  ExpectRefused("1|1|vsock|/s|grpc", "network 'vsock'");
+  ExpectRefused("1|1|unix|s|grpc", "not absolute");
+  ExpectRefused("1|1|unix||grpc", "not absolute");
+  ExpectRefused("1|1|unix|/s", "'netrpc'");
+  ExpectRefused("1|1|unix|/s|netrpc", "'netrpc'");
+  ExpectRefused("1|1|unix|/s|grpc|" + std::string(60, 'M'), "TLS");
+  ExpectRefused("1|1|unix|/s|grpc||true", "multiplexes");
+}
+
+TEST(HandshakeTest, QuotesJunkShortAndClean) {
+  const auto parsed = ParseHandshake("\x1b[31m" + std::string(5000, '\xff'));
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_LT(Message(parsed.status()).size(), 300U);
+  EXPECT_EQ(Message(parsed.status()).find('\x1b'), std::string_view::npos);
+}
+
+TEST(HandshakeTest, AgreesWithTheSdk) {
+  EXPECT_STREQ(kCookieName, sdk::kCookieName);
+  EXPECT_STREQ(kCookieValue, sdk::kCookieValue);
+  EXPECT_EQ(kAppProtocol, sdk::kProtocolVersion);
+}
+
+}  // namespace
+}  // namespace talon::plugin
