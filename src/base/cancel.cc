@@ -22,16 +22,16 @@ CancelRegistration::CancelRegistration(CancelRegistration&& other) noexcept
     : state_(std::move(other.state_)), id_(std::exchange(other.id_, 0)) {}
 
 CancelRegistration& CancelRegistration::operator=(CancelRegistration&& other) noexcept {
-  if (this != &other) {
-    if (state_) state_->callbacks.erase(id_);
-    state_ = std::move(other.state_);
-    id_ = std::exchange(other.id_, 0);
-  }
+  CancelRegistration taken(std::move(other));
+  std::swap(state_, taken.state_);
+  std::swap(id_, taken.id_);
   return *this;
 }
 
 CancelRegistration::~CancelRegistration() {
-  if (state_) state_->callbacks.erase(id_);
+  if (!state_) return;
+  // Out of the table first: destroying the callback may end other registrations in it.
+  const auto ended = state_->callbacks.extract(id_);
 }
 
 bool CancelToken::cancelled() const { return state_ && !state_->status.ok(); }

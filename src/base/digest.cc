@@ -51,7 +51,8 @@ bool Base64Decode(std::string_view text, std::string* bytes) {
   std::size_t padding = 0;
   while (padding < 2 && text[text.size() - 1 - padding] == '=') ++padding;
   bytes->resize(static_cast<std::size_t>(written) - padding);
-  return true;
+  // OpenSSL takes '=' anywhere and ignores bits beyond the last byte; one value has one text.
+  return Base64Encode(*bytes) == text;
 }
 
 }  // namespace talon

@@ -66,7 +66,10 @@ absl::Status WriteFileAtomic(const std::string& path, std::string_view content, 
   {
     Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (file.get() < 0) return ErrnoToStatus(errno, fmt::format("create '{}'", temporary));
-    status = WriteAll(file.get(), content, temporary);
+    // open(2) applies the umask.
+    status = ::fchmod(file.get(), mode) == 0
+                 ? WriteAll(file.get(), content, temporary)
+                 : ErrnoToStatus(errno, fmt::format("set mode of '{}'", temporary));
   }
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {
     status = ErrnoToStatus(errno, fmt::format("replace '{}'", path));
@@ -80,7 +83,10 @@ absl::Status MakeDirectories(const std::string& path, unsigned mode) {
     at = path.find('/', at + 1);
     const std::string part = path.substr(0, at);
     if (part.empty()) continue;
-    if (::mkdir(part.c_str(), mode) == 0) continue;
+    if (::mkdir(part.c_str(), mode) == 0) {
+      if (::chmod(part.c_str(), mode) == 0) continue;  // mkdir(2) applies the umask
+      return ErrnoToStatus(errno, fmt::format("set mode of folder '{}'", part));
+    }
     const int error = errno;
     struct stat info {};
     if (::stat(part.c_str(), &info) == 0) {

@@ -33,6 +33,19 @@ bool TooDeep(std::string_view text) {
   return false;
 }
 
+// The library's reason without its position and without the text it read: that may be secret.
+std::string Reason(std::string_view what) {
+  const std::size_t position = what.find(": ");
+  if (position != std::string_view::npos) what.remove_prefix(position + 2);
+  const std::size_t read = what.find("; last read: ");
+  const std::size_t expected = what.rfind("; expected ");
+  std::string reason(what.substr(0, read));
+  if (read != std::string_view::npos && expected != std::string_view::npos && expected > read) {
+    reason += what.substr(expected);
+  }
+  return reason;
+}
+
 }  // namespace
 
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
@@ -42,12 +55,8 @@ absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    std::string_view reason(error.what());
-    if (const auto at = reason.rfind(": "); at != std::string_view::npos) {
-      reason.remove_prefix(at + 2);
-    }
     return InvalidArgument(
-        fmt::format("{}: not valid JSON at byte {}: {}", what, error.byte, reason));
+        fmt::format("{}: not valid JSON at byte {}: {}", what, error.byte, Reason(error.what())));
   } catch (const std::exception& error) {
     return InvalidArgument(fmt::format("{}: not valid JSON: {}", what, error.what()));
   }

@@ -36,13 +36,17 @@ constexpr std::string_view kCallTypes[] = {
 
 template <std::size_t N>
 bool In(const std::string_view (&names)[N], std::string_view word) {
-  return std::find(std::begin(names), std::end(names), word) != std::end(names);
+  return std::any_of(std::begin(names), std::end(names), [word](std::string_view name) {
+    return name.size() == word.size() && name[0] == word[0] && name == word;
+  });
 }
 
 template <std::size_t N>
 bool BeginsOne(const std::string_view (&names)[N], std::string_view word) {
   return std::any_of(std::begin(names), std::end(names),
-                     [word](std::string_view name) { return name.starts_with(word); });
+                     [word](std::string_view name) {
+                       return !word.empty() && name[0] == word[0] && name.starts_with(word);
+                     });
 }
 
 // "[/plugin_outputs" is near enough to an end to be taken for one.
@@ -86,9 +90,11 @@ class NameReader {
       next = FoldAt(text_, at_);
     }
     // An XML namespace is not part of the name.
-    if (next.c == ':' && size_ > 0 && IsLetter(FoldAt(text_, at_ + next.size).c)) {
+    if (next.c == ':' && !namespace_ && size_ > 0 && !In(kTagNames, word()) &&
+        !IsEnvelope(word()) && IsLetter(FoldAt(text_, at_ + next.size).c)) {
       at_ += next.size;
       size_ = 0;
+      namespace_ = true;
       return Next();
     }
     return size_ > before && (BeginsOne(kTagNames, word()) || BeginsOne(kEnvelopeNames, word()) ||
@@ -107,6 +113,7 @@ class NameReader {
   std::size_t size_ = 0;
   std::size_t skipped_ = 0;
   bool separated_ = false;
+  bool namespace_ = false;
 };
 
 // `word =` at `at`; `wanted` empty means any word.
@@ -121,6 +128,22 @@ bool IsAttribute(std::string_view text, std::size_t at, std::string_view wanted)
   }
   if (size == 0 || (!wanted.empty() && std::string_view(word.data(), size) != wanted)) return false;
   return FoldAt(text, SkipSpaces(text, at)).c == '=';
+}
+
+// Whether a name can begin at `at`, a letter: tells most brackets of markup and code apart at once.
+bool MayBeName(std::string_view text, std::size_t at) {
+  const Folded first = FoldAt(text, at);
+  const Folded second = FoldAt(text, at + first.size);
+  if (!IsLetter(second.c)) return true;
+  constexpr std::string_view kPairs = "to fu pl us ex ca av ag st en bo eo in sy";
+  for (std::size_t i = 0; i < kPairs.size(); i += 3) {
+    if (kPairs[i] == first.c && kPairs[i + 1] == second.c) return true;
+  }
+  Folded next = second;
+  for (at += first.size; IsWord(next.c) || next.c == kSkip; next = FoldAt(text, at)) {
+    at += next.size;
+  }
+  return next.c == ':';
 }
 
 // <|im_start|> and its kind. `at` is behind "<|".
@@ -167,7 +190,7 @@ bool EndsAngleTag(std::string_view text, const NameReader& name, const Opening& 
   const char c = FoldAt(text, at).c;
   if (c == '>' || open.closing) return true;
   if (open.spaced) return false;  // `i < tool_calls / 2`
-  if (c == '\0' || c == '|' || c == '=' || c == '{' || c == '"') return true;
+  if (c == '\0' || c == '|' || c == '=' || c == '{' || c == '"' || c == ':') return true;
   if (c == '/') return FoldAt(text, at + 1).c == '>';
   return at > name.at() && IsAttribute(text, at, "");
 }
@@ -240,7 +263,7 @@ std::size_t FindBracketForm(std::string_view text, std::size_t at, const Folded&
     inside += next.size;
     next = FoldAt(text, inside);
   }
-  if (!IsLetter(next.c)) return kNone;
+  if (!IsLetter(next.c) || !MayBeName(text, inside)) return kNone;
   const bool found =
       opener.c == '<' ? IsAngleForm(text, open, inside) : IsSquareForm(text, open, inside);
   return found ? open.inside : kNone;
@@ -368,6 +391,21 @@ std::size_t FindQuotedForm(std::string_view text, std::size_t at) {
   return found ? value + 1 : kNone;
 }
 
+// By the second byte, before the character is looked up: most text beyond ASCII ends here.
+bool MayBeBracket(std::string_view text, std::size_t at) {
+  const auto second = static_cast<unsigned char>(CharAt(text, at + 1));
+  switch (static_cast<unsigned char>(text[at])) {
+    case 0xE2:
+      return second == 0x80 || second == 0x81 || second == 0x8C || second == 0x9D || second == 0x9F;
+    case 0xE3:
+      return second == 0x80;
+    case 0xEF:
+      return second == 0xB9 || second == 0xBC;
+    default:
+      return true;
+  }
+}
+
 // ```tool_code
 std::size_t FindFencedForm(std::string_view text, std::size_t at) {
   if (at > 0 && text[at - 1] == '`') return kNone;  // the run is read from its start
@@ -414,6 +452,7 @@ std::size_t FindForm(std::string_view text, std::size_t at) {
     default:
       break;
   }
+  if (!MayBeBracket(text, at)) return kNone;
   const Folded opener = FoldAt(text, at);
   if (opener.c != '[' && opener.c != '<') return kNone;
   return FindBracketForm(text, at, opener);

@@ -97,16 +97,57 @@ Kind KindOf(std::int32_t c) {
   }
 }
 
+// Bytes of a wide character that stays whatever stands around it; 0 where a closer look is needed.
+std::size_t SimpleWide(std::string_view text, std::size_t at) {
+  const auto byte = [text, at](std::size_t offset) -> unsigned {
+    return at + offset < text.size() ? static_cast<unsigned char>(text[at + offset]) : 0;
+  };
+  const unsigned lead = byte(0);
+  const unsigned second = byte(1);
+  if ((second & 0xC0) != 0x80) return 0;
+  if (lead >= 0xC2 && lead <= 0xD7) {  // Latin, Greek, Cyrillic, Armenian, Hebrew
+    const unsigned c = (lead & 0x1F) << 6 | (second & 0x3F);
+    return c >= 0xA1 && c != 0xAD && c != 0x34F ? 2 : 0;
+  }
+  const unsigned third = byte(2);
+  if (lead < 0xE0 || lead > 0xED || (third & 0xC0) != 0x80) return 0;
+  const unsigned c = (lead & 0x0F) << 12 | (second & 0x3F) << 6 | (third & 0x3F);
+  const bool indic = c >= 0x900 && c <= 0x10FF;
+  const bool east_asian = c >= 0x3001 && c <= 0xD7A3 && c != 0x3164;
+  return indic || east_asian ? 3 : 0;
+}
+
+std::size_t SimplePrefix(std::string_view text) {
+  std::size_t at = 0;
+  while (true) {
+    at += PlainPrefix(text.substr(at));
+    const std::size_t wide = SimpleWide(text, at);
+    if (wide == 0) return at;
+    at += wide;
+  }
+}
+
+// The character at `at`; negative where the bytes are no UTF-8.
+std::int32_t Decode(std::string_view text, std::size_t at, std::size_t* size) {
+  std::int32_t c = -1;
+  const utf8proc_ssize_t length =
+      utf8proc_iterate(reinterpret_cast<const std::uint8_t*>(text.data()) + at,
+                       static_cast<utf8proc_ssize_t>(text.size() - at), &c);
+  *size = length > 0 ? static_cast<std::size_t>(length) : 1;
+  return length > 0 ? c : -1;
+}
+
 class Cleaner {
  public:
   Cleaner(std::string_view text, std::string& out) : text_(text), out_(out) {}
 
   void Run() {
     while (at_ < text_.size()) {
-      if (const std::size_t plain = PlainPrefix(text_.substr(at_)); plain > 0) {
-        out_.append(text_, at_, plain);
-        at_ += plain;
-        EndJoin();
+      if (const std::size_t simple = SimplePrefix(text_.substr(at_)); simple > 0) {
+        std::size_t size = 0;
+        Join(Decode(text_, at_, &size));
+        out_.append(text_, at_, simple);
+        at_ += simple;
       } else if (static_cast<unsigned char>(text_[at_]) < 0x80) {
         Control();
       } else {
@@ -116,11 +157,24 @@ class Cleaner {
   }
 
  private:
-  void EndJoin() {
-    joinable_ = false;
-    selected_ = false;
+  // Writes the joiner that waits, if `next` is a character it can join.
+  void Join(std::int32_t next) {
+    if (joiner_.empty()) return;
+    if (next >= 0x80 && KindOf(next) == Kind::kJoinable) out_ += joiner_;
     joiner_ = {};
-    broken_ = false;
+  }
+
+  std::int32_t Last() const {
+    if (out_.empty()) return 0;
+    std::size_t at = out_.size() - 1;
+    while (at > 0 && (static_cast<unsigned char>(out_[at]) & 0xC0) == 0x80) --at;
+    std::size_t size = 0;
+    return Decode(out_, at, &size);
+  }
+
+  void Put(std::int32_t c, std::string_view character) {
+    Join(c);
+    out_ += character;
   }
 
   void Control() {
@@ -131,69 +185,52 @@ class Cleaner {
     }
     ++at_;
     if (c == '\v' || c == '\f') {
-      out_ += '\n';
-      EndJoin();
+      Put('\n', "\n");
     } else if (c == '\b' && !out_.empty() && out_.back() > ' ') {
+      joiner_ = {};
       out_.pop_back();
-      EndJoin();
     }
   }
 
   void Wide() {
-    std::int32_t c = 0;
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(text_.data()) + at_;
-    const auto left = static_cast<utf8proc_ssize_t>(text_.size() - at_);
-    const utf8proc_ssize_t size = utf8proc_iterate(bytes, left, &c);
-    if (size <= 0) {
-      if (!broken_) out_ += "\xEF\xBF\xBD";
-      EndJoin();
-      broken_ = true;
-      ++at_;
+    std::size_t size = 0;
+    const std::int32_t c = Decode(text_, at_, &size);
+    const std::string_view character = text_.substr(at_, size);
+    at_ += size;
+    if (c < 0) {
+      if (Last() != kReplacement) Put(kReplacement, "\xEF\xBF\xBD");
       return;
     }
-    const std::string_view character = text_.substr(at_, static_cast<std::size_t>(size));
-    at_ += character.size();
-    const Kind kind = KindOf(c);
-    switch (kind) {
+    const std::int32_t last = Last();
+    const Kind before = last < 0x80 ? Kind::kKeep : KindOf(last);
+    switch (KindOf(c)) {
       case Kind::kDrop:
         return;
       case Kind::kLineEnd:
-        out_ += '\n';
-        EndJoin();
-        return;
+        return Put('\n', "\n");
       case Kind::kJoiner:  // kept between two characters that join, else dropped
-        if (joinable_) joiner_ = character;
+        if (before == Kind::kJoinable || before == Kind::kSelector) joiner_ = character;
         return;
       case Kind::kSelector:
-        if (joinable_ && !selected_ && joiner_.empty()) {
-          out_ += character;
-          selected_ = true;
-        }
+        if (before == Kind::kJoinable && joiner_.empty()) out_ += character;
         return;
       case Kind::kKeep:
       case Kind::kJoinable:
-        break;
+        return Put(c, character);
     }
-    if (kind == Kind::kJoinable) out_ += joiner_;
-    EndJoin();
-    joinable_ = kind == Kind::kJoinable;
-    broken_ = c == 0xFFFD;
-    out_ += character;
   }
 
+  static constexpr std::int32_t kReplacement = 0xFFFD;
   std::string_view text_;
   std::string& out_;
   std::size_t at_ = 0;
-  bool joinable_ = false;    // the last character may be joined to the next
-  bool selected_ = false;    // it has its variation selector
-  bool broken_ = false;      // it stands for bytes that are no UTF-8
   std::string_view joiner_;  // waiting for a character to join
 };
 
 }  // namespace
 
 std::string_view CleanText(std::string_view text, std::string* storage) {
-  if (PlainPrefix(text) == text.size()) return text;
+  if (SimplePrefix(text) == text.size()) return text;
   storage->clear();
   storage->reserve(text.size() + 16);
   Cleaner(text, *storage).Run();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -20,6 +21,17 @@ bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsHex(char c) {
   return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// The code unit of the escape "\uXXXX" at `position`, or -1.
+long EscapedUnit(std::string_view text, std::size_t position) {
+  if (position + 6 > text.size() || text[position] != '\\' || text[position + 1] != 'u') return -1;
+  long unit = 0;
+  for (char c : text.substr(position + 2, 4)) {
+    if (!IsHex(c)) return -1;
+    unit = unit * 16 + (IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return unit;
 }
 
 // Recognises JSON without building anything. UTF-8 is checked by the caller.
@@ -56,25 +68,35 @@ class Recognizer {
   }
 
   bool Number() {
+    const char* begin = at_;
     Take('-');
     if (!Take('0') && !Digits()) return false;
     if (Take('.') && !Digits()) return false;
-    if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
+    bool exponent = at_ != end_ && (*at_ == 'e' || *at_ == 'E');
+    if (exponent) {
       ++at_;
       if (!Take('+')) Take('-');
-      return Digits();
+      if (!Digits()) return false;
     }
-    return true;
+    // Parsers refuse what no double holds.
+    if (!exponent && at_ - begin < 300) return true;
+    return std::isfinite(std::strtod(std::string(begin, at_).c_str(), nullptr));
   }
 
   bool Escape() {
     if (at_ == end_) return false;
-    char c = *at_++;
-    if (c != 'u') return std::string_view("\"\\/bfnrt").find(c) != std::string_view::npos;
-    if (end_ - at_ < 4) return false;
-    for (int i = 0; i < 4; ++i) {
-      if (!IsHex(*at_++)) return false;
+    if (*at_ != 'u') {
+      return std::string_view("\"\\/bfnrt").find(*at_++) != std::string_view::npos;
     }
+    // Halves of surrogate pairs are refused by many parsers.
+    std::string_view rest(at_ - 1, static_cast<std::size_t>(end_ - at_ + 1));
+    long unit = EscapedUnit(rest, 0);
+    if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF)) return false;
+    at_ += 5;
+    if (unit < 0xD800 || unit > 0xDBFF) return true;
+    long next = EscapedUnit(rest, 6);
+    if (next < 0xDC00 || next > 0xDFFF) return false;
+    at_ += 6;
     return true;
   }
 
@@ -133,17 +155,6 @@ class Recognizer {
   const char* at_;
   const char* end_;
 };
-
-// The code unit of the escape "\uXXXX" at `position`, or -1.
-long EscapedUnit(std::string_view text, std::size_t position) {
-  if (position + 6 > text.size() || text[position] != '\\' || text[position + 1] != 'u') return -1;
-  long unit = 0;
-  for (char c : text.substr(position + 2, 4)) {
-    if (!IsHex(c)) return -1;
-    unit = unit * 16 + (IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
-  }
-  return unit;
-}
 
 std::string RepairSurrogates(std::string_view text) {
   std::string out;

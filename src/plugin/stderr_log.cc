@@ -103,13 +103,14 @@ void StderrLog::EndLine(SteadyTime now) {
 }
 
 std::string StderrLog::Tail() const {
-  const std::size_t keep = std::min<std::size_t>(options_.stderr_tail.value, tail_.size());
-  std::string text = RepairUtf8(std::string_view(tail_).substr(tail_.size() - keep));
+  std::string text = RepairUtf8(tail_);
   for (char& c : text) {
     if ((static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f) c = ' ';
   }
-  text.resize(TruncateUtf8(text, keep).size());
-  return std::string(TrimSpace(text));
+  // The end is what counts; it must not begin inside a character.
+  std::size_t begin = text.size() - std::min<std::size_t>(options_.stderr_tail.value, text.size());
+  while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) ++begin;
+  return std::string(TrimSpace(std::string_view(text).substr(begin)));
 }
 
 }  // namespace talon::plugin

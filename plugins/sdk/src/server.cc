@@ -98,14 +98,16 @@ class GrpcServer : public Server {
 
   ~GrpcServer() override {
     {
-      const std::lock_guard lock(mutex_);
+      std::unique_lock lock(mutex_);
       stopping_ = true;
+      changed_.wait_for(lock, options_.stop_grace, [this] { return under_way_ == 0; });
     }
-    if (server_) server_->Shutdown(std::chrono::system_clock::now() + options_.stop_grace);
+    // At once: the polite way waits for an answer from the other side of the connection.
+    if (server_) server_->Shutdown(std::chrono::system_clock::now());
     {
       // The queue may close only when no call can touch it any more.
       std::unique_lock lock(mutex_);
-      no_calls_.wait(lock, [this] { return calls_ == 0; });
+      changed_.wait(lock, [this] { return calls_ == 0; });
     }
     if (queue_) queue_->Shutdown();
     for (std::thread& thread : threads_) thread.join();
@@ -122,6 +124,7 @@ class GrpcServer : public Server {
   // no.
   bool BeginHandler(bool counted) {
     const std::lock_guard lock(mutex_);
+    ++under_way_;
     if (--waiting_ == 0) AddThread();
     if (counted && ++running_ == options_.max_calls) return false;
     return !stopping_;
@@ -136,9 +139,11 @@ class GrpcServer : public Server {
     const std::lock_guard lock(mutex_);
     ++calls_;
   }
-  void CallGone() {
+  void CallGone(bool began) {
     const std::lock_guard lock(mutex_);
-    if (--calls_ == 0) no_calls_.notify_all();
+    --calls_;
+    if (began) --under_way_;
+    changed_.notify_all();
   }
 
   Dispatcher& dispatcher() { return dispatcher_; }
@@ -165,11 +170,12 @@ class GrpcServer : public Server {
 
   std::mutex mutex_;  // guards what follows
   std::vector<std::thread> threads_;
-  int waiting_ = 0;  // threads that are not in a handler
-  int running_ = 0;  // Execute handlers
-  int calls_ = 0;    // Call objects
+  int waiting_ = 0;    // threads that are not in a handler
+  int running_ = 0;    // Execute handlers
+  int under_way_ = 0;  // calls that have begun and are not over
+  int calls_ = 0;      // Call objects: those and the ones that wait for a caller
   bool stopping_ = false;
-  std::condition_variable no_calls_;
+  std::condition_variable changed_;
 };
 
 Call::Call(GrpcServer& server) : server_(server), done_(*this) {
@@ -178,7 +184,7 @@ Call::Call(GrpcServer& server) : server_(server), done_(*this) {
 }
 
 Call::~Call() {
-  server_.CallGone();
+  server_.CallGone(started_);
 }
 
 void Call::Happened(bool ok) {

@@ -22,13 +22,13 @@ std::string EncodeTimeout(std::chrono::nanoseconds remaining) {
     char letter;
   };
   constexpr Unit kUnits[] = {{1'000, 'u'}, {1'000'000, 'm'}, {1'000'000'000, 'S'},
-                             {60'000'000'000, 'M'}};
+                             {60'000'000'000, 'M'}, {3'600'000'000'000, 'H'}};
   const std::int64_t count = std::max<std::int64_t>(remaining.count(), 1);
   for (const Unit& unit : kUnits) {
     const std::int64_t value = count / unit.nanoseconds + (count % unit.nanoseconds != 0 ? 1 : 0);
     if (value <= kMaxTimeoutValue) return fmt::format("{}{}", value, unit.letter);
   }
-  return fmt::format("{}H", std::min(count / 3'600'000'000'000 + 1, kMaxTimeoutValue));
+  return fmt::format("{}H", kMaxTimeoutValue);
 }
 
 std::string CleanText(std::string_view text, std::size_t max_bytes) {

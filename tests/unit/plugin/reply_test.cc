@@ -179,7 +179,7 @@ TEST(WireTest, TimeoutsHaveEightDigitsAndRoundUp) {
   EXPECT_EQ(EncodeTimeout(30s), "30000000u");
   EXPECT_EQ(EncodeTimeout(100s), "100000m");
   EXPECT_EQ(EncodeTimeout(std::chrono::hours(48)), "172800S");
-  EXPECT_EQ(EncodeTimeout(std::chrono::hours(24 * 365 * 200)), "105120000M".substr(0, 0) + "1752001H");
+  EXPECT_EQ(EncodeTimeout(std::chrono::hours(24 * 365 * 200)), "1752000H");
 }
 
 TEST(WireTest, MessagesBecomeOneCleanLine) {

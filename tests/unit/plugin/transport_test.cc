@@ -3,6 +3,7 @@
 // sockets that misbehave.
 #include "plugin/transport.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -91,6 +92,8 @@ class TransportTest : public testing::Test {
   }
 
   void Serve(int max_streams = 0) {
+    // Never undone: the library's own shutdown may wait 10 s for one of its threads.
+    grpc_init();
     grpc::ServerBuilder builder;
     builder.AddListeningPort("unix:" + path_, grpc::InsecureServerCredentials());
     builder.RegisterService(&service_);
@@ -140,23 +143,23 @@ TEST_F(TransportTest, SmallEmptyAndLargeMessages) {
 
 TEST_F(TransportTest, ManyInFlightBeyondTheServersLimit) {
   Serve(/*max_streams=*/4);
-  const bool all = loop_.RunUntilDone([](TransportTest* test) -> io::Task<bool> {
+  const bool all = loop_.RunUntilDone([](io::Loop* loop, PluginTransport* to) -> io::Task<bool> {
     int good = 0;
-    io::Nursery calls(test->loop_);
+    io::Nursery calls(*loop);
     for (int i = 0; i < 300; ++i) {
-      calls.Spawn([](TransportTest* t, int number, int* count) -> io::Task<void> {
-        const auto answer = co_await t->transport_->Call(
+      calls.Spawn([](PluginTransport* transport, int number, int* count) -> io::Task<void> {
+        const auto answer = co_await transport->Call(
             "/talon.v1.Plugin/Execute", Request("echo", std::to_string(number)), Within(30s));
         v1::ExecuteResponse response;
         if (answer.ok() && response.ParseFromString(*answer) &&
             response.content() == std::to_string(number)) {
           ++*count;
         }
-      }(test, i, &good));
+      }(to, i, &good));
     }
     co_await calls.Join();
-    co_return good == 300 && test->transport_->calls_in_flight() == 0;
-  }(this));
+    co_return good == 300 && to->calls_in_flight() == 0;
+  }(&loop_, transport_.get()));
   EXPECT_TRUE(all);
 }
 

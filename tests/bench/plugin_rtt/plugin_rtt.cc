@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Round trip of one plugin call, 256 bytes there and back, one in flight, to a plugin in another
+// process (grpc++ sync server): by our transport, by the whole host (as a tool call), and by grpc++'s
+// sync client as the floor to compare with. Rounds alternate; each figure is the median of them.
+//   bench_plugin_rtt [calls a round] [rounds] [idle seconds]
+#include <fmt/format.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "io/loop.h"
+#include "io/process.h"
+#include "plugin/handshake.h"
+#include "plugin/host.h"
+#include "plugin/launch.h"
+#include "plugin/transport.h"
+#include "talon/v1/plugin.grpc.pb.h"
+#include "tests/support/temp_folder.h"
+
+namespace talon::plugin {
+namespace {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kDeadline = 30s;  // of each call, as in the daemon
+constexpr int kWarmUp = 500;
+
+struct Figures {
+  std::vector<double> p50_us, p99_us;  // one a round
+
+  void Add(std::vector<double> samples_us) {
+    std::ranges::sort(samples_us);
+    p50_us.push_back(samples_us[samples_us.size() / 2]);
+    p99_us.push_back(samples_us[samples_us.size() * 99 / 100]);
+  }
+  static double Median(std::vector<double> values) {
+    std::ranges::sort(values);
+    return values[values.size() / 2];
+  }
+  double p50() const { return Median(p50_us); }
+  double p99() const { return Median(p99_us); }
+};
+
+std::string Arguments() { return R"({"text":")" + std::string(245, 'x') + R"("})"; }
+
+v1::ExecuteRequest MakeRequest() {
+  v1::ExecuteRequest request;
+  request.set_call_id("call_1");
+  request.set_tool("echo");
+  request.set_arguments_json(Arguments());
+  return request;
+}
+
+double Microseconds(SteadyClock::duration time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
+
+io::Task<std::vector<double>> OurRound(PluginTransport& transport, int calls) {
+  const std::string request = MakeRequest().SerializeAsString();
+  std::vector<double> samples;
+  for (int i = -kWarmUp; i < calls; ++i) {
+    const auto begin = SteadyClock::now();
+    CallContext context;
+    context.deadline = begin + kDeadline;
+    const auto answer = co_await transport.Call("/talon.v1.Plugin/Execute", request, context);
+    TALON_CHECK(answer.ok() && answer->size() > 245);
+    if (i >= 0) samples.push_back(Microseconds(SteadyClock::now() - begin));
+  }
+  co_return samples;
+}
+
+io::Task<std::vector<double>> HostRound(tool::Tool& tool, int calls) {
+  std::vector<double> samples;
+  for (int i = -kWarmUp; i < calls; ++i) {
+    const auto begin = SteadyClock::now();
+    tool::Invocation invocation;
+    invocation.call_id = "call_1";
+    invocation.arguments = Arguments();
+    CallContext context;
+    context.deadline = begin + kDeadline;
+    const auto answer = co_await tool.Execute(std::move(invocation), context);
+    TALON_CHECK(answer.ok() && answer->content.size() == 245);
+    if (i >= 0) samples.push_back(Microseconds(SteadyClock::now() - begin));
+  }
+  co_return samples;
+}
+
+std::vector<double> GrpcRound(const std::string& socket, int calls) {
+  const auto channel = grpc::CreateChannel("unix:" + socket, grpc::InsecureChannelCredentials());
+  const auto stub = v1::Plugin::NewStub(channel);
+  const v1::ExecuteRequest request = MakeRequest();
+  std::vector<double> samples;
+  for (int i = -kWarmUp; i < calls; ++i) {
+    const auto begin = SteadyClock::now();
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+    v1::ExecuteResponse response;
+    TALON_CHECK(stub->Execute(&context, request, &response).ok());
+    if (i >= 0) samples.push_back(Microseconds(SteadyClock::now() - begin));
+  }
+  return samples;
+}
+
+// Times the loop's thread slept and woke while the connection was open and nothing was due.
+io::Task<long> IdleWakeUps(io::Loop& loop, std::chrono::seconds time) {
+  (void)co_await loop.SleepUntil(SteadyClock::now() + 200ms, {});
+  rusage before{};
+  rusage after{};
+  getrusage(RUSAGE_THREAD, &before);
+  (void)co_await loop.SleepUntil(SteadyClock::now() + time, {});
+  getrusage(RUSAGE_THREAD, &after);
+  co_return after.ru_nvcsw - before.ru_nvcsw - 1;  // one is the end of the measurement
+}
+
+void Print(const char* name, const Figures& figures) {
+  std::printf("plugin_rtt %-12s p50 %6.1f us  p99 %7.1f us\n", name, figures.p50(), figures.p99());
+}
+
+struct Server {
+  std::unique_ptr<io::Process> process;
+  std::string socket;
+};
+
+// A plugin process without a host.
+Server StartServer(io::Loop& loop, const std::string& folder) {
+  const LaunchSpec spec{"t", TALON_TEST_PLUGIN, {}, {}, folder + "/s", folder + "/d"};
+  const auto sockets = MakeDirectoriesFor(spec);
+  TALON_CHECK(sockets.ok());
+  Server server;
+  server.process = *io::Spawn(loop, MakeSpawnOptions(spec, *sockets));
+  std::string line = *loop.RunUntilDone(server.process->ReadStdout());
+  server.socket = ParseHandshake(line)->socket_path;
+  return server;
+}
+
+int Main(int calls, int rounds, int idle_seconds) {
+  const test::TempFolder folder(test::Where::kMemory);
+  const SystemClock clock;
+  io::Loop loop;
+  Server server = StartServer(loop, folder.path());
+  CallContext soon;
+  soon.deadline = SteadyClock::now() + 10s;
+  const auto transport = *loop.RunUntilDone(ConnectUnix(loop, server.socket, {}, soon));
+
+  tool::Catalogue catalogue;
+  HostPaths paths{"", folder / "r", folder / "data", folder / "c", folder.path()};
+  const auto host = MakeHost(loop, clock, catalogue, paths, {});
+  PluginEntry entry;
+  entry.plugin = TALON_TEST_PLUGIN;
+  TALON_CHECK(loop.RunUntilDone(host->Load({{"t", entry}})).ok());
+  const auto echo = catalogue.Find("t__echo")->tool;
+
+  Figures ours;
+  Figures whole;
+  Figures grpc;
+  for (int round = 0; round < rounds; ++round) {
+    ours.Add(loop.RunUntilDone(OurRound(*transport, calls)));
+    whole.Add(loop.RunUntilDone(HostRound(*echo, calls)));
+    if (round == 0 && idle_seconds > 0) {
+      const long idle = loop.RunUntilDone(IdleWakeUps(loop, std::chrono::seconds(idle_seconds)));
+      std::printf("plugin_rtt idle         %ld wake-ups in %d s, two connections open\n", idle,
+                  idle_seconds);
+    }
+    grpc.Add(GrpcRound(server.socket, calls));
+  }
+  Print("transport", ours);
+  Print("host", whole);
+  Print("grpc++ sync", grpc);
+  std::printf("plugin_rtt ratio        transport/grpc++ %.2f  host/grpc++ %.2f  (bar 2.00)\n",
+              ours.p50() / grpc.p50(), whole.p50() / grpc.p50());
+  (void)loop.RunUntilDone([](Host* stopped) -> io::Task<bool> {
+    co_await stopped->Stop();
+    co_return true;
+  }(host.get()));
+  return whole.p50() <= 2 * grpc.p50() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace talon::plugin
+
+int main(int argc, char** argv) {
+  const auto number = [&](int at, int fallback) {
+    return argc > at ? std::max(1, std::atoi(argv[at])) : fallback;
+  };
+  return talon::plugin::Main(number(1, 5000), number(2, 5), number(3, 10));
+}
