@@ -114,6 +114,10 @@ sdk::Result EditTool(const Files& files, const sdk::Args& args) {
         fmt::format("'{}': `old` occurs {} times (lines {}): add lines around it, or set `all`",
                     *path, found.size(), Lines(*text, found)));
   }
+  if (text->size() + found.size() * fresh.size() > files.limits.max_edit_bytes) {
+    return sdk::Result::Error(fmt::format("'{}': would grow beyond the limit of {}", *path,
+                                          sdk::HumanSize(files.limits.max_edit_bytes)));
+  }
   const auto outcome = AtomicWrite(files.workspace, *path, Apply(*text, found, old.size(), fresh));
   if (!outcome.ok()) return sdk::Result::Error(outcome.status());
   return sdk::Result::Text(

@@ -123,19 +123,21 @@ class Exchange {
     std::map<std::string, std::string> headers;
     for (const auto& [name, value] : request_.headers) headers[Lower(name)] = value;
     headers.try_emplace("user-agent", "talon-http/1.0");
-    if (request_.has_body) {
+    if (!request_.body.empty()) {
       const bool json = request_.body.starts_with('{') || request_.body.starts_with('[');
       headers.try_emplace("content-type", json ? "application/json" : "text/plain; charset=utf-8");
     }
-    headers["expect"] = "";  // no round trip before the body
+    // "name:" removes a header libcurl would send by itself, "name;" sends an empty one.
+    AddHeader("expect:");
+    if (request_.body.empty()) AddHeader("content-type:");
     for (const auto& [name, value] : headers) {
-      // libcurl: "name:" removes a header of its own, "name;" sends an empty one.
-      const std::string line = !value.empty()     ? fmt::format("{}: {}", name, value)
-                               : name == "expect" ? "expect:"
-                                                  : name + ";";
-      header_list_.reset(curl_slist_append(header_list_.release(), line.c_str()));
+      AddHeader(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
     }
     Set(CURLOPT_HTTPHEADER, header_list_.get());
+  }
+
+  void AddHeader(const std::string& line) {
+    header_list_.reset(curl_slist_append(header_list_.release(), line.c_str()));
   }
 
   absl::StatusOr<CURLcode> Perform(CURLM* multi, const sdk::CallInfo& call) {
@@ -257,6 +259,9 @@ absl::StatusOr<FetchResponse> Fetch(const FetchRequest& request, const FetchPoli
   absl::StatusOr<Url> url = Url::Parse(request.url);
   if (!url.ok()) return url.status();
   FetchRequest current = request;
+  // A server may insist on a length, even of nothing.
+  current.has_body = !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
+                     request.method == "PATCH";
   const auto deadline = std::chrono::steady_clock::now() + call.TimeLeft(policy.timeout);
   for (int redirects = 0;; ++redirects) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -279,7 +284,9 @@ absl::StatusOr<FetchResponse> Fetch(const FetchRequest& request, const FetchPoli
           fmt::format("'{}': more than {} redirects", request.url, policy.max_redirects));
     }
     if (!same_origin) current.headers.clear();
-    if (!safe && response->status <= 303) {
+    const bool to_get =
+        response->status == 303 || (current.method == "POST" && response->status <= 302);
+    if (!safe && to_get) {
       current.method = "GET";
       current.body.clear();
       current.has_body = false;

@@ -27,7 +27,7 @@ struct FetchRequest {
   std::string url;
   std::map<std::string, std::string> headers;
   std::string body;
-  bool has_body = false;
+  bool has_body = false;  // set by Fetch
 };
 
 struct FetchResponse {

@@ -253,6 +253,8 @@ class Reader {
         quote = c;
       } else if (c == '>') {
         return i;
+      } else if (c == '<') {
+        return string_view::npos;  // also keeps the search linear
       }
     }
     return string_view::npos;

@@ -123,8 +123,7 @@ class HttpPlugin : public sdk::Plugin {
     const FetchRequest request{.method = std::move(method),
                                .url = args.String("url"),
                                .headers = args.StringMap("headers"),
-                               .body = args.String("body"),
-                               .has_body = args.Has("body")};
+                               .body = args.String("body")};
     const absl::StatusOr<FetchResponse> response = Fetch(request, policy_, call);
     if (!response.ok()) return Result::Error(response.status());
     const BodyForm form = args.Bool("text") ? BodyForm::kReadable : BodyForm::kAsSent;

@@ -169,6 +169,9 @@ TEST_F(FilesTest, EditReplacesExactlyOnePlace) {
   EXPECT_EQ(Text("edit", {{"path", "c.cc"}, {"old", "int"}, {"new", "char"}, {"all", true}}),
             "c.cc: replaced 3 places (lines 1, 3, 4)");
   EXPECT_EQ(outer_.Read(Ws("c.cc")), "char a;\n  long b;\nchar c;\nchar a2;\n");
+  outer_.Write(Ws("big"), std::string(4'000'000, 'a'));
+  EXPECT_THAT(Error("edit", {{"path", "big"}, {"old", "a"}, {"new", "aaaa"}, {"all", true}}),
+              HasSubstr("grow beyond the limit"));
   EXPECT_THAT(Error("edit", {{"path", "no.cc"}, {"old", "x"}, {"new", "y"}}), HasSubstr("no such"));
 }
 

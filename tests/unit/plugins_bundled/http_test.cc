@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "http/address.h"
+#include "http/html_text.h"
 #include "http/http_plugin.h"
 #include "http/url.h"
 #include "talon/sdk/testing.h"
@@ -131,6 +132,9 @@ TEST(HttpTest, SendsMethodsHeadersAndBodies) {
   EXPECT_THAT(put, HasSubstr("content-type: application/json"));
   EXPECT_THAT(put, HasSubstr("\r\n\r\n{\"a\":1}"));
   EXPECT_THAT(send({{"method", "DELETE"}}).content, HasSubstr("DELETE /p?q=1"));
+  const std::string empty = send({{"method", "POST"}}).content;
+  EXPECT_THAT(empty, HasSubstr("Content-Length: 0"));
+  EXPECT_THAT(empty, Not(HasSubstr("urlencoded")));
   EXPECT_THAT(send({{"method", "HEAD"}}).content, testing::StartsWith("HTTP 200"));
   EXPECT_THAT(send({{"method", "G T"}}).error, HasSubstr("method"));
   EXPECT_THAT(send({{"method", "GET"}, {"headers", {{"Host", "evil"}}}}).error,
@@ -198,6 +202,15 @@ TEST(HttpTest, BodiesBecomeText) {
   for (const char* broken : {"<", "<a", "<a href=", "<a href='", "<!--", "</", "<script>", "&#",
                              "&#x", "<a =b>", "<p / = >", "<h9>x", "<>", "a<b>c<"}) {
     fetch("text/html", broken, true);
+  }
+}
+
+TEST(HtmlTextTest, HostileMarkupCostsNoMoreThanItsLength) {
+  for (const std::string piece :
+       {"<a", "<a b=\"", "<", "<!--", "</p", "&#", "<a b='<c d=\"", "<svg>"}) {
+    std::string html;
+    while (html.size() < 1'000'000) html += piece;
+    EXPECT_LE(HtmlToText(html).size(), html.size() + 1'000'000) << piece;
   }
 }
 
