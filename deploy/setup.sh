@@ -11,7 +11,7 @@ packages=(
   libabsl-dev libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc
   libyaml-cpp-dev libspdlog-dev libfmt-dev libsqlite3-dev libcurl4-openssl-dev
   nlohmann-json3-dev libvalijson-dev libboost1.81-dev libcli11-dev libre2-dev libssl-dev
-  libsodium-dev libutf8proc-dev libzstd-dev libnghttp2-dev libseccomp-dev libedit-dev
+  libutf8proc-dev libzstd-dev libnghttp2-dev libedit-dev
 )
 test_packages=(libgtest-dev libgmock-dev python3 python3-grpcio python3-protobuf curl procps)
 

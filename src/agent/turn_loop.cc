@@ -20,7 +20,8 @@ namespace {
 
 constexpr std::int64_t kDefaultReserve = 4096;  // tokens kept for the answer where no limit is set
 constexpr double kMargin = 0.05;                // of the window, for what the estimate misses
-constexpr double kShrink = 0.5;                 // of the budget, after a provider's refusal
+constexpr std::size_t kMaxKnownSnapshots = 4096;
+constexpr double kShrink = 0.5;  // of the budget, after a provider's refusal
 
 // Passes deltas to the observers, with a blank line between the texts of two rounds.
 class TurnSink : public model::DeltaSink {
@@ -186,6 +187,7 @@ absl::Status TurnLoop::StartModelCall(bool force, double scale, std::string_view
   }
   const std::string snapshot = DumpJson({{"system", request_.system}, {"tools", tools}});
   const std::string hash = Sha256Hex(snapshot);
+  if (core_.stored_snapshots.size() > kMaxKnownSnapshots) core_.stored_snapshots.clear();
   if (core_.stored_snapshots.insert(hash).second) {
     entry_.snapshots.push_back({.hash = hash, .content = snapshot});
   }
@@ -429,7 +431,7 @@ io::Task<TurnOutcome> TurnLoop::End(absl::Status status) {
   outcome.turn = run_.turn;
   outcome.session = run_.session;
   outcome.error = status;
-  if (store_failed_ || run_.parked) {
+  if (store_failed_ || (run_.parked && !status.ok())) {
     outcome.state = journal::TurnState::kRunning;
     co_return outcome;
   }

@@ -34,9 +34,13 @@ CancelRegistration::~CancelRegistration() {
   const auto ended = state_->callbacks.extract(id_);
 }
 
-bool CancelToken::cancelled() const { return state_ && !state_->status.ok(); }
+bool CancelToken::cancelled() const {
+  return state_ && !state_->status.ok();
+}
 
-absl::Status CancelToken::status() const { return state_ ? state_->status : absl::OkStatus(); }
+absl::Status CancelToken::status() const {
+  return state_ ? state_->status : absl::OkStatus();
+}
 
 CancelRegistration CancelToken::OnCancel(absl::AnyInvocable<void()> callback) const {
   CancelRegistration registration;

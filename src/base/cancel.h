@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cancellation: a source cancels, tokens observe. Confined to the event loop's thread: callbacks run
-// inside Cancel(), in order of registration. A default token is never cancelled.
+// Cancellation: a source cancels, tokens observe. Confined to the event loop's thread: callbacks
+// run inside Cancel(), in order of registration. A default token is never cancelled.
 #pragma once
 
 #include <memory>

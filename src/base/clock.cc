@@ -9,7 +9,9 @@ WallTime SystemClock::Now() const {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-SteadyTime SystemClock::SteadyNow() const { return std::chrono::steady_clock::now(); }
+SteadyTime SystemClock::SteadyNow() const {
+  return std::chrono::steady_clock::now();
+}
 
 std::string FormatTime(WallTime time) {
   using std::chrono::duration_cast;

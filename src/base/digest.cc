@@ -19,8 +19,8 @@ std::string Sha256Hex(std::string_view data) {
 
 std::string RandomHex(std::size_t count) {
   std::string bytes(count, '\0');
-  TALON_CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
-                         static_cast<int>(count)) == 1);
+  TALON_CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) ==
+              1);
   return HexEncode(bytes);
 }
 

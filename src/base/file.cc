@@ -88,7 +88,7 @@ absl::Status MakeDirectories(const std::string& path, unsigned mode) {
       return ErrnoToStatus(errno, fmt::format("set mode of folder '{}'", part));
     }
     const int error = errno;
-    struct stat info {};
+    struct stat info{};
     if (::stat(part.c_str(), &info) == 0) {
       if (S_ISDIR(info.st_mode)) continue;
       return ErrnoToStatus(ENOTDIR, fmt::format("create folder '{}'", part));

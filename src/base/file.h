@@ -15,7 +15,8 @@ namespace talon {
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes = 64 << 20);
 
 // Writes beside `path`, syncs, renames over it. `mode` as in chmod.
-absl::Status WriteFileAtomic(const std::string& path, std::string_view content, unsigned mode = 0600);
+absl::Status WriteFileAtomic(const std::string& path, std::string_view content,
+                             unsigned mode = 0600);
 
 // Creates `path` and its parents where missing, with `mode` for each created folder.
 absl::Status MakeDirectories(const std::string& path, unsigned mode = 0700);

@@ -32,10 +32,10 @@ LastId& Last() {
 }  // namespace
 
 std::string RandomIdSource::Next() {
-  const auto now = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(
-          std::chrono::system_clock::now().time_since_epoch())
-          .count());
+  const auto now =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count());
   LastId& last = Last();
   std::lock_guard lock(last.mutex);
   if (now > last.millis) {

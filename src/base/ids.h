@@ -45,11 +45,21 @@ class RandomIdSource : public IdSource {
   std::string Next() override;
 };
 
-inline SessionId NewSessionId(IdSource& ids) { return SessionId("ses_" + ids.Next()); }
-inline TurnId NewTurnId(IdSource& ids) { return TurnId("turn_" + ids.Next()); }
-inline EventId NewEventId(IdSource& ids) { return EventId("evt_" + ids.Next()); }
-inline ArtifactId NewArtifactId(IdSource& ids) { return ArtifactId("art_" + ids.Next()); }
-inline OutboxId NewOutboxId(IdSource& ids) { return OutboxId("out_" + ids.Next()); }
+inline SessionId NewSessionId(IdSource& ids) {
+  return SessionId("ses_" + ids.Next());
+}
+inline TurnId NewTurnId(IdSource& ids) {
+  return TurnId("turn_" + ids.Next());
+}
+inline EventId NewEventId(IdSource& ids) {
+  return EventId("evt_" + ids.Next());
+}
+inline ArtifactId NewArtifactId(IdSource& ids) {
+  return ArtifactId("art_" + ids.Next());
+}
+inline OutboxId NewOutboxId(IdSource& ids) {
+  return OutboxId("out_" + ids.Next());
+}
 
 }  // namespace talon
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON without exceptions. Include <nlohmann/json.hpp> in the .cc that takes a document apart; headers
-// need only this. Any thread.
+// JSON without exceptions. Include <nlohmann/json.hpp> in the .cc that takes a document apart;
+// headers need only this. Any thread.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

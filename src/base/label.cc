@@ -53,8 +53,8 @@ std::string_view IntegrityName(Integrity integrity) {
 }
 
 absl::StatusOr<Integrity> ParseIntegrity(std::string_view name) {
-  for (Integrity integrity : {Integrity::kSystem, Integrity::kUser, Integrity::kTrusted,
-                              Integrity::kUntrusted}) {
+  for (Integrity integrity :
+       {Integrity::kSystem, Integrity::kUser, Integrity::kTrusted, Integrity::kUntrusted}) {
     if (IntegrityName(integrity) == name) return integrity;
   }
   return InvalidArgument(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of where a piece of data came from and who may read it. The label of a derived thing
-// is the join of its parts. Labels are stored with every message, result and artifact. Any thread.
+// What is known of where a piece of data came from and who may read it. The label of a derived
+// thing is the join of its parts. Labels are stored with every message, result and artifact. Any
+// thread.
 #pragma once
 
 #include <string>

@@ -42,7 +42,8 @@ std::string Clean(const Redactor* redactor, std::string_view text) {
   return RepairUtf8(redactor != nullptr ? redactor->Redact(text) : std::string(text));
 }
 
-// DEL and the C1 controls, which JSON leaves alone and terminals may obey, as \u00XX. Of valid UTF-8.
+// DEL and the C1 controls, which JSON leaves alone and terminals may obey, as \u00XX. Of valid
+// UTF-8.
 std::string EscapeLateControls(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -102,13 +103,16 @@ void Configure(Level level, Format format, const Redactor* redactor) {
   Sink& sink = TheSink();
   sink.level = level;
   sink.redactor = redactor;
-  sink.json = format == Format::kJson ||
-              (format == Format::kAuto && ::isatty(STDERR_FILENO) == 0);
+  sink.json = format == Format::kJson || (format == Format::kAuto && ::isatty(STDERR_FILENO) == 0);
 }
 
-void SetLevel(Level level) { TheSink().level = level; }
+void SetLevel(Level level) {
+  TheSink().level = level;
+}
 
-bool Enabled(Level level) { return level >= TheSink().level.load(std::memory_order_relaxed); }
+bool Enabled(Level level) {
+  return level >= TheSink().level.load(std::memory_order_relaxed);
+}
 
 void Write(Level level, std::string_view message, Fields fields) {
   if (!Enabled(level)) return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a room declares its options: a plain struct with defaults, and once, beside it, what each field
-// means. config/ binds YAML to it and generates the example file and the reference from it.
+// How a room declares its options: a plain struct with defaults, and once, beside it, what each
+// field means. config/ binds YAML to it and generates the example file and the reference from it.
 //
 //   struct GatewayOptions {
 //     std::uint16_t port = 8420;
@@ -13,9 +13,10 @@
 //   };
 //
 // Field types: bool, integers, double, std::string, std::chrono::milliseconds ("30s", "500ms",
-// "2m"), Bytes ("64KB"), Secret, JsonText, a nested options struct, std::vector<T>, std::map<std::string, T>,
-// std::optional<T>, and enums that have `EnumNames(E)`:
-//   constexpr auto EnumNames(Durability) { return std::array{std::pair{"power", Durability::kPower}, …}; }
+// "2m"), Bytes ("64KB"), Secret, JsonText, a nested options struct, std::vector<T>,
+// std::map<std::string, T>, std::optional<T>, and enums that have `EnumNames(E)`:
+//   constexpr auto EnumNames(Durability) { return std::array{std::pair{"power",
+//   Durability::kPower}, …}; }
 #pragma once
 
 #include <cstdint>
@@ -44,13 +45,13 @@ struct JsonText {
 template <class Struct, class Value>
 struct OptionField {
   std::string_view name;
-  Value Struct::*member;
+  Value Struct::* member;
   std::string_view doc;
   Reload reload;
 };
 
 template <class Struct, class Value>
-constexpr OptionField<Struct, Value> Option(std::string_view name, Value Struct::*member,
+constexpr OptionField<Struct, Value> Option(std::string_view name, Value Struct::* member,
                                             std::string_view doc, Reload reload = Reload::kLive) {
   return {name, member, doc, reload};
 }

@@ -15,14 +15,29 @@ namespace {
 constexpr char kReasonUrl[] = "talon/reason";
 constexpr char kRetryUrl[] = "talon/retry-after-ms";
 
-constexpr std::array<std::string_view, 19> kNames = {
-    "none",           "auth",            "quota",           "rate_limited",
-    "overloaded",     "context_too_long", "content_filtered", "bad_request",
-    "transport",      "unknown_tool",    "invalid_arguments", "denied",
-    "plugin_crashed", "plugin_misbehaved", "outcome_unknown", "disk_full",
-    "read_only",      "already_running", "duplicate"};
+constexpr std::array<std::string_view, 19> kNames = {"none",
+                                                     "auth",
+                                                     "quota",
+                                                     "rate_limited",
+                                                     "overloaded",
+                                                     "context_too_long",
+                                                     "content_filtered",
+                                                     "bad_request",
+                                                     "transport",
+                                                     "unknown_tool",
+                                                     "invalid_arguments",
+                                                     "denied",
+                                                     "plugin_crashed",
+                                                     "plugin_misbehaved",
+                                                     "outcome_unknown",
+                                                     "disk_full",
+                                                     "read_only",
+                                                     "already_running",
+                                                     "duplicate"};
 
-absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
+absl::string_view ToAbsl(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 long PayloadNumber(const absl::Status& status, const char* url) {
   const auto payload = status.GetPayload(url);
@@ -31,8 +46,8 @@ long PayloadNumber(const absl::Status& status, const char* url) {
   return std::strtol(text.c_str(), nullptr, 10);
 }
 
-// From a view: Cord's constructor from std::string&& is instantiated in the library under a name that
-// clang mangles differently.
+// From a view: Cord's constructor from std::string&& is instantiated in the library under a name
+// that clang mangles differently.
 absl::Cord NumberPayload(long number) {
   const std::string text = std::to_string(number);
   return absl::Cord(absl::string_view(text));
@@ -65,12 +80,13 @@ absl::Status WithRetryAfter(absl::Status status, long retry_after_ms) {
   return status;
 }
 
-long RetryAfterMsOf(const absl::Status& status) { return PayloadNumber(status, kRetryUrl); }
+long RetryAfterMsOf(const absl::Status& status) {
+  return PayloadNumber(status, kRetryUrl);
+}
 
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  absl::Status annotated(status.code(),
-                         ToAbsl(fmt::format("{}: {}", context, Message(status))));
+  absl::Status annotated(status.code(), ToAbsl(fmt::format("{}: {}", context, Message(status))));
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
     annotated.SetPayload(url, payload);
   });

@@ -101,12 +101,12 @@ inline absl::Status Cancelled(std::string_view m) {
 #define TALON_CONCAT_(a, b) TALON_CONCAT_INNER_(a, b)
 
 // Returns the error of `expr` from the enclosing function. TALON_CO_… for coroutines.
-#define TALON_RETURN_IF_ERROR(expr)                     \
-  do {                                                  \
+#define TALON_RETURN_IF_ERROR(expr)                                                     \
+  do {                                                                                  \
     if (absl::Status talon_status_ = (expr); !talon_status_.ok()) return talon_status_; \
   } while (false)
-#define TALON_CO_RETURN_IF_ERROR(expr)                  \
-  do {                                                  \
+#define TALON_CO_RETURN_IF_ERROR(expr)                                                     \
+  do {                                                                                     \
     if (absl::Status talon_status_ = (expr); !talon_status_.ok()) co_return talon_status_; \
   } while (false)
 

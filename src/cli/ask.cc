@@ -33,9 +33,8 @@ int Ask(const Globals& globals, const AskOptions& options) {
   if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
 
   CancelSource interrupt;
-  auto signals = io::WatchSignals((*client)->loop(), {SIGINT, SIGTERM}, [&](int) {
-    interrupt.Cancel(Cancelled("interrupted"));
-  });
+  auto signals = io::WatchSignals((*client)->loop(), {SIGINT, SIGTERM},
+                                  [&](int) { interrupt.Cancel(Cancelled("interrupted")); });
   CallContext context;
   context.cancel = interrupt.token();
   const bool color = ::isatty(STDOUT_FILENO) == 1;

@@ -128,9 +128,8 @@ void ChatSession::Say(std::string_view message) {
   CancelSource interrupt;
   CallContext context;
   context.cancel = interrupt.token();
-  auto signals = io::WatchSignals(client_.loop(), {SIGINT}, [&](int) {
-    interrupt.Cancel(Cancelled("cancelled"));
-  });
+  auto signals = io::WatchSignals(client_.loop(), {SIGINT},
+                                  [&](int) { interrupt.Cancel(Cancelled("cancelled")); });
   absl::Status status = client_.loop().RunUntilDone(client_.RunTurn(
       {.message = std::string(message), .session = session_, .model = model_, .task = false},
       [this](std::string_view event, const Json& data) { view_.OnEvent(event, data); }, context));

@@ -16,9 +16,11 @@ namespace talon::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "Environment: TALON_HOME (default ~/.talon), TALON_CONFIG, TALON_MODEL, TALON_GATEWAY_PORT, and\n"
+    "Environment: TALON_HOME (default ~/.talon), TALON_CONFIG, TALON_MODEL, TALON_GATEWAY_PORT, "
+    "and\n"
     "TALON_<KEY> for any key of talon.yaml.\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no daemon could be reached or\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no daemon could be reached "
+    "or\n"
     "started, 4 the turn failed, 130 interrupted.";
 
 using Run = std::function<int()>;
@@ -59,8 +61,8 @@ class Commands {
                          [this] { return Chat(globals_, session_, ask_.model); });
     chat->add_option("-s,--session", session_, "Session key (default: main)");
     chat->add_option("-m,--model", ask_.model, "Model, as `talon models` lists it, or an alias");
-    CLI::App* ask = Add(app_, "ask", "Ask once and print the answer",
-                        [this] { return Ask(globals_, ask_); });
+    CLI::App* ask =
+        Add(app_, "ask", "Ask once and print the answer", [this] { return Ask(globals_, ask_); });
     ask->add_option("message", ask_.message, "What to ask; '-' or nothing reads standard input");
     ask->add_option("-s,--session", ask_.session, "Session key (default: a new session)");
     ask->add_option("-m,--model", ask_.model, "Model or alias");
@@ -101,9 +103,8 @@ class Commands {
         [this] { return SessionDelete(globals_, session_); })
         ->add_option("id", session_, "Session id or key")
         ->required();
-    CLI::App* context =
-        Add(app_, "context", "Show what a prompt costs in tokens",
-            [this] { return Context(globals_, session_, ask_.model, prompt_); });
+    CLI::App* context = Add(app_, "context", "Show what a prompt costs in tokens",
+                            [this] { return Context(globals_, session_, ask_.model, prompt_); });
     context->add_option("-s,--session", session_, "Session key (default: an empty session)");
     context->add_option("-m,--model", ask_.model, "Model or alias");
     context->add_flag("--prompt", prompt_, "Print the system prompt as well");
@@ -146,6 +147,8 @@ int Fail(const Globals& globals, const absl::Status& error, int code) {
   return code;
 }
 
-int Main(int argc, char** argv) { return Commands().Execute(argc, argv); }
+int Main(int argc, char** argv) {
+  return Commands().Execute(argc, argv);
+}
 
 }  // namespace talon::cli

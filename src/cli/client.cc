@@ -105,8 +105,12 @@ struct Client::Parts {
 Client::Client(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Client::~Client() = default;
 
-io::Loop& Client::loop() { return parts_->loop; }
-bool Client::embedded() const { return parts_->embedded != nullptr; }
+io::Loop& Client::loop() {
+  return parts_->loop;
+}
+bool Client::embedded() const {
+  return parts_->embedded != nullptr;
+}
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect() {
   TALON_ASSIGN_OR_RETURN(daemon::Paths paths, daemon::FindPaths(&std::getenv));

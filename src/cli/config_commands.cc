@@ -32,8 +32,7 @@ int ConfigCheck(const Globals& globals) {
   auto loaded = LoadConfig();
   if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
   if (globals.json) {
-    std::printf("%s\n",
-                DumpJson({{"ok", true}, {"data", {{"sources", loaded->sources}}}}).c_str());
+    std::printf("%s\n", DumpJson({{"ok", true}, {"data", {{"sources", loaded->sources}}}}).c_str());
     return kOk;
   }
   if (loaded->sources.empty()) std::printf("no configuration file: the defaults are in force\n");

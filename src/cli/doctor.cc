@@ -51,10 +51,10 @@ void Examination::Home(const daemon::Paths& paths) {
     return;
   }
   ::unlink(probe.c_str());
-  struct stat info {};
+  struct stat info{};
   if (::stat(paths.home.c_str(), &info) == 0 && (info.st_mode & 022) != 0) {
-    Add("warn", "home", fmt::format("'{}' can be written by others; run: chmod 700 {}", paths.home,
-                                    paths.home));
+    Add("warn", "home",
+        fmt::format("'{}' can be written by others; run: chmod 700 {}", paths.home, paths.home));
   } else {
     Add("ok", "home", paths.home);
   }
@@ -78,8 +78,9 @@ void Examination::Plugins(Client& client) {
 void Examination::Daemon() {
   auto client = Client::Connect();
   if (!client.ok()) return Add("fail", "daemon", std::string(Message(client.status())));
-  Add("ok", "daemon", (*client)->embedded() ? "none running; one starts and answers here"
-                                            : "running and answering");
+  Add("ok", "daemon",
+      (*client)->embedded() ? "none running; one starts and answers here"
+                            : "running and answering");
   auto body = (*client)->Call("GET", "/v1/status");
   auto json = body.ok() ? ParseJson(*body, "status") : absl::StatusOr<Json>(body.status());
   if (!json.ok()) return Add("fail", "status", std::string(Message(json.status())));

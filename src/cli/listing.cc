@@ -42,7 +42,9 @@ void ForEach(const Json& json, std::string_view member,
   }
 }
 
-void Print(const std::string& line) { std::printf("%s\n", ForTerminal(line).c_str()); }
+void Print(const std::string& line) {
+  std::printf("%s\n", ForTerminal(line).c_str());
+}
 
 std::string Preview(const Json& message) {
   std::string text;
@@ -124,23 +126,22 @@ int SessionShow(const Globals& globals, const std::string& id) {
 }
 
 int SessionDelete(const Globals& globals, const std::string& id) {
-  return Report(globals, "DELETE", "/v1/sessions/" + io::PercentEncode(id), [](const Json& json) {
-    Print("deleted " + JsonString(json, "session"));
-  });
+  return Report(globals, "DELETE", "/v1/sessions/" + io::PercentEncode(id),
+                [](const Json& json) { Print("deleted " + JsonString(json, "session")); });
 }
 
 int Context(const Globals& globals, const std::string& session, const std::string& model,
             bool show_prompt) {
-  const std::string path = fmt::format("/v1/context?session={}&model={}", io::PercentEncode(session),
-                                       io::PercentEncode(model));
+  const std::string path = fmt::format("/v1/context?session={}&model={}",
+                                       io::PercentEncode(session), io::PercentEncode(model));
   return Report(globals, "GET", path, [&](const Json& json) {
-    Print(fmt::format("model             {}\nwindow            {} tokens\n"
-                      "system prompt     {} tokens\ntool definitions  {} tokens ({} of {} tools)\n"
-                      "fixed overhead    {} tokens\nmessages          {} tokens",
-                      JsonString(json, "model"), JsonInt(json, "window"),
-                      JsonInt(json, "system_tokens"), JsonInt(json, "tool_tokens"),
-                      JsonInt(json, "tools_shown"), JsonInt(json, "tools_known"),
-                      JsonInt(json, "overhead_tokens"), JsonInt(json, "message_tokens")));
+    Print(fmt::format(
+        "model             {}\nwindow            {} tokens\n"
+        "system prompt     {} tokens\ntool definitions  {} tokens ({} of {} tools)\n"
+        "fixed overhead    {} tokens\nmessages          {} tokens",
+        JsonString(json, "model"), JsonInt(json, "window"), JsonInt(json, "system_tokens"),
+        JsonInt(json, "tool_tokens"), JsonInt(json, "tools_shown"), JsonInt(json, "tools_known"),
+        JsonInt(json, "overhead_tokens"), JsonInt(json, "message_tokens")));
     if (show_prompt) Print("\n" + JsonString(json, "system_prompt"));
   });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Binds a YAML tree to option structs and gathers every problem with its line. Only load.cc includes
-// this: yaml-cpp stays there.
+// Binds a YAML tree to option structs and gathers every problem with its line. Only load.cc
+// includes this: yaml-cpp stays there.
 #pragma once
 
 #include <fmt/format.h>
@@ -32,8 +32,8 @@ class Binder {
       std::apply(
           [&](const auto&... field) {
             ((names.push_back(field.name),
-              known |= field.name == key &&
-                       (Bind(item.second, Join(path, key), out.*(field.member)), true)),
+              known |=
+              field.name == key && (Bind(item.second, Join(path, key), out.*(field.member)), true)),
              ...);
           },
           T::Fields());
@@ -83,7 +83,9 @@ class Binder {
   }
   template <class T>
   void Mismatch(const YAML::Node& node, const std::string& path) {
-    const char* found = node.IsMap() ? "a mapping" : node.IsSequence() ? "a list" : "a single value";
+    const char* found = node.IsMap()        ? "a mapping"
+                        : node.IsSequence() ? "a list"
+                                            : "a single value";
     Problem(node, path, fmt::format("expected a {}, found {}", TypeName<T>(), found));
   }
   void Unknown(const YAML::Node& node, const std::string& path, const std::string& key,

@@ -50,7 +50,8 @@ std::string Combine(const std::vector<std::string>& problems) {
 void Binder::Problem(const YAML::Node& node, const std::string& path, std::string_view text) {
   const YAML::Mark mark = node.Mark();
   const std::string line = mark.is_null() ? "" : fmt::format(":{}", mark.line + 1);
-  problems_.push_back(fmt::format("{}{}: {}{}{}", file_, line, path, path.empty() ? "" : ": ", text));
+  problems_.push_back(
+      fmt::format("{}{}: {}{}{}", file_, line, path, path.empty() ? "" : ": ", text));
 }
 
 void Binder::Unknown(const YAML::Node& node, const std::string& path, const std::string& key,
@@ -104,8 +105,8 @@ absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
     const YAML::Node root = YAML::Load(std::string(text));
     if (root.IsDefined() && !root.IsNull()) binder.Bind(root, "", loaded.config);
   } catch (const YAML::Exception& error) {
-    return InvalidArgument(fmt::format("{}:{}: not valid YAML: {}", file, error.mark.line + 1,
-                                       error.msg));
+    return InvalidArgument(
+        fmt::format("{}:{}: not valid YAML: {}", file, error.mark.line + 1, error.msg));
   } catch (const std::exception& error) {
     return InvalidArgument(fmt::format("{}: not valid YAML: {}", file, error.what()));
   }

@@ -7,7 +7,9 @@
 namespace talon::config {
 namespace {
 
-std::string Indent(int depth) { return std::string(static_cast<std::size_t>(depth) * 2, ' '); }
+std::string Indent(int depth) {
+  return std::string(static_cast<std::size_t>(depth) * 2, ' ');
+}
 
 // Writes values as YAML; with `docs`, each key's meaning as a comment above it.
 class YamlWriter {
@@ -172,7 +174,9 @@ class Flattener {
   std::map<std::string, Leaf> leaves_;
 };
 
-std::string Visible(const std::string& value) { return value.substr(0, value.find('\0')); }
+std::string Visible(const std::string& value) {
+  return value.substr(0, value.find('\0'));
+}
 
 }  // namespace
 

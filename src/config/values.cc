@@ -16,8 +16,8 @@ struct Unit {
   std::string_view name;
   std::int64_t factor;
 };
-constexpr Unit kDurations[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000},
-                               {"d", 86'400'000}};
+constexpr Unit kDurations[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
 constexpr Unit kSizes[] = {{"KB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}, {"B", 1}};
 
 // A number and a unit of `units`; a bare 0 needs none.
@@ -28,7 +28,8 @@ bool ParseWithUnit(std::string_view text, const Unit (&units)[N], std::string_vi
   double number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || number < 0) return false;
-  std::string_view unit = TrimSpace({end, static_cast<std::size_t>(text.data() + text.size() - end)});
+  std::string_view unit =
+      TrimSpace({end, static_cast<std::size_t>(text.data() + text.size() - end)});
   if (unit.empty()) {
     if (number != 0 && bare_unit.empty()) return false;
     unit = bare_unit.empty() ? units[0].name : bare_unit;
@@ -107,8 +108,12 @@ absl::Status ParseValue(std::string_view text, Bytes& out) {
   return absl::OkStatus();
 }
 
-std::string FormatValue(bool value) { return value ? "true" : "false"; }
-std::string FormatValue(double value) { return fmt::format("{}", value); }
+std::string FormatValue(bool value) {
+  return value ? "true" : "false";
+}
+std::string FormatValue(double value) {
+  return fmt::format("{}", value);
+}
 std::string FormatValue(std::chrono::milliseconds value) {
   if (value.count() == 0) return "0s";
   return FormatWithUnit(static_cast<std::uint64_t>(value.count()), kDurations);
@@ -118,11 +123,13 @@ std::string FormatValue(Bytes value) {
 }
 
 std::string FormatValue(const std::string& value) {
-  const bool plain =
-      !value.empty() && value.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                "0123456789_./-") == std::string::npos &&
-      value != "true" && value != "false" && value != "null" && value != "yes" && value != "no" &&
-      value != "on" && value != "off" && (value[0] < '0' || value[0] > '9') && value[0] != '-';
+  const bool plain = !value.empty() &&
+                     value.find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789_./-") == std::string::npos &&
+                     value != "true" && value != "false" && value != "null" && value != "yes" &&
+                     value != "no" && value != "on" && value != "off" &&
+                     (value[0] < '0' || value[0] > '9') && value[0] != '-';
   if (plain) return value;
   std::string quoted;
   AppendJsonString(quoted, value);

@@ -77,7 +77,9 @@ std::string FormatValue(std::chrono::milliseconds value);
 std::string FormatValue(Bytes value);
 // Quoted where YAML would read it as something else.
 std::string FormatValue(const std::string& value);
-inline std::string FormatValue(const Secret& value) { return value.empty() ? "\"\"" : "[redacted]"; }
+inline std::string FormatValue(const Secret& value) {
+  return value.empty() ? "\"\"" : "[redacted]";
+}
 inline std::string FormatValue(const JsonText& value) {
   return value.text.empty() ? "{}" : value.text;
 }
@@ -97,17 +99,28 @@ std::string FormatValue(T value) {
 // "whole number", "duration", … for messages and the reference.
 template <class T>
 std::string TypeName() {
-  if constexpr (std::same_as<T, bool>) return "true or false";
-  else if constexpr (std::integral<T>) return "whole number";
-  else if constexpr (std::same_as<T, double>) return "number";
-  else if constexpr (std::same_as<T, std::chrono::milliseconds>) return "duration";
-  else if constexpr (std::same_as<T, Bytes>) return "size";
-  else if constexpr (std::same_as<T, Secret>) return "secret";
-  else if constexpr (std::same_as<T, JsonText>) return "mapping";
-  else if constexpr (OptionEnum<T>) return "choice";
-  else if constexpr (IsVector<T>::value) return "list";
-  else if constexpr (IsMap<T>::value || OptionStruct<T>) return "mapping";
-  else return "text";
+  if constexpr (std::same_as<T, bool>)
+    return "true or false";
+  else if constexpr (std::integral<T>)
+    return "whole number";
+  else if constexpr (std::same_as<T, double>)
+    return "number";
+  else if constexpr (std::same_as<T, std::chrono::milliseconds>)
+    return "duration";
+  else if constexpr (std::same_as<T, Bytes>)
+    return "size";
+  else if constexpr (std::same_as<T, Secret>)
+    return "secret";
+  else if constexpr (std::same_as<T, JsonText>)
+    return "mapping";
+  else if constexpr (OptionEnum<T>)
+    return "choice";
+  else if constexpr (IsVector<T>::value)
+    return "list";
+  else if constexpr (IsMap<T>::value || OptionStruct<T>)
+    return "mapping";
+  else
+    return "text";
 }
 
 }  // namespace talon::config

@@ -100,9 +100,8 @@ io::Task<absl::Status> Daemon::StartParts() {
   TALON_CO_RETURN_IF_ERROR(MakeDirectories(workspace, 0700));
   parts.http = io::MakeCurlClient(loop_, config.http_client);
   TALON_CO_ASSIGN_OR_RETURN(
-      parts.router,
-      router::Router::Create(config.models, config.routing,
-                             {loop_, *parts.http, parts.redactor, parts.clock}));
+      parts.router, router::Router::Create(config.models, config.routing,
+                                           {loop_, *parts.http, parts.redactor, parts.clock}));
   TALON_CO_ASSIGN_OR_RETURN(std::string sockets, SocketFolder(paths_));
   parts.plugins = plugin::MakeHost(loop_, parts.clock, parts.catalogue,
                                    {.bundled = paths_.plugins,
@@ -123,10 +122,9 @@ io::Task<absl::Status> Daemon::StartParts() {
   options.token = token_;
   TALON_CO_ASSIGN_OR_RETURN(
       parts.gateway,
-      gateway::Gateway::Create(
-          std::move(options),
-          {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
-           parts.catalogue, *parts.plugins, std::string(kVersion)}));
+      gateway::Gateway::Create(std::move(options), {loop_, parts.clock, parts.ids, *parts.agent,
+                                                    *parts.journal, *parts.router, parts.catalogue,
+                                                    *parts.plugins, std::string(kVersion)}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;
@@ -191,7 +189,11 @@ io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
   parts_.reset();
 }
 
-std::uint16_t Daemon::port() const { return parts_->gateway->port(); }
-const Secret& Daemon::token() const { return token_; }
+std::uint16_t Daemon::port() const {
+  return parts_->gateway->port();
+}
+const Secret& Daemon::token() const {
+  return token_;
+}
 
 }  // namespace talon::daemon

@@ -53,8 +53,8 @@ class Daemon {
   std::unique_ptr<Parts> parts_;
 };
 
-// `talon serve`: runs until SIGTERM or SIGINT (a second one ends at once); SIGHUP reloads. Returns the
-// process's exit code.
+// `talon serve`: runs until SIGTERM or SIGINT (a second one ends at once); SIGHUP reloads. Returns
+// the process's exit code.
 int RunDaemon(config::Loaded loaded, Paths paths);
 
 }  // namespace talon::daemon

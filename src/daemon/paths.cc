@@ -50,8 +50,9 @@ absl::StatusOr<Paths> FindPaths(const config::Environment& environment) {
   if (paths.config.empty()) paths.config = paths.home + "/talon.yaml";
   paths.plugins = read("TALON_PLUGIN_DIR");
   if (paths.plugins.empty()) {
-    paths.plugins =
-        std::filesystem::path(ProgramFolder() + "/../lib/talon/plugins").lexically_normal().string();
+    paths.plugins = std::filesystem::path(ProgramFolder() + "/../lib/talon/plugins")
+                        .lexically_normal()
+                        .string();
   }
   return paths;
 }
@@ -59,17 +60,19 @@ absl::StatusOr<Paths> FindPaths(const config::Environment& environment) {
 absl::StatusOr<Secret> ReadOrMakeToken(const Paths& paths, const Secret& configured) {
   if (!configured.empty()) {
     if (configured.Reveal().size() < kShortestToken) {
-      return InvalidArgument(fmt::format("gateway.token: shorter than {} characters; `openssl rand "
-                                         "-hex 32` makes a good one",
-                                         kShortestToken));
+      return InvalidArgument(
+          fmt::format("gateway.token: shorter than {} characters; `openssl rand "
+                      "-hex 32` makes a good one",
+                      kShortestToken));
     }
     return configured;
   }
-  struct stat info {};
+  struct stat info{};
   if (::stat(paths.token().c_str(), &info) == 0) {
     if ((info.st_mode & 077) != 0) {
-      return PermissionDenied(fmt::format("token file '{}' can be read by others; run: chmod 600 {}",
-                                          paths.token(), paths.token()));
+      return PermissionDenied(
+          fmt::format("token file '{}' can be read by others; run: chmod 600 {}", paths.token(),
+                      paths.token()));
     }
     TALON_ASSIGN_OR_RETURN(std::string token, ReadFile(paths.token(), 4096));
     token = TrimSpace(token);

@@ -23,8 +23,8 @@ struct Paths {
 // NotFound when neither TALON_HOME nor HOME is set.
 absl::StatusOr<Paths> FindPaths(const config::Environment& environment);
 
-// The API token: `configured` when there is one, else the content of the token file, which is made at
-// the first call (mode 0600). A token file that others can read is refused.
+// The API token: `configured` when there is one, else the content of the token file, which is made
+// at the first call (mode 0600). A token file that others can read is refused.
 absl::StatusOr<Secret> ReadOrMakeToken(const Paths& paths, const Secret& configured);
 
 // What a running daemon tells its clients.

@@ -16,23 +16,23 @@ constexpr std::size_t kMaxValue = 160;  // bytes of a "name" value looked over
 
 // Names are written without separators: tool_call, tool-call, "tool call" and toolCall are one.
 constexpr std::string_view kTagNames[] = {
-    "toolcall",       "toolcalls",      "tooluse",         "tooluses",          "toolresult",
-    "toolresults",    "tooloutput",     "tooloutputs",     "toolresponse",      "toolresponses",
-    "toolcode",       "functioncall",   "functioncalls",   "functionresult",    "functionresults",
+    "toolcall",       "toolcalls",       "tooluse",          "tooluses",          "toolresult",
+    "toolresults",    "tooloutput",      "tooloutputs",      "toolresponse",      "toolresponses",
+    "toolcode",       "functioncall",    "functioncalls",    "functionresult",    "functionresults",
     "functionoutput", "functionoutputs", "functionresponse", "functionresponses", "plugincall",
-    "plugincalls",    "usemcptool",     "usetool",         "executetool",       "calltool",
+    "plugincalls",    "usemcptool",      "usetool",          "executetool",       "calltool",
     "availabletools"};
 constexpr std::string_view kEnvelopeNames[] = {"pluginoutput", "agentmessage"};
 constexpr std::string_view kTurnTags[] = {"startofturn", "endofturn", "bos", "eos", "endoftext"};
 constexpr std::string_view kOtherNames[] = {"invoke", "inst", "sys"};
 constexpr std::string_view kRoleWords[] = {"system", "user", "assistant", "tool", "developer"};
-constexpr std::string_view kCallKeys[] = {"toolcall",      "toolcalls", "functioncall",
-                                          "functioncalls", "tooluse"};
+constexpr std::string_view kCallKeys[] = {"toolcall", "toolcalls", "functioncall", "functioncalls",
+                                          "tooluse"};
 constexpr std::string_view kNameKeys[] = {"tool", "toolname", "recipientname", "actioninput"};
 constexpr std::string_view kArgumentKeys[] = {"arguments", "parameters", "args", "input", "params"};
-constexpr std::string_view kCallTypes[] = {
-    "function",      "functioncall",  "functioncalloutput", "tooluse", "toolcall",
-    "toolresult",    "servertooluse", "mcptooluse",         "mcpcall"};
+constexpr std::string_view kCallTypes[] = {"function",      "functioncall", "functioncalloutput",
+                                           "tooluse",       "toolcall",     "toolresult",
+                                           "servertooluse", "mcptooluse",   "mcpcall"};
 
 template <std::size_t N>
 bool In(const std::string_view (&names)[N], std::string_view word) {
@@ -43,10 +43,9 @@ bool In(const std::string_view (&names)[N], std::string_view word) {
 
 template <std::size_t N>
 bool BeginsOne(const std::string_view (&names)[N], std::string_view word) {
-  return std::any_of(std::begin(names), std::end(names),
-                     [word](std::string_view name) {
-                       return !word.empty() && name[0] == word[0] && name.starts_with(word);
-                     });
+  return std::any_of(std::begin(names), std::end(names), [word](std::string_view name) {
+    return !word.empty() && name[0] == word[0] && name.starts_with(word);
+  });
 }
 
 // "[/plugin_outputs" is near enough to an end to be taken for one.
@@ -55,15 +54,26 @@ bool IsEnvelope(std::string_view word) {
                      [word](std::string_view name) { return word.starts_with(name); });
 }
 
-bool IsLetter(char folded) { return folded >= 'a' && folded <= 'z'; }
-bool IsWord(char folded) { return IsLetter(folded) || (folded >= '0' && folded <= '9'); }
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool IsSeparator(char c) { return c == '_' || c == '-' || c == '.' || c == kSkip || IsSpace(c); }
+bool IsLetter(char folded) {
+  return folded >= 'a' && folded <= 'z';
+}
+bool IsWord(char folded) {
+  return IsLetter(folded) || (folded >= '0' && folded <= '9');
+}
+bool IsSpace(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+bool IsSeparator(char c) {
+  return c == '_' || c == '-' || c == '.' || c == kSkip || IsSpace(c);
+}
 
-bool IsIdentifier(char c) { return IsWord(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool IsIdentifier(char c) {
+  return IsWord(c) || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
 std::size_t SkipSpaces(std::string_view text, std::size_t at) {
-  for (Folded next = FoldAt(text, at); IsSpace(next.c) || next.c == kSkip; next = FoldAt(text, at)) {
+  for (Folded next = FoldAt(text, at); IsSpace(next.c) || next.c == kSkip;
+       next = FoldAt(text, at)) {
     at += next.size;
   }
   return at;
@@ -97,13 +107,13 @@ class NameReader {
       namespace_ = true;
       return Next();
     }
-    return size_ > before && (BeginsOne(kTagNames, word()) || BeginsOne(kEnvelopeNames, word()) ||
-                              BeginsOne(kTurnTags, word()) || BeginsOne(kOtherNames, word()) ||
-                              IsEnvelope(word()));
+    return size_ > before &&
+           (BeginsOne(kTagNames, word()) || BeginsOne(kEnvelopeNames, word()) ||
+            BeginsOne(kTurnTags, word()) || BeginsOne(kOtherNames, word()) || IsEnvelope(word()));
   }
 
   std::string_view word() const { return {word_.data(), size_}; }
-  std::size_t at() const { return at_; }       // just behind the last word
+  std::size_t at() const { return at_; }         // just behind the last word
   bool separated() const { return separated_; }  // the name has a separator inside
 
  private:
@@ -269,7 +279,8 @@ std::size_t FindBracketForm(std::string_view text, std::size_t at, const Folded&
   return found ? open.inside : kNone;
 }
 
-// A quoted JSON word: its letters and where its quote closes. Escapes are read, separators left out.
+// A quoted JSON word: its letters and where its quote closes. Escapes are read, separators left
+// out.
 struct Quoted {
   std::array<char, kMaxWord> word{};
   std::size_t size = 0;
@@ -328,8 +339,12 @@ std::size_t SkipBlanks(std::string_view text, std::size_t at) {  // and the back
   return at;
 }
 
-char CharAt(std::string_view text, std::size_t at) { return at < text.size() ? text[at] : '\0'; }
-bool IsQuote(char c) { return c == '"' || c == '\''; }
+char CharAt(std::string_view text, std::size_t at) {
+  return at < text.size() ? text[at] : '\0';
+}
+bool IsQuote(char c) {
+  return c == '"' || c == '\'';
+}
 
 // The last character before `at` that is neither blank nor nesting.
 char SignificantBefore(std::string_view text, std::size_t at) {
@@ -386,8 +401,7 @@ std::size_t FindQuotedForm(std::string_view text, std::size_t at) {
   if (word != "type" && word != "method") return kNone;
   const Quoted called = ReadQuoted(text, value + 1, v);
   if (called.end == kNone) return kNone;
-  const bool found =
-      word == "type" ? In(kCallTypes, called.text()) : called.text() == "tools/call";
+  const bool found = word == "type" ? In(kCallTypes, called.text()) : called.text() == "tools/call";
   return found ? value + 1 : kNone;
 }
 

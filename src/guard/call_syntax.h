@@ -12,7 +12,8 @@ namespace talon::guard {
 inline constexpr char kMark = '~';
 
 // Where the mark belongs that breaks the form opened at `at` (start of a character), or npos when
-// nothing is opened there. `text` is clean (guard/clean_text.h). Looks at most some hundred bytes on.
+// nothing is opened there. `text` is clean (guard/clean_text.h). Looks at most some hundred bytes
+// on.
 std::size_t FindForm(std::string_view text, std::size_t at);
 
 // The same for forms opened by the start of a line ("Human:"), which is at `at`.

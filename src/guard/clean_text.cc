@@ -25,7 +25,7 @@ std::size_t PlainPrefix(std::string_view text) {
     while (at + 8 <= text.size()) {
       std::uint64_t word;
       std::memcpy(&word, text.data() + at, 8);
-      const std::uint64_t low = word - kOnes * 0x20;           // bytes below 0x20 borrow
+      const std::uint64_t low = word - kOnes * 0x20;              // bytes below 0x20 borrow
       const std::uint64_t del = (word ^ (kOnes * 0x7f)) - kOnes;  // bytes that are 0x7f borrow
       if (((word | low | del) & kHigh) != 0) break;
       at += 8;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one answer type of guards, hooks and scripts. First block wins; a later stage may only narrow.
+// The one answer type of guards, hooks and scripts. First block wins; a later stage may only
+// narrow.
 #pragma once
 
 #include <string>

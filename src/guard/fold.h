@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads text as a careless reader would: any case, full-width and mathematical letters, Cyrillic and
-// Greek letters that look Latin, brackets of other scripts. Pure functions, any thread.
+// Reads text as a careless reader would: any case, full-width and mathematical letters, Cyrillic
+// and Greek letters that look Latin, brackets of other scripts. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ inline constexpr char kSkip = '\1';   // joiners, marks: as if they were not the
 inline constexpr char kOther = '\2';  // looks like nothing in ASCII
 
 struct Folded {
-  char c = '\0';          // lower-case ASCII, kSkip, kOther; '\0' at the end
-  std::size_t size = 0;   // bytes it stands for
+  char c = '\0';         // lower-case ASCII, kSkip, kOther; '\0' at the end
+  std::size_t size = 0;  // bytes it stands for
 };
 
 Folded FoldWideAt(std::string_view text, std::size_t at);

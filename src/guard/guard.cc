@@ -83,8 +83,8 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
   if (const absl::Status valid = entry->schema->Validate(request.arguments, &checked.arguments);
       !valid.ok()) {
     checked.arguments.clear();
-    checked.decision = Block(
-        fmt::format("tool '{}': {}", spec.name, SanitizeUntrusted(Message(valid), nullptr)));
+    checked.decision =
+        Block(fmt::format("tool '{}': {}", spec.name, SanitizeUntrusted(Message(valid), nullptr)));
     return checked;
   }
   if (NeedsPerson(spec, request)) {
@@ -100,11 +100,10 @@ AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view e
                                   const tool::ToolOutput& output,
                                   std::string_view artifact_handle) const {
   if (expected_call_id.empty() || output.call_id != expected_call_id) {
-    return AdmitError(spec,
-                      MakeError(absl::StatusCode::kInternal, ErrorReason::kPluginMisbehaved,
-                                fmt::format("plugin '{}' answered '{}' for another call; its "
-                                            "answer was discarded",
-                                            spec.plugin, spec.name)));
+    return AdmitError(spec, MakeError(absl::StatusCode::kInternal, ErrorReason::kPluginMisbehaved,
+                                      fmt::format("plugin '{}' answered '{}' for another call; its "
+                                                  "answer was discarded",
+                                                  spec.plugin, spec.name)));
   }
   Body body;
   body.Add("error: ", output.error);
@@ -133,12 +132,12 @@ AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view e
   const std::string safe = SanitizeUntrusted(head, nullptr);
   const std::string handle = SanitizeUntrusted(artifact_handle, nullptr);
   result.content = WrapPluginOutput(spec.plugin, spec.name, safe);
-  result.content += fmt::format("\n[cut: the first {} of {} bytes are shown; ", head.size(),
-                                body.text.size());
-  result.content += handle.empty()
-                        ? "the rest was not kept]"
-                        : fmt::format("read on with artifact__read, handle {}, offset {}]", handle,
-                                      head.size());
+  result.content +=
+      fmt::format("\n[cut: the first {} of {} bytes are shown; ", head.size(), body.text.size());
+  result.content +=
+      handle.empty()
+          ? "the rest was not kept]"
+          : fmt::format("read on with artifact__read, handle {}, offset {}]", handle, head.size());
   result.overflow = std::move(body.text);
   return result;
 }
@@ -149,8 +148,8 @@ AdmittedResult Guard::AdmitError(const tool::ToolSpec& spec, const absl::Status&
   result.label.integrity = Integrity::kUntrusted;
   result.reason = ReasonOf(error);
   const std::string_view message = Message(error);
-  const std::string text = SanitizeUntrusted(
-      TruncateUtf8(message, options_.max_result.value), &result.strikes);
+  const std::string text =
+      SanitizeUntrusted(TruncateUtf8(message, options_.max_result.value), &result.strikes);
   result.content = WrapPluginOutput(
       spec.plugin, spec.name,
       fmt::format("error: {}", text.empty() ? std::string_view("the call failed") : text));

@@ -25,8 +25,8 @@ struct CallRequest {
   std::string tool;       // as the model wrote it
   std::string arguments;  // as the model wrote it
   Principal principal;
-  Label context;          // join of everything in the model's context
-  bool from_user = false; // typed by the person (/tool …), not by a model
+  Label context;           // join of everything in the model's context
+  bool from_user = false;  // typed by the person (/tool …), not by a model
 };
 
 struct CheckedCall {
@@ -36,10 +36,10 @@ struct CheckedCall {
 };
 
 struct AdmittedResult {
-  std::string content;   // safe to put into a tool message: sanitised, wrapped
+  std::string content;  // safe to put into a tool message: sanitised, wrapped
   bool is_error = false;
   Label label;
-  std::string overflow;  // the whole sanitised text when it was cut; to be kept as an artifact
+  std::string overflow;     // the whole sanitised text when it was cut; to be kept as an artifact
   std::size_t strikes = 0;  // forbidden patterns broken
   ErrorReason reason = ErrorReason::kNone;  // of AdmitError, kPluginMisbehaved for a wrong call id
 };
@@ -63,8 +63,8 @@ class Guard {
 
 // Text from outside made harmless: valid UTF-8, no control or invisible format characters, no
 // tool-call syntax of any dialect, no delimiter of our envelopes. Nothing readable is taken away: a
-// '~' behind the opener breaks a form ("[~tool_call]"), JSON stays JSON. Idempotent. Adds the number
-// of forms broken to `*removed` (may be null).
+// '~' behind the opener breaks a form ("[~tool_call]"), JSON stays JSON. Idempotent. Adds the
+// number of forms broken to `*removed` (may be null).
 std::string SanitizeUntrusted(std::string_view text, std::size_t* removed);
 
 // "[plugin_output …]\n…\n[/plugin_output]"; `sanitized` cannot contain the delimiters.

@@ -45,10 +45,10 @@ class OneShot {
         [this](auto handler) {
           resume_ = [handler = std::move(handler)](T value) mutable {
             auto executor = boost::asio::get_associated_executor(handler);
-            boost::asio::post(executor, [handler = std::move(handler),
-                                         value = std::move(value)]() mutable {
-              std::move(handler)(std::move(value));
-            });
+            boost::asio::post(executor,
+                              [handler = std::move(handler), value = std::move(value)]() mutable {
+                                std::move(handler)(std::move(value));
+                              });
           };
         },
         boost::asio::use_awaitable);

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t kMaxNameBytes = 256;  // of ids, names and model names
 
-std::string MakeCallId() { return "call_" + RandomHex(12); }
+std::string MakeCallId() {
+  return "call_" + RandomHex(12);
+}
 
 }  // namespace
 
@@ -89,7 +91,9 @@ ToolCall& Answer::Call(int index) {
   return std::get<ToolCall>(response_.message.parts[calls_[static_cast<std::size_t>(index)]]);
 }
 
-const ToolCall& Answer::call(int index) const { return const_cast<Answer*>(this)->Call(index); }
+const ToolCall& Answer::call(int index) const {
+  return const_cast<Answer*>(this)->Call(index);
+}
 
 void Answer::SetCallId(int index, std::string_view id) {
   if (index == kNoCall || id.empty() || !Call(index).id.empty()) return;

@@ -29,7 +29,8 @@ class Answer {
   void AddText(std::string_view text);
   // Continues the reasoning part under way, or begins one.
   void AddReasoning(std::string_view text);
-  // Ends the reasoning part under way with the provider's proof; without one it is a part by itself.
+  // Ends the reasoning part under way with the provider's proof; without one it is a part by
+  // itself.
   void SignReasoning(std::string_view signature);
   void AddRedactedReasoning(std::string_view data);
 
@@ -53,8 +54,8 @@ class Answer {
   bool delivered() const { return delivered_; }  // the sink has been called
   const std::string& overflow() const { return overflow_; }
 
-  // The complete answer: call ids made where missing, empty arguments become "{}", the finish reason
-  // agrees with whether there are calls. Once.
+  // The complete answer: call ids made where missing, empty arguments become "{}", the finish
+  // reason agrees with whether there are calls. Once.
   ChatResponse Take();
 
  private:

@@ -15,8 +15,8 @@
 
 namespace talon::model {
 
-// Receives an answer while it is written. Called on the loop; must not block. May cancel through the
-// call's context.
+// Receives an answer while it is written. Called on the loop; must not block. May cancel through
+// the call's context.
 class DeltaSink {
  public:
   virtual ~DeltaSink() = default;
@@ -31,8 +31,9 @@ class DeltaSink {
 class ChatModel {
  public:
   virtual ~ChatModel() = default;
-  // With a sink the wire streams, without it does not; the returned answer is the same and complete.
-  // A stream that breaks off is an error, never a short answer. Whole UTF-8 characters only.
+  // With a sink the wire streams, without it does not; the returned answer is the same and
+  // complete. A stream that breaks off is an error, never a short answer. Whole UTF-8 characters
+  // only.
   virtual io::Task<absl::StatusOr<ChatResponse>> Complete(ChatRequest request, CallContext context,
                                                           DeltaSink* sink) = 0;
 };

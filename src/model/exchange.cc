@@ -84,7 +84,7 @@ io::Task<absl::Status> Exchange::ReadRest(io::HttpStream& stream, Patience& pati
     absl::StatusOr<std::string> piece = co_await stream.Read();
     if (!piece.ok() && refused && !context_.cancel.cancelled()) break;  // the status says enough
     if (!piece.ok()) co_return Failed(piece.status(), &patience);
-    patience.Disarm();
+    if (!refused) patience.Disarm();
     if (piece->empty()) break;
     body += *piece;
   }
@@ -145,14 +145,21 @@ absl::Status Exchange::OnEvent(const io::SseEvent& event) {
   absl::StatusOr<Json> document = ParseProviderJson(data, "event");
   if (document.ok()) return OnDocument(*document);
   if (answer_.finished()) return absl::OkStatus();
-  return FaultToStatus(Broken(fmt::format("malformed event: {}", talon::Message(document.status()))));
+  return FaultToStatus(
+      Broken(fmt::format("malformed event: {}", talon::Message(document.status()))));
 }
 
 absl::Status Exchange::OnBody(std::string_view body) {
+  std::string_view start = TrimSpace(body);
+  if (start.starts_with("data:") || start.starts_with("event:") || start.starts_with(':')) {
+    // Events under another name.
+    TALON_RETURN_IF_ERROR(OnPiece(fmt::format("{}\n\n", body)));
+    return answer_.finished() || done_ ? absl::OkStatus() : BrokeOff();
+  }
   absl::StatusOr<Json> document = ParseProviderJson(body, "answer");
   if (!document.ok()) {
     Fault fault = Broken(std::string(talon::Message(document.status())));
-    if (TrimSpace(body).starts_with('<')) {
+    if (start.starts_with('<')) {
       fault.reason = ErrorReason::kBadRequest;
       fault.message = "an HTML page answered; check base_url";
     }
@@ -188,17 +195,19 @@ absl::Status Exchange::Refused(int http_status, const io::Headers& headers,
   return FaultToStatus(fault);
 }
 
-absl::Status Exchange::BrokeOff() const {
+absl::Status Exchange::BrokeOff() {
+  if (any_event_ || head_.empty()) {
+    return FaultToStatus(Broken("it broke off before its finish reason"));
+  }
+  std::string head = std::exchange(head_, "");
+  // A whole answer may come without a content type.
+  if (TrimSpace(head).starts_with('{')) return OnBody(head);
   // llama.cpp has sent errors as a field "error:", which is no event.
-  std::string_view head = TrimSpace(head_);
+  std::string_view text = TrimSpace(head);
   for (std::string_view prefix : {"error:", "data:"}) {
-    if (head.starts_with(prefix)) head.remove_prefix(prefix.size());
+    if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
   }
-  if (!any_event_ && !head.empty()) {
-    Fault fault = FaultOfBody(200, head);
-    return FaultToStatus(fault);
-  }
-  return FaultToStatus(Broken("it broke off before its finish reason"));
+  return FaultToStatus(FaultOfBody(200, text));
 }
 
 absl::Status Exchange::FaultToStatus(const Fault& fault) const {

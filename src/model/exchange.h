@@ -55,7 +55,8 @@ class Exchange {
   absl::Status OnBody(std::string_view body);
   absl::Status OnDocument(const Json& document);
   absl::Status Refused(int http_status, const io::Headers& headers, std::string_view body) const;
-  absl::Status BrokeOff() const;
+  // The answer ended too early: why, as far as what came tells.
+  absl::Status BrokeOff();
   absl::Status Failed(const absl::Status& error, const Patience* patience) const;
   absl::Status FaultToStatus(const Fault& fault) const;
 

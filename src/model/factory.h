@@ -21,8 +21,8 @@ struct ModelDependencies {
   const Clock& clock;
 };
 
-// One ChatModel per provider: ChatRequest::model chooses the model. Retries rate limits, overload and
-// transport errors as `options` say, before the first delta only.
+// One ChatModel per provider: ChatRequest::model chooses the model. Retries rate limits, overload
+// and transport errors as `options` say, before the first delta only.
 absl::StatusOr<std::unique_ptr<ChatModel>> MakeChatModel(const std::string& provider_name,
                                                          const ProviderOptions& options,
                                                          ModelDependencies dependencies);

@@ -46,7 +46,8 @@ void ReadDetails(const Json& details, Fault& fault) {
     std::string delay = JsonString(detail, "retryDelay");
     double seconds = std::strtod(delay.c_str(), nullptr);
     if (std::isfinite(seconds) && seconds > 0) {
-      fault.retry_after = std::chrono::milliseconds(std::lround(std::min(seconds, 86'400.0) * 1000));
+      fault.retry_after =
+          std::chrono::milliseconds(std::lround(std::min(seconds, 86'400.0) * 1000));
     }
     const Json* violations = JsonFind(detail, "violations");
     if (violations == nullptr || !violations->is_array()) continue;
@@ -122,7 +123,7 @@ Fault FaultOfBody(int http_status, std::string_view body) {
   if (fault.message.empty() && !TrimSpace(body).starts_with('<')) {
     fault.message = TruncateUtf8(body, kMaxReadBytes);
   }
-  fault.http_status = http_status;
+  if (http_status != 200) fault.http_status = http_status;
   return fault;
 }
 
@@ -133,13 +134,16 @@ std::string Describe(const ModelName& name, const Redactor& redactor) {
 absl::Status FaultStatus(const Fault& fault, const ModelName& name, const Redactor& redactor) {
   ErrorReason reason = Classify(fault);
   ReasonText words = TextOfReason(reason);
-  std::string text =
-      fmt::format("{}: {}", Describe(name, redactor),
-                  fault.too_large ? "the answer exceeds a limit" : words.what);
+  std::string text = fmt::format("{}: {}", Describe(name, redactor),
+                                 fault.too_large ? "the answer exceeds a limit" : words.what);
   if (fault.http_status != 200) text += fmt::format(" (HTTP {})", fault.http_status);
   std::string quoted = Quote(fault.message, kMaxQuotedBytes, redactor);
   if (!quoted.empty()) text += fmt::format(": '{}'", quoted);
-  if (!words.cure.empty()) text += fmt::format("; {}", words.cure);
+  if (fault.http_status == 404 && reason == ErrorReason::kBadRequest) {
+    text += "; check base_url in models.providers";
+  } else if (!words.cure.empty()) {
+    text += fmt::format("; {}", words.cure);
+  }
   absl::StatusCode code = fault.too_large ? absl::StatusCode::kResourceExhausted : words.code;
   absl::Status status = MakeError(code, reason, text);
   if (!fault.retry_after) return status;

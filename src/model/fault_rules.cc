@@ -87,20 +87,20 @@ constexpr auto kContextWords = std::to_array<std::string_view>({
 });
 
 constexpr auto kContextPhrases = std::to_array<std::string_view>({
-    "prompt is too long",                        // Anthropic
-    "input is too long",                         // Bedrock
-    "exceed context limit",                      // Anthropic, with max_tokens
-    "exceeds the maximum number of tokens",      // Gemini
-    "maximum model length",                      // vLLM
-    "maximum prompt length",                     // xAI
-    "reduce the length of",                      // OpenAI, Groq
-    "request too large for",                     // OpenAI and Groq: one request above the minute's limit
-    "context the overflows",                     // LM Studio
-    "too many tokens",                           // Cohere, Mistral
-    "exceeded model token limit",                // Moonshot
-    "range of input length",                     // DashScope
-    "max_new_tokens` must be",                   // TGI
-    "prompt exceeds",                            // GLM
+    "prompt is too long",                    // Anthropic
+    "input is too long",                     // Bedrock
+    "exceed context limit",                  // Anthropic, with max_tokens
+    "exceeds the maximum number of tokens",  // Gemini
+    "maximum model length",                  // vLLM
+    "maximum prompt length",                 // xAI
+    "reduce the length of",                  // OpenAI, Groq
+    "request too large for",       // OpenAI and Groq: one request above the minute's limit
+    "context the overflows",       // LM Studio
+    "too many tokens",             // Cohere, Mistral
+    "exceeded model token limit",  // Moonshot
+    "range of input length",       // DashScope
+    "max_new_tokens` must be",     // TGI
+    "prompt exceeds",              // GLM
 });
 
 // Any of these together with one of the verbs: "exceeds the available context size", "greater than
@@ -120,7 +120,8 @@ bool HasWord(std::string_view words, std::string_view word) {
   for (std::size_t at = words.find(word); at != std::string_view::npos;
        at = words.find(word, at + 1)) {
     std::size_t end = at + word.size();
-    if ((at == 0 || words[at - 1] == ' ') && (end == words.size() || words[end] == ' ')) return true;
+    if ((at == 0 || words[at - 1] == ' ') && (end == words.size() || words[end] == ' '))
+      return true;
   }
   return false;
 }
@@ -162,7 +163,8 @@ bool SaysContextTooLong(std::string_view words, std::string_view message) {
 }
 
 ErrorReason ReasonOfWords(std::string_view words) {
-  // A daily quota of Gemini comes as RESOURCE_EXHAUSTED with the quota's name: waiting does not help.
+  // A daily quota of Gemini comes as RESOURCE_EXHAUSTED with the quota's name: waiting does not
+  // help.
   if (words.find("perday") != std::string_view::npos) return ErrorReason::kQuota;
   for (const Rule& rule : kWordRules) {
     if (HasWord(words, rule.text)) return rule.reason;

@@ -53,12 +53,11 @@ io::Task<absl::StatusOr<ChatResponse>> HttpModel::Complete(ChatRequest request, 
     if (answer.ok() || exchange.delivered()) co_return answer;
     auto wait = plan.Next(answer.status(), clock.SteadyNow());
     if (!wait) co_return answer;
-    log::Debug("model request is tried again",
-               {{"provider", provider_},
-                {"model", request.model},
-                {"attempt", plan.attempts()},
-                {"wait_ms", wait->count()},
-                {"status", StatusText(answer.status())}});
+    log::Debug("model request is tried again", {{"provider", provider_},
+                                                {"model", request.model},
+                                                {"attempt", plan.attempts()},
+                                                {"wait_ms", wait->count()},
+                                                {"status", StatusText(answer.status())}});
     absl::Status slept = co_await sleep_(clock.SteadyNow() + *wait, context);
     if (!slept.ok()) {
       co_return context.cancel.cancelled() ? Annotate(slept, "model '" + provider_ + "'")

@@ -17,8 +17,12 @@ namespace {
 constexpr int kMaxSpliceDepth = 64;
 constexpr std::int64_t kMaxCount = 1'000'000'000'000;  // sums of counts stay sums
 
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsSpace(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 bool IsHex(char c) {
   return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
@@ -229,7 +233,9 @@ JsonText& JsonText::Double(double value) {
   return *this;
 }
 
-bool IsJson(std::string_view text) { return Recognizer(text).Document() && IsValidUtf8(text); }
+bool IsJson(std::string_view text) {
+  return Recognizer(text).Document() && IsValidUtf8(text);
+}
 
 bool IsJsonObject(std::string_view text) {
   std::string_view trimmed = TrimSpace(text);
@@ -250,8 +256,9 @@ void AppendArguments(std::string& out, std::string_view arguments) {
 }
 
 void AppendSchema(std::string& out, std::string_view schema) {
-  if (IsJsonObject(schema)) {
-    out += TrimSpace(schema);
+  std::string_view trimmed = TrimSpace(schema);
+  if (trimmed != "{}" && IsJsonObject(trimmed)) {
+    out += trimmed;
   } else {
     out += R"({"type":"object","properties":{}})";
   }

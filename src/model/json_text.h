@@ -40,7 +40,8 @@ bool IsJsonObject(std::string_view text);
 // Tool arguments as an object: as they are; {} when empty; {"raw":"…"} when no JSON object.
 void AppendArguments(std::string& out, std::string_view arguments);
 
-// A tool's schema as it is, or the schema of an object without properties when it is no JSON object.
+// A tool's schema as it is, or that of an object without properties when it is {} or no JSON
+// object.
 void AppendSchema(std::string& out, std::string_view schema);
 
 // Members of an object a provider sent: text and counts, empty and 0 when absent, null, of another

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which models there are: `models.providers` and `models.catalog` of talon.yaml. Names as OpenTalon's
-// where it has them.
+// Which models there are: `models.providers` and `models.catalog` of talon.yaml. Names as
+// OpenTalon's where it has them.
 #pragma once
 
 #include <array>
@@ -57,7 +57,8 @@ struct ModelEntry {
         Option("max_tokens", &O::max_tokens, "Most output tokens to ask for; 0 = the provider's."),
         Option("input", &O::input, "What the model reads: text, image."),
         Option("features", &O::features, "What the wire supports: tools, reasoning, streaming."),
-        Option("reasoning_effort", &O::reasoning_effort, "off, low, medium, high; empty = default."),
+        Option("reasoning_effort", &O::reasoning_effort,
+               "off, low, medium, high; empty = default."),
         Option("cost", &O::cost, "Prices, for cost reports and budgets."));
   }
 };
@@ -83,11 +84,14 @@ struct ProviderOptions {
     return std::make_tuple(
         Option("api", &O::api, "The wire it speaks."),
         Option("base_url", &O::base_url, "Where it is; empty = the wire's public endpoint."),
-        Option("api_key", &O::api_key, "Credential; write ${NAME} to take it from the environment."),
+        Option("api_key", &O::api_key,
+               "Credential; write ${NAME} to take it from the environment."),
         Option("headers", &O::headers, "Further request headers."),
-        Option("models", &O::models, "The models it offers. Unlisted ids work with default limits."),
+        Option("models", &O::models,
+               "The models it offers. Unlisted ids work with default limits."),
         Option("timeout", &O::timeout, "Longest whole answer, further tries included."),
-        Option("first_byte_timeout", &O::first_byte_timeout, "Longest wait for a streamed answer to begin."),
+        Option("first_byte_timeout", &O::first_byte_timeout,
+               "Longest wait for a streamed answer to begin."),
         Option("max_attempts", &O::max_attempts,
                "Tries of one request on rate limit, overload and transport errors."),
         Option("base_delay", &O::base_delay, "Wait before the second try; doubles each time."),
@@ -121,9 +125,8 @@ struct ModelsOptions {
   std::map<std::string, CatalogEntry> catalog;  // "provider/model"
   static constexpr auto Fields() {
     using O = ModelsOptions;
-    return std::make_tuple(
-        Option("providers", &O::providers, "Model providers by name."),
-        Option("catalog", &O::catalog, "`provider/model` to alias and weight."));
+    return std::make_tuple(Option("providers", &O::providers, "Model providers by name."),
+                           Option("catalog", &O::catalog, "`provider/model` to alias and weight."));
   }
 };
 

@@ -12,8 +12,7 @@
 namespace talon::model {
 
 struct Patience::State {
-  State(io::Loop& loop, CancelSource cancel)
-      : timer(loop.context()), source(std::move(cancel)) {}
+  State(io::Loop& loop, CancelSource cancel) : timer(loop.context()), source(std::move(cancel)) {}
   boost::asio::steady_timer timer;
   CancelSource source;
   std::uint64_t armed = 0;  // which Arm() counts; a callback queued for an earlier one does nothing
@@ -23,7 +22,9 @@ struct Patience::State {
 Patience::Patience(io::Loop& loop, CancelSource source)
     : state_(std::make_shared<State>(loop, std::move(source))) {}
 
-Patience::~Patience() { Disarm(); }
+Patience::~Patience() {
+  Disarm();
+}
 
 void Patience::Arm(std::chrono::milliseconds wait) {
   std::uint64_t turn = ++state_->armed;
@@ -40,6 +41,8 @@ void Patience::Disarm() {
   state_->timer.cancel();
 }
 
-bool Patience::ran_out() const { return state_->ran_out; }
+bool Patience::ran_out() const {
+  return state_->ran_out;
+}
 
 }  // namespace talon::model

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bounded wait for somebody else: cancels a source when it runs out. Loop's thread; private to the
-// room.
+// A bounded wait for somebody else: cancels a source when it runs out. Loop's thread; private to
+// the room.
 #pragma once
 
 #include <chrono>

@@ -46,13 +46,12 @@ std::optional<WallTime> ParseHttpDate(std::string_view text) {
   const std::string date(TrimSpace(text));
   char month[4] = {};
   int day = 0, year = 0, hour = 0, minute = 0, second = 0;
-  bool read =
-      std::sscanf(date.c_str(), "%*[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &day, month,
-                  &year, &hour, &minute, &second) == 6 ||
-      std::sscanf(date.c_str(), "%*[A-Za-z], %2d-%3[A-Za-z]-%4d %2d:%2d:%2d GMT", &day, month,
-                  &year, &hour, &minute, &second) == 6 ||
-      std::sscanf(date.c_str(), "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d", month, &day, &hour,
-                  &minute, &second, &year) == 6;
+  bool read = std::sscanf(date.c_str(), "%*[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &day,
+                          month, &year, &hour, &minute, &second) == 6 ||
+              std::sscanf(date.c_str(), "%*[A-Za-z], %2d-%3[A-Za-z]-%4d %2d:%2d:%2d GMT", &day,
+                          month, &year, &hour, &minute, &second) == 6 ||
+              std::sscanf(date.c_str(), "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d", month, &day,
+                          &hour, &minute, &second, &year) == 6;
   if (!read) return std::nullopt;
   if (year < 100) year += year < 70 ? 2000 : 1900;
   std::chrono::year_month_day ymd{std::chrono::year(year),

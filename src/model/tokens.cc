@@ -10,8 +10,8 @@ namespace {
 
 constexpr double kMinFactor = 0.7;
 constexpr double kMaxFactor = 2.0;
-constexpr double kLearningRate = 0.3;          // weight of the newest request
-constexpr std::int64_t kMinLearnTokens = 64;   // smaller requests are mostly framing
+constexpr double kLearningRate = 0.3;           // weight of the newest request
+constexpr std::int64_t kMinLearnTokens = 64;    // smaller requests are mostly framing
 constexpr std::size_t kMaxLearnedModels = 512;  // model names may come from callers
 
 // Framing that the wire adds, in tokens.
@@ -34,7 +34,8 @@ constexpr WireCosts CostsOf(Wire wire) {
 }
 
 // Thousandths of a token per byte. Prose comes to about 4.4 bytes a token, JSON and code to about
-// 2.8, base64 to 2.7, Cyrillic and Greek to 4 and Chinese to 3.5 (UTF-8 continuation bytes are free).
+// 2.8, base64 to 2.7, Cyrillic and Greek to 4 and Chinese to 3.5 (UTF-8 continuation bytes are
+// free).
 constexpr std::array<std::uint16_t, 256> MakeWeights() {
   std::array<std::uint16_t, 256> weights{};
   for (int c = 0; c < 256; ++c) {
@@ -66,8 +67,8 @@ struct PartWeight {
   double operator()(const TextPart& part) const { return RawText(part.text) * costs.text_scale; }
   double operator()(const ImagePart&) const { return costs.image; }
   double operator()(const ReasoningPart& part) const {
-    return (RawText(part.text) + RawText(part.signature) + RawText(part.redacted)) *
-           costs.text_scale;
+    // Signatures are proofs, not prompt.
+    return (RawText(part.text) + RawText(part.redacted)) * costs.text_scale;
   }
   double operator()(const ToolCall& part) const {
     return costs.message + (RawText(part.name) + RawText(part.arguments)) * costs.text_scale;
@@ -84,11 +85,13 @@ double RawMessage(const WireCosts& costs, const Message& message) {
 }
 
 double RawTool(const WireCosts& costs, const ToolDefinition& tool) {
-  return costs.tool + costs.text_scale * (RawText(tool.name) + RawText(tool.description) +
-                                          RawText(tool.schema));
+  return costs.tool +
+         costs.text_scale * (RawText(tool.name) + RawText(tool.description) + RawText(tool.schema));
 }
 
-std::int64_t Round(double tokens) { return static_cast<std::int64_t>(std::ceil(tokens)); }
+std::int64_t Round(double tokens) {
+  return static_cast<std::int64_t>(std::ceil(tokens));
+}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Token estimates before a request is sent: characters per token by wire and kind of text, corrected
-// per model by the usage its provider reports (factor 0.7 … 2.0, moving average). Loop's thread.
+// Token estimates before a request is sent: characters per token by wire and kind of text,
+// corrected per model by the usage its provider reports (factor 0.7 … 2.0, moving average). Loop's
+// thread.
 #pragma once
 
 #include <cstdint>

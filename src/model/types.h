@@ -41,7 +41,7 @@ struct ReasoningPart {
 };
 
 struct ToolCall {
-  std::string id;         // the provider's, or made by the adapter where the wire has none
+  std::string id;  // the provider's, or made by the adapter where the wire has none
   std::string name;
   std::string arguments;  // JSON object as text; may be malformed when the model wrote it so
   std::string signature;  // opaque, sent back unchanged (Gemini thought signatures)

@@ -86,7 +86,8 @@ std::string SafeName(std::string_view name) {
 }
 
 std::string SafeCallId(const std::string& id) {
-  bool good = !id.empty() && id.size() <= kMaxNameBytes && std::all_of(id.begin(), id.end(), IsNameByte);
+  bool good =
+      !id.empty() && id.size() <= kMaxNameBytes && std::all_of(id.begin(), id.end(), IsNameByte);
   return good ? id : "call_" + Sha256Hex(id).substr(0, 24);
 }
 
@@ -100,7 +101,9 @@ std::string SystemText(const ChatRequest& request) {
   return text;
 }
 
-bool IsAssistant(const Turn& turn) { return turn.front()->role == Role::kAssistant; }
+bool IsAssistant(const Turn& turn) {
+  return turn.front()->role == Role::kAssistant;
+}
 
 std::vector<Turn> TurnsOf(const ChatRequest& request,
                           const std::function<bool(const Message&)>& sendable) {

@@ -68,8 +68,8 @@ std::string SafeName(std::string_view name);
 // The same for ids, and different ids stay different.
 std::string SafeCallId(const std::string& id);
 
-// For wires that want roles to alternate and the system prompt apart. System messages at the head of
-// a history join the system prompt; later ones are read as the user's.
+// For wires that want roles to alternate and the system prompt apart. System messages at the head
+// of a history join the system prompt; later ones are read as the user's.
 std::string SystemText(const ChatRequest& request);
 using Turn = std::vector<const Message*>;  // neighbours that go into one message of the wire
 bool IsAssistant(const Turn& turn);

@@ -59,7 +59,8 @@ std::string DescribeContent(std::string_view head) {
     line = TrimSpace(line);
     const std::string interpreter(line.substr(0, line.find_first_of(" \t\r")));
     const bool there = ::access(interpreter.c_str(), X_OK) == 0;
-    return fmt::format("script of {}{}", h2::CleanText(line, kHeadBytes), there ? "" : " (missing)");
+    return fmt::format("script of {}{}", h2::CleanText(line, kHeadBytes),
+                       there ? "" : " (missing)");
   }
   Elf64_Ehdr elf{};
   if (head.starts_with(ELFMAG) && head.size() >= offsetof(Elf64_Ehdr, e_version)) {
@@ -74,7 +75,7 @@ std::string DescribeContent(std::string_view head) {
 }  // namespace
 
 std::string DescribeProgram(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return fmt::format("{}: {}", path, std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return fmt::format("{}: not a regular file", path);
   const bool executable = ::access(path.c_str(), X_OK) == 0;

@@ -13,8 +13,8 @@ namespace talon::plugin {
 namespace {
 
 constexpr std::size_t kMaxQuoted = 120;
-constexpr std::size_t kMaxFields = 16;      // of which seven mean something
-constexpr std::size_t kLeastCert = 50;      // shorter is what old plugins put there without TLS
+constexpr std::size_t kMaxFields = 16;  // of which seven mean something
+constexpr std::size_t kLeastCert = 50;  // shorter is what old plugins put there without TLS
 
 std::string Quoted(std::string_view text) {
   return fmt::format("'{}'", h2::CleanText(text, kMaxQuoted));
@@ -40,8 +40,7 @@ absl::Status CheckAddress(std::string_view network, std::string_view address) {
     return InvalidArgument(
         fmt::format("handshake: network {} is not known; it must be unix", Quoted(network)));
   }
-  if (address.empty() || address.front() != '/' ||
-      address.find('\0') != std::string_view::npos) {
+  if (address.empty() || address.front() != '/' || address.find('\0') != std::string_view::npos) {
     return InvalidArgument(
         fmt::format("handshake: socket path {} is not absolute", Quoted(address)));
   }
@@ -50,8 +49,8 @@ absl::Status CheckAddress(std::string_view network, std::string_view address) {
 
 absl::StatusOr<Handshake> ParseGoPlugin(const std::vector<std::string_view>& fields) {
   if (fields[0] != "1") {
-    return InvalidArgument(fmt::format(
-        "handshake: core protocol {} is not supported; it must be 1", Quoted(fields[0])));
+    return InvalidArgument(fmt::format("handshake: core protocol {} is not supported; it must be 1",
+                                       Quoted(fields[0])));
   }
   if (fields[1] != fmt::format("{}", kAppProtocol)) {
     return InvalidArgument(
@@ -82,8 +81,8 @@ absl::StatusOr<Handshake> ParseHandshake(std::string_view line) {
   const bool opentalon = fields.size() >= 3 && (fields[1] == "unix" || fields[1] == "tcp");
   if (opentalon) {
     if (fields[0] != "1") {
-      return InvalidArgument(fmt::format("handshake: OpenTalon protocol version {} is not known",
-                                         Quoted(fields[0])));
+      return InvalidArgument(
+          fmt::format("handshake: OpenTalon protocol version {} is not known", Quoted(fields[0])));
     }
     TALON_RETURN_IF_ERROR(CheckAddress(fields[1], fields[2]));
     return Handshake{Dialect::kOpenTalon, std::string(fields[2]),

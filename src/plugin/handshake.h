@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The line a plugin prints on its stdout once it serves. Two dialects, told apart by the second field:
+// The line a plugin prints on its stdout once it serves. Two dialects, told apart by the second
+// field:
 //   go-plugin:  CORE|APP|NETWORK|ADDRESS|PROTOCOL[|SERVER_CERT[|MUX]]     1|1|unix|/run/p/s|grpc|
 //   OpenTalon:  VERSION|NETWORK|ADDRESS[|HTTP_ADDRESS]                    1|unix|/run/p/s
 // Pure, any thread.

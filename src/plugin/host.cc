@@ -39,13 +39,13 @@ class ProcessHost : public Host {
     io::Nursery loads(loop_);
     for (auto& [name, entry] : plugins) {
       const bool enabled = entry.enabled;
-      const auto supervisor = supervisors_
-                                  .emplace(name, std::make_shared<Supervisor>(
-                                                     name, std::move(entry),
-                                                     Supervisor::Dependencies{
-                                                         loop_, clock_, paths_, options_,
-                                                         [this] { return Random(); }}))
-                                  .first->second;
+      const auto supervisor =
+          supervisors_
+              .emplace(name, std::make_shared<Supervisor>(
+                                 name, std::move(entry),
+                                 Supervisor::Dependencies{loop_, clock_, paths_, options_,
+                                                          [this] { return Random(); }}))
+              .first->second;
       if (enabled) loads.Spawn(LoadOne(supervisor));
     }
     co_await loads.Join();

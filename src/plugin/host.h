@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plugin host: knows each plugin's manifest without running it, starts a process on the first
-// call, stops it when idle, restarts it when it dies, and puts its tools into the catalogue under the
-// name the configuration gives. Nothing a plugin does reaches the caller as more than an error.
+// call, stops it when idle, restarts it when it dies, and puts its tools into the catalogue under
+// the name the configuration gives. Nothing a plugin does reaches the caller as more than an error.
 // Owned by daemon/. Loop's thread.
 #pragma once
 
@@ -47,11 +47,12 @@ struct PluginInfo {
 class Host {
  public:
   virtual ~Host() = default;
-  // Reads manifests (from the file beside a program, the cache, or by running it once) and fills the
-  // catalogue. One bad plugin is reported in List() and the log and does not stop the others.
+  // Reads manifests (from the file beside a program, the cache, or by running it once) and fills
+  // the catalogue. One bad plugin is reported in List() and the log and does not stop the others.
   virtual io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) = 0;
   virtual std::vector<PluginInfo> List() const = 0;
-  // Stops every process; calls under way end with Unavailable. Idempotent, awaited before destruction.
+  // Stops every process; calls under way end with Unavailable. Idempotent, awaited before
+  // destruction.
   virtual io::Task<void> Stop() = 0;
 };
 

@@ -75,9 +75,8 @@ absl::Status CheckEnvironment(const std::map<std::string, Secret>& env) {
 }
 
 io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& socket_directory) {
-  std::map<std::string, std::string> env = {{"PATH", kPath},
-                                            {"HOME", spec.data_directory},
-                                            {"LANG", "C.UTF-8"}};
+  std::map<std::string, std::string> env = {
+      {"PATH", kPath}, {"HOME", spec.data_directory}, {"LANG", "C.UTF-8"}};
   for (const auto& [name, value] : spec.env) env[name] = value.Reveal();
   env["TMPDIR"] = socket_directory;
   env["PLUGIN_UNIX_SOCKET_DIR"] = socket_directory;
@@ -98,9 +97,10 @@ absl::StatusOr<std::string> MakeDirectoriesFor(const LaunchSpec& spec) {
       fmt::format("{}/{}{}", spec.run_directory, kFolderPrefix, RandomHex(kFolderRandomBytes));
   constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1 - kSocketNameRoom;
   if (folder.size() > kLongest) {
-    return InvalidArgument(fmt::format("make socket folder '{}': the path is longer than {} bytes; "
-                                       "choose a shorter home",
-                                       folder, kLongest));
+    return InvalidArgument(
+        fmt::format("make socket folder '{}': the path is longer than {} bytes; "
+                    "choose a shorter home",
+                    folder, kLongest));
   }
   TALON_RETURN_IF_ERROR(MakeDirectories(folder));
   return folder;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What surrounds a plugin process: its environment, its private folders, and the traces a daemon that
-// was killed may have left. Functions marked "blocks" belong on a worker.
+// What surrounds a plugin process: its environment, its private folders, and the traces a daemon
+// that was killed may have left. Functions marked "blocks" belong on a worker.
 #pragma once
 
 #include <sys/types.h>
@@ -25,7 +25,8 @@ struct LaunchSpec {
   std::string data_directory;  // working directory and HOME
 };
 
-// Tells a plugin that a daemon started it. Public: it guards against starting by hand, nothing else.
+// Tells a plugin that a daemon started it. Public: it guards against starting by hand, nothing
+// else.
 inline constexpr char kCookieName[] = "TALON_PLUGIN_COOKIE";
 inline constexpr char kCookieValue[] = "talon-plugin-v1";
 

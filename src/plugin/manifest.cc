@@ -27,8 +27,8 @@ constexpr int kMaxSinkArguments = 32;
 
 bool IsName(std::string_view name, std::size_t max_size) {
   return !name.empty() && name.size() <= max_size && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
   });
 }
 
@@ -80,8 +80,8 @@ absl::StatusOr<Manifest::Tool> MakeTool(const v1::ToolManifest& given, std::stri
   spec.user_only = given.user_only();
   spec.always_include = given.always_include();
   spec.sink_arguments.assign(given.sink_arguments().begin(), given.sink_arguments().end());
-  spec.timeout = entry.timeout.count() > 0 ? entry.timeout
-                                           : std::chrono::milliseconds(given.timeout_ms());
+  spec.timeout =
+      entry.timeout.count() > 0 ? entry.timeout : std::chrono::milliseconds(given.timeout_ms());
   return made;
 }
 
@@ -164,7 +164,8 @@ std::string DescribeChange(const Manifest& known, const Manifest& now) {
   if (known.bytes == now.bytes) return "";
   v1::Manifest before;
   v1::Manifest after;
-  if (!before.ParseFromString(known.bytes) || !after.ParseFromString(now.bytes)) return "unreadable";
+  if (!before.ParseFromString(known.bytes) || !after.ParseFromString(now.bytes))
+    return "unreadable";
   std::map<std::string, std::string> tools;
   for (const v1::ToolManifest& each : before.tools()) tools[each.name()] = each.SerializeAsString();
   std::string changes;
@@ -177,7 +178,8 @@ std::string DescribeChange(const Manifest& known, const Manifest& now) {
       add(fmt::format("new tool '{}'", each.name()));
       continue;
     }
-    if (found->second != each.SerializeAsString()) add(fmt::format("tool '{}' differs", each.name()));
+    if (found->second != each.SerializeAsString())
+      add(fmt::format("tool '{}' differs", each.name()));
     tools.erase(found);
   }
   for (const auto& [name, bytes] : tools) add(fmt::format("tool '{}' is gone", name));

@@ -23,7 +23,9 @@ constexpr std::chrono::milliseconds kLastWords{200};
 // A process that SIGKILL does not end hangs in the kernel; the loop reaps it when it can.
 constexpr std::chrono::seconds kKillWait{5};
 
-SteadyTime Now() { return std::chrono::steady_clock::now(); }
+SteadyTime Now() {
+  return std::chrono::steady_clock::now();
+}
 
 StderrLog::Sink LogSink(std::string plugin) {
   return [plugin = std::move(plugin)](const StderrLine& line) {
@@ -43,7 +45,9 @@ PluginProcess::PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions&
       stderr_(options, LogSink(spec_.name)),
       stderr_end_(std::make_shared<io::OneShot<bool>>()) {}
 
-PluginProcess::~PluginProcess() { TALON_CHECK(process_ == nullptr); }
+PluginProcess::~PluginProcess() {
+  TALON_CHECK(process_ == nullptr);
+}
 
 io::Task<absl::Status> PluginProcess::Start(CallContext context) {
   auto folder = co_await loop_.Blocking([spec = spec_] { return MakeDirectoriesFor(spec); });
@@ -79,14 +83,15 @@ io::Task<absl::StatusOr<std::string>> PluginProcess::ReadHandshake(CallContext c
   const auto timer = loop_.CallAt(context.deadline, [this] {
     handshake_.Set(DeadlineExceeded("handshake: the plugin printed none in time"));
   });
-  const auto registration = context.cancel.OnCancel(
-      [this, token = context.cancel] { handshake_.Set(token.status()); });
+  const auto registration =
+      context.cancel.OnCancel([this, token = context.cancel] { handshake_.Set(token.status()); });
   auto line = co_await handshake_.Wait();
   loop_.CancelTimer(timer);
   co_return line;
 }
 
-// The first line is the handshake; the rest is thrown away, or the plugin would block on its output.
+// The first line is the handshake; the rest is thrown away, or the plugin would block on its
+// output.
 io::Task<void> PluginProcess::PumpStdout() {
   std::string line;
   while (true) {
@@ -183,8 +188,7 @@ io::Task<void> PluginProcess::AskToEnd() {
   if (co_await ExitsBy(grace)) co_return;
   process_->Signal(SIGTERM);
   if (co_await ExitsBy(Now() + options_.stop_grace / 2)) co_return;
-  log::Warn("plugin did not end when asked and is killed",
-            {{"plugin", spec_.name}, {"pid", pid_}});
+  log::Warn("plugin did not end when asked and is killed", {{"plugin", spec_.name}, {"pid", pid_}});
 }
 
 io::Task<void> PluginProcess::StderrEnds() {

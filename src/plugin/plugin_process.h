@@ -40,8 +40,8 @@ class PluginProcess {
   PluginProcess(const PluginProcess&) = delete;
   PluginProcess& operator=(const PluginProcess&) = delete;
 
-  // Starts the program, reads its handshake and connects, before `context` ends. Once; Stop() is due
-  // whatever it answers.
+  // Starts the program, reads its handshake and connects, before `context` ends. Once; Stop() is
+  // due whatever it answers.
   io::Task<absl::Status> Start(CallContext context);
   // See PluginTransport::Call.
   io::Task<absl::StatusOr<std::string>> Call(std::string_view method, std::string request,
@@ -80,8 +80,8 @@ class PluginProcess {
   std::unique_ptr<io::Process> process_;
   std::unique_ptr<PluginTransport> transport_;
   pid_t pid_ = 0;
-  io::Nursery tasks_;       // pumps and the exit watch
-  CancelSource stopped_;    // ends the exit watch
+  io::Nursery tasks_;     // pumps and the exit watch
+  CancelSource stopped_;  // ends the exit watch
   StderrLog stderr_;
   io::OneShot<absl::StatusOr<std::string>> handshake_;  // line, exit or timeout: the first counts
   std::shared_ptr<io::OneShot<bool>> stderr_end_;       // shared with a timer

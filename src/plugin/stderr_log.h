@@ -23,7 +23,8 @@ struct StderrLine {
   std::string text;
 };
 
-// Understands one line. `*panicked` is set by a Go panic and makes the untagged lines after it errors.
+// Understands one line. `*panicked` is set by a Go panic and makes the untagged lines after it
+// errors.
 StderrLine ParseStderrLine(std::string_view line, bool* panicked);
 
 class StderrLog {
@@ -40,8 +41,8 @@ class StderrLog {
 
   const HostOptions& options_;
   Sink sink_;
-  std::string line_;        // unfinished, at most max_log_line
-  std::string tail_;        // at most twice stderr_tail
+  std::string line_;  // unfinished, at most max_log_line
+  std::string tail_;  // at most twice stderr_tail
   bool panicked_ = false;
   SteadyTime window_start_{};
   std::uint64_t window_bytes_ = 0;

@@ -15,7 +15,9 @@
 
 namespace talon::plugin {
 
-Supervisor::~Supervisor() { TALON_CHECK(process_ == nullptr && retired_.empty()); }
+Supervisor::~Supervisor() {
+  TALON_CHECK(process_ == nullptr && retired_.empty());
+}
 
 absl::Status Supervisor::Named(const absl::Status& error) const {
   return Annotate(error, fmt::format("plugin '{}'", name_));
@@ -43,12 +45,13 @@ io::Task<absl::StatusOr<tool::ToolOutput>> Supervisor::Execute(const Manifest::T
     output = co_await ExecuteOnce(tool, invocation, context, &crashed);
   }
   if (output.ok()) co_return output;
-  const absl::Status error = Annotate(
-      output.status(), fmt::format("plugin '{}': execute '{}'", name_, tool.name));
+  const absl::Status error =
+      Annotate(output.status(), fmt::format("plugin '{}': execute '{}'", name_, tool.name));
   NoteFailure(error);
   // What is known of the program is for the operator's eyes, not the model's.
   const std::string_view text = Message(error);
-  absl::Status first_line = MakeError(error.code(), ReasonOf(error), text.substr(0, text.find('\n')));
+  absl::Status first_line =
+      MakeError(error.code(), ReasonOf(error), text.substr(0, text.find('\n')));
   const long retry_after_ms = RetryAfterMsOf(error);
   co_return retry_after_ms > 0 ? WithRetryAfter(std::move(first_line), retry_after_ms) : first_line;
 }
@@ -106,8 +109,8 @@ io::Task<absl::Status> Supervisor::WaitForTurn(CallContext context) {
   state_ = PluginState::kBackingOff;
   // Ends at once when the host stops: the wait is over, Acquire sees why.
   CancelSource either(context.cancel);
-  const auto registration = stop_.token().OnCancel(
-      [&either] { either.Cancel(Cancelled("the plugin host stops")); });
+  const auto registration =
+      stop_.token().OnCancel([&either] { either.Cancel(Cancelled("the plugin host stops")); });
   CallContext wait = context;
   wait.cancel = either.token();
   const absl::Status slept = co_await loop_.SleepUntil(start, wait);

@@ -49,9 +49,9 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   // Marks it failed for good: its tools could not be offered.
   void Refuse(const absl::Status& why);
 
-  // `tool` is one of the manifest's. Errors begin with "plugin '<name>': execute '<tool>'". Those of
-  // a call that never reached a plugin are Unavailable without a reason; a process that ended during
-  // the call is Unavailable/kPluginCrashed.
+  // `tool` is one of the manifest's. Errors begin with "plugin '<name>': execute '<tool>'". Those
+  // of a call that never reached a plugin are Unavailable without a reason; a process that ended
+  // during the call is Unavailable/kPluginCrashed.
   io::Task<absl::StatusOr<tool::ToolOutput>> Execute(const Manifest::Tool& tool,
                                                      tool::Invocation invocation,
                                                      CallContext context);
@@ -98,8 +98,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
 
   RestartPolicy policy_;
   PluginState state_ = PluginState::kStopped;
-  Process process_;                // serves new calls
-  std::vector<Process> retired_;   // finish their calls, then end
+  Process process_;               // serves new calls
+  std::vector<Process> retired_;  // finish their calls, then end
   std::vector<std::shared_ptr<io::OneShot<absl::Status>>> start_waiters_;
   io::Nursery tasks_;    // the start under way, retirements
   io::Nursery endings_;  // processes being stopped: the next start waits for them

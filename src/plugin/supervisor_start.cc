@@ -80,11 +80,11 @@ io::Task<absl::Status> Supervisor::Load() {
   const auto self = shared_from_this();
   TALON_CO_RETURN_IF_ERROR(CheckPluginName(name_));
   if (absl::Status env = CheckEnvironment(entry_.env); !env.ok()) co_return Named(env);
-  auto found = co_await loop_.Blocking(
-      [program = program_, args = entry_.args, cache = dependencies_.paths.cache,
-       max_bytes = dependencies_.options.max_manifest.value] {
-        return FindManifest(program, args, cache, max_bytes);
-      });
+  auto found = co_await loop_.Blocking([program = program_, args = entry_.args,
+                                        cache = dependencies_.paths.cache,
+                                        max_bytes = dependencies_.options.max_manifest.value] {
+    return FindManifest(program, args, cache, max_bytes);
+  });
   if (!found.ok()) co_return Named(found.status());
   if (!found->json.empty()) {
     auto manifest = ParseManifestJson(found->json, name_, entry_, dependencies_.options);
@@ -159,7 +159,8 @@ io::Task<absl::Status> Supervisor::Introduce(PluginProcess& process, CallContext
   }
   const auto data = fmt::format("{}/{}", dependencies_.paths.data, name_);
   const auto configured = co_await process.Call(
-      kConfigureMethod, EncodeConfigure(entry_.config.text, dependencies_.paths.workspace, data), context);
+      kConfigureMethod, EncodeConfigure(entry_.config.text, dependencies_.paths.workspace, data),
+      context);
   if (!configured.ok()) co_return Annotate(configured.status(), "configure");
   co_return absl::OkStatus();
 }

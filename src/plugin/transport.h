@@ -41,8 +41,8 @@ class PluginTransport {
   // False once the connection has ended or the peer announced its end; calls then fail at once.
   virtual bool alive() const = 0;
   virtual std::size_t calls_in_flight() const = 0;
-  // Runs once when the connection ends, from the loop; at once when it has ended. Not by destruction,
-  // which ends the connection and every call in flight.
+  // Runs once when the connection ends, from the loop; at once when it has ended. Not by
+  // destruction, which ends the connection and every call in flight.
   virtual void OnClosed(absl::AnyInvocable<void()> callback) = 0;
 };
 

@@ -20,9 +20,8 @@ bool IsNameCharacter(char c) {
 absl::Status CheckName(std::string_view name) {
   if (name.empty() || name.size() > kMaxName ||
       !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
-    return InvalidArgument(
-        fmt::format("add tool '{}': a name is 1 to {} of a-z A-Z 0-9 _ -",
-                    TruncateUtf8(RepairUtf8(name), 80), kMaxName));
+    return InvalidArgument(fmt::format("add tool '{}': a name is 1 to {} of a-z A-Z 0-9 _ -",
+                                       TruncateUtf8(RepairUtf8(name), 80), kMaxName));
   }
   return absl::OkStatus();
 }
@@ -106,10 +105,10 @@ std::vector<std::string> Catalogue::Similar(std::string_view name) const {
   for (const auto& [known, entry] : entries_) {
     const std::string folded = Fold(known);
     const std::string_view action = WithoutPlugin(folded);
-    const std::size_t distance = std::min(EditDistance(wanted, folded),
-                                          EditDistance(wanted_action, action) + 1);
-    const bool contained = wanted_action.size() >= 3 &&
-                           folded.find(wanted_action) != std::string::npos;
+    const std::size_t distance =
+        std::min(EditDistance(wanted, folded), EditDistance(wanted_action, action) + 1);
+    const bool contained =
+        wanted_action.size() >= 3 && folded.find(wanted_action) != std::string::npos;
     if (contained || distance <= std::max<std::size_t>(2, wanted.size() / 3)) {
       near.emplace_back(distance, known);
     }

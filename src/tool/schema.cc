@@ -55,8 +55,7 @@ class PatternConstraint : public valijson::constraints::PolyConstraint {
 
 class PatternBuilder : public valijson::ConstraintBuilder {
  public:
-  valijson::constraints::Constraint* make(
-      const valijson::adapters::Adapter& value) const override {
+  valijson::constraints::Constraint* make(const valijson::adapters::Adapter& value) const override {
     std::string text;
     if (!value.isString() || !value.getString(text)) {
       throw std::invalid_argument("'pattern' must be a string");
@@ -78,9 +77,8 @@ std::string PathText(const std::vector<std::string>& context) {
   for (std::size_t i = 1; i < context.size(); ++i) {
     std::string_view part = context[i];
     if (part.size() >= 2) part = part.substr(1, part.size() - 2);
-    const bool index = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
-      return c >= '0' && c <= '9';
-    });
+    const bool index = !part.empty() && std::all_of(part.begin(), part.end(),
+                                                    [](char c) { return c >= '0' && c <= '9'; });
     if (index) {
       path += fmt::format("[{}]", part);
     } else {

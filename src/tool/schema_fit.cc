@@ -156,8 +156,8 @@ class Fitter {
     if (types != kAny && (TypeOf(value) & types) == 0) {
       Coerce(types, schema, value);
       if ((TypeOf(value) & types) == 0) {
-        return Invalid(fmt::format("{} must be {}, is {}", Named(path), TypesText(types),
-                                   Excerpt(value)));
+        return Invalid(
+            fmt::format("{} must be {}, is {}", Named(path), TypesText(types), Excerpt(value)));
       }
     }
     TALON_RETURN_IF_ERROR(CheckEnum(schema, path, value));
@@ -196,11 +196,10 @@ class Fitter {
                                Excerpt(value)));
   }
 
-  static absl::Status CheckUnknown(const Json& schema, const std::string& path,
-                                   const Json& value) {
+  static absl::Status CheckUnknown(const Json& schema, const std::string& path, const Json& value) {
     const Json* additional = JsonFind(schema, "additionalProperties");
-    const bool closed = additional == nullptr ? path.empty()
-                                              : additional->is_boolean() && !additional->get<bool>();
+    const bool closed =
+        additional == nullptr ? path.empty() : additional->is_boolean() && !additional->get<bool>();
     if (!closed) return absl::OkStatus();
     const std::vector<std::string> names = PropertyNames(schema);
     const std::string prefix = path.empty() ? "" : path + ".";

@@ -19,15 +19,20 @@ enum class Keyword { kCopy, kDrop, kSchema, kSchemaList, kSchemaMap, kRefuse };
 
 Keyword KindOf(std::string_view key) {
   constexpr std::string_view kDropped[] = {
-      "$schema", "$id",        "id",         "$comment",    "$anchor",    "$vocabulary",
-      "$defs",   "definitions", "title",     "description", "default",    "examples",
-      "example", "deprecated", "readOnly",   "writeOnly",   "format",     "contentEncoding",
+      "$schema",         "$id",         "id",       "$comment",    "$anchor", "$vocabulary",
+      "$defs",           "definitions", "title",    "description", "default", "examples",
+      "example",         "deprecated",  "readOnly", "writeOnly",   "format",  "contentEncoding",
       "contentMediaType"};
-  constexpr std::string_view kSchemas[] = {"not",      "if",   "then", "else", "contains",
-                                           "propertyNames", "additionalProperties",
+  constexpr std::string_view kSchemas[] = {"not",
+                                           "if",
+                                           "then",
+                                           "else",
+                                           "contains",
+                                           "propertyNames",
+                                           "additionalProperties",
                                            "additionalItems"};
   constexpr std::string_view kLists[] = {"allOf", "anyOf", "oneOf"};
-  constexpr std::string_view kRefused[] = {"patternProperties",   "$dynamicRef", "$recursiveRef",
+  constexpr std::string_view kRefused[] = {"patternProperties", "$dynamicRef", "$recursiveRef",
                                            "unevaluatedProperties", "unevaluatedItems"};
   const auto in = [key](const auto& names) {
     return std::find(std::begin(names), std::end(names), key) != std::end(names);
@@ -138,9 +143,8 @@ class Rewriter {
       return InvalidArgument("'multipleOf' must be a number above 0");
     }
     if (key == "dependencies" &&
-        (!value.is_object() || std::any_of(value.begin(), value.end(), [](const Json& item) {
-          return !item.is_array();
-        }))) {
+        (!value.is_object() || std::any_of(value.begin(), value.end(),
+                                           [](const Json& item) { return !item.is_array(); }))) {
       return InvalidArgument("'dependencies' must list argument names");
     }
     result[key == "pattern" ? kPatternKeyword : key] = value;
@@ -154,15 +158,16 @@ class Rewriter {
 
 }  // namespace
 
-absl::StatusOr<Json> RewriteSchema(const Json& root) { return Rewriter(root).Rewrite(root, 0); }
+absl::StatusOr<Json> RewriteSchema(const Json& root) {
+  return Rewriter(root).Rewrite(root, 0);
+}
 
 bool AsksForUniqueItems(const Json& schema) {
   if (schema.is_object()) {
     const auto it = schema.find("uniqueItems");
     if (it != schema.end() && it->is_boolean() && it->get<bool>()) return true;
   }
-  return schema.is_structured() &&
-         std::any_of(schema.begin(), schema.end(), [](const Json& part) {
+  return schema.is_structured() && std::any_of(schema.begin(), schema.end(), [](const Json& part) {
            return AsksForUniqueItems(part);
          });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model can call. Plugins, the core and later Lua put theirs into the Catalogue. Loop's thread.
+// What a model can call. Plugins, the core and later Lua put theirs into the Catalogue. Loop's
+// thread.
 #pragma once
 
 #include <chrono>
@@ -35,8 +36,8 @@ struct ToolSpec {
   bool read_only = false;
   // Honours the idempotency key: a second execution with the same key has no second effect.
   bool idempotent = false;
-  bool user_only = false;       // never called by a model
-  bool always_include = false;  // its schema is always in the prompt
+  bool user_only = false;                   // never called by a model
+  bool always_include = false;              // its schema is always in the prompt
   std::vector<std::string> sink_arguments;  // recipient, URL, path, command …: top-level names
   std::chrono::milliseconds timeout{0};     // 0 = the guard's default
 };

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct StoreDriver {
   std::function<absl::StatusOr<std::unique_ptr<Store>>(io::Loop& loop, const std::string& folder,
                                                        const StoreOptions& options)>
       open;
+  friend std::ostream& operator<<(std::ostream& out, const StoreDriver& driver) {
+    return out << driver.name;
+  }
 };
 
 class StoreConformance : public testing::TestWithParam<StoreDriver> {

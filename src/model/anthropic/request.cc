@@ -2,6 +2,7 @@
 #include "model/anthropic/request.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 
@@ -213,8 +214,27 @@ void AnthropicRequest::ResultBlock(const ToolResult& result) {
   json_.Close('}');
 }
 
+// Calls in a history need the tools declared, even where none may be called any more.
+void AnthropicRequest::ToolsOfHistory() {
+  std::set<std::string> names;
+  for (const Message& message : request_.messages) {
+    for (const Part& part : message.parts) {
+      if (const auto* call = std::get_if<ToolCall>(&part)) names.insert(SafeName(call->name));
+    }
+  }
+  if (names.empty()) return;
+  json_.Key("tools").Open('[');
+  for (const std::string& name : names) {
+    json_.Open('{').Member("name", name).Key("input_schema");
+    AppendSchema(out_, "");
+    json_.Close('}');
+  }
+  json_.Close(']');
+  json_.Key("tool_choice").Raw(R"({"type":"none"})");
+}
+
 void AnthropicRequest::Tools() {
-  if (request_.tools.empty()) return;
+  if (request_.tools.empty()) return ToolsOfHistory();
   json_.Key("tools").Open('[');
   for (const ToolDefinition& tool : request_.tools) {
     json_.Open('{').Member("name", tool.name).Member("description", tool.description);

@@ -36,6 +36,7 @@ class AnthropicRequest {
   void CallBlock(const ToolCall& call);
   void ResultBlock(const ToolResult& result);
   void Tools();
+  void ToolsOfHistory();
   void Settings();
   void Thinking();
   // Marks the object just closed as the end of a cacheable prefix.

@@ -4,21 +4,28 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "base/json.h"
 
 namespace talon::model {
 namespace {
 
-constexpr int kMaxDepth = 32;         // schemas that refer to themselves end here
-constexpr std::size_t kMaxNodes = 4096;  // and those that grow at each reference here
+constexpr int kMaxDepth = 32;
+constexpr std::size_t kMaxNodes = 2048;  // references may multiply what they refer to
 
 constexpr auto kCopied = std::to_array<std::string_view>(
     {"title", "description", "nullable", "minItems", "maxItems", "minProperties", "maxProperties",
      "minLength", "maxLength", "pattern", "minimum", "maximum", "default", "example",
      "propertyOrdering"});
+constexpr auto kTypes = std::to_array<std::string_view>(
+    {"string", "number", "integer", "boolean", "array", "object"});
 constexpr auto kFormats = std::to_array<std::string_view>(
     {"enum", "date-time", "float", "double", "int32", "int64"});
+
+bool IsType(std::string_view name) {
+  return std::find(kTypes.begin(), kTypes.end(), name) != kTypes.end();
+}
 
 class Cleaner {
  public:
@@ -26,7 +33,8 @@ class Cleaner {
   Json Clean(const Json& schema, int depth);
 
  private:
-  const Json& Resolve(const Json& schema) const;
+  Json CleanNode(const Json& schema, const Json& source, int depth);
+  const Json* Resolve(const std::string& ref) const;
   void Type(const Json& schema, Json& out) const;
   void Enumeration(const Json& schema, Json& out) const;
   void Properties(const Json& schema, Json& out, int depth);
@@ -35,30 +43,27 @@ class Cleaner {
 
   const Json& root_;
   std::size_t nodes_ = 0;
+  std::vector<std::string> open_refs_;  // being put in place; again inside itself one ends
 };
 
-const Json& Cleaner::Resolve(const Json& schema) const {
-  std::string ref = JsonString(schema, "$ref");
-  if (!ref.starts_with("#/")) return schema;
+const Json* Cleaner::Resolve(const std::string& ref) const {
+  if (!ref.starts_with('#')) return nullptr;
   try {
     Json::json_pointer pointer(ref.substr(1));
-    if (root_.contains(pointer)) return root_.at(pointer);
+    return root_.contains(pointer) ? &root_.at(pointer) : nullptr;
   } catch (const std::exception&) {
-    // Not a pointer: the reference stays unresolved and disappears.
+    return nullptr;  // not a pointer
   }
-  return schema;
 }
 
 void Cleaner::Type(const Json& schema, Json& out) const {
   const Json* type = JsonFind(schema, "type");
   if (type == nullptr) return;
-  if (type->is_string()) out["type"] = *type;
-  if (!type->is_array()) return;
   Json choices = Json::array();
-  for (const Json& one : *type) {
+  for (const Json& one : type->is_array() ? *type : Json::array({*type})) {
     if (one == "null") {
       out["nullable"] = true;
-    } else if (one.is_string()) {
+    } else if (one.is_string() && IsType(one.get_ref<const std::string&>())) {
       choices.push_back({{"type", one}});
     }
   }
@@ -131,12 +136,23 @@ void Cleaner::Parts(const Json& schema, Json& out, int depth) {
 }
 
 Json Cleaner::Clean(const Json& schema, int depth) {
-  const Json& source = Resolve(schema);
-  Json out = Json::object();
-  if (depth > kMaxDepth || ++nodes_ > kMaxNodes || !source.is_object()) {
-    out["type"] = "object";
-    return out;
+  std::string ref = JsonString(schema, "$ref");
+  const Json* target = ref.empty() ? nullptr : Resolve(ref);
+  const Json& source = target == nullptr ? schema : *target;
+  bool inside_itself = std::find(open_refs_.begin(), open_refs_.end(), ref) != open_refs_.end();
+  if (inside_itself || depth > kMaxDepth || ++nodes_ > kMaxNodes || !source.is_object()) {
+    return {{"type", "object"}};
   }
+  if (target == nullptr) return CleanNode(schema, source, depth);
+  open_refs_.push_back(std::move(ref));
+  Json out = CleanNode(schema, source, depth);
+  open_refs_.pop_back();
+  return out;
+}
+
+// `source` is what `schema` refers to, or `schema` itself.
+Json Cleaner::CleanNode(const Json& schema, const Json& source, int depth) {
+  Json out = Json::object();
   for (std::string_view key : kCopied) {
     if (const Json* value = JsonFind(source, key)) out[std::string(key)] = *value;
   }

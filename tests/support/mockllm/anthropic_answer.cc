@@ -59,10 +59,8 @@ std::string WholeAnthropic(const Answer& answer, const Identity& identity) {
   }
   if (!answer.text.empty()) content.push_back({{"type", "text"}, {"text", answer.text}});
   for (const Call& call : answer.calls) {
-    content.push_back({{"type", "tool_use"},
-                       {"id", call.id},
-                       {"name", call.tool},
-                       {"input", ArgumentsOf(call)}});
+    content.push_back(
+        {{"type", "tool_use"}, {"id", call.id}, {"name", call.tool}, {"input", ArgumentsOf(call)}});
   }
   return DumpJson(MessageOf(identity, content, StopOf(answer), UsageOf(answer.usage)));
 }
@@ -95,14 +93,13 @@ std::vector<std::string> EventsAnthropic(const Answer& answer, const Identity& i
     for (const std::string& piece : Pieces(call.args, delivery.argument_bytes)) {
       deltas.push_back({{"type", "input_json_delta"}, {"partial_json", piece}});
     }
-    out.Block({{"type", "tool_use"},
-               {"id", call.id},
-               {"name", call.tool},
-               {"input", Json::object()}},
-              deltas);
+    out.Block(
+        {{"type", "tool_use"}, {"id", call.id}, {"name", call.tool}, {"input", Json::object()}},
+        deltas);
   }
-  out.Add("message_delta", {{"delta", {{"stop_reason", StopOf(answer)}, {"stop_sequence", nullptr}}},
-                            {"usage", {{"output_tokens", answer.usage.output}}}});
+  out.Add("message_delta",
+          {{"delta", {{"stop_reason", StopOf(answer)}, {"stop_sequence", nullptr}}},
+           {"usage", {{"output_tokens", answer.usage.output}}}});
   out.Add("message_stop", Json::object());
   return out.Take();
 }

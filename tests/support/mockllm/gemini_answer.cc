@@ -8,7 +8,9 @@
 namespace talon::mockllm {
 namespace {
 
-std::string FinishOf(const Answer& answer) { return answer.finish.empty() ? "STOP" : answer.finish; }
+std::string FinishOf(const Answer& answer) {
+  return answer.finish.empty() ? "STOP" : answer.finish;
+}
 
 Json UsageOf(const Usage& usage) {
   return {{"promptTokenCount", usage.input},
@@ -19,14 +21,13 @@ Json UsageOf(const Usage& usage) {
 }
 
 Json PartOf(const Call& call) {
-  Json part = {{"functionCall", {{"name", call.tool}, {"args", ArgumentsOf(call)}}}};
-  return part;
+  return {{"functionCall", {{"name", call.tool}, {"args", ArgumentsOf(call)}}}};
 }
 
 Json Response(const Identity& identity, Json parts, Json finish, Json usage) {
   Json candidate = {{"content", {{"role", "model"}, {"parts", std::move(parts)}}}, {"index", 0}};
   if (!finish.is_null()) candidate["finishReason"] = finish;
-  return {{"candidates", {candidate}},
+  return {{"candidates", Json::array({candidate})},
           {"usageMetadata", std::move(usage)},
           {"modelVersion", identity.model},
           {"responseId", identity.response_id}};
@@ -46,18 +47,19 @@ std::vector<std::string> EventsGoogle(const Answer& answer, const Identity& iden
                                       const Delivery& delivery) {
   std::vector<std::string> events;
   const Json early = {{"promptTokenCount", answer.usage.input}};
-  auto add = [&](Json part) {
-    events.push_back(io::FormatSse(
-        "", DumpJson(Response(identity, Json::array({std::move(part)}), nullptr, early))));
+  auto add = [&](const Json& part, const Json& finish, const Json& usage) {
+    const Json document = Response(identity, Json::array({part}), finish, usage);
+    events.push_back(io::FormatSse("", DumpJson(document)));
   };
   for (const std::string& piece : Pieces(answer.reasoning, delivery.text_bytes)) {
-    add({{"text", piece}, {"thought", true}});
+    add({{"text", piece}, {"thought", true}}, nullptr, early);
   }
-  for (const std::string& piece : Pieces(answer.text, delivery.text_bytes)) add({{"text", piece}});
-  for (const Call& call : answer.calls) add(PartOf(call));  // arguments come whole on this wire
-  events.push_back(io::FormatSse(
-      "", DumpJson(Response(identity, Json::array({Json{{"text", ""}}}), FinishOf(answer),
-                            UsageOf(answer.usage)))));
+  for (const std::string& piece : Pieces(answer.text, delivery.text_bytes)) {
+    add(Json{{"text", piece}}, nullptr, early);
+  }
+  // Arguments come whole on this wire.
+  for (const Call& call : answer.calls) add(PartOf(call), nullptr, early);
+  add(Json{{"text", ""}}, FinishOf(answer), UsageOf(answer.usage));
   return events;
 }
 
@@ -75,8 +77,7 @@ std::string ErrorGoogle(const Fault& fault) {
   if (fault.status == 503 || fault.status == 529) usual("UNAVAILABLE", "The model is overloaded.");
   if (fault.status >= 500) usual("INTERNAL", "Internal error encountered.");
   usual("INVALID_ARGUMENT", "Request contains an invalid argument.");
-  return DumpJson(
-      {{"error", {{"code", fault.status}, {"message", message}, {"status", status}}}});
+  return DumpJson({{"error", {{"code", fault.status}, {"message", message}, {"status", status}}}});
 }
 
 }  // namespace talon::mockllm

@@ -53,13 +53,13 @@ std::string WholeOpenAi(const Answer& answer, const Identity& identity) {
   if (!answer.reasoning.empty()) message["reasoning_content"] = answer.reasoning;
   for (const Call& call : answer.calls) message["tool_calls"].push_back(CallOf(call, call.args));
   if (answer.text.empty() && !answer.calls.empty()) message["content"] = nullptr;
-  return DumpJson(
-      {{"id", identity.response_id},
-       {"object", "chat.completion"},
-       {"created", 1},
-       {"model", identity.model},
-       {"choices", {{{"index", 0}, {"message", message}, {"finish_reason", FinishOf(answer)}}}},
-       {"usage", UsageOf(answer.usage)}});
+  Json choice = {{"index", 0}, {"message", message}, {"finish_reason", FinishOf(answer)}};
+  return DumpJson({{"id", identity.response_id},
+                   {"object", "chat.completion"},
+                   {"created", 1},
+                   {"model", identity.model},
+                   {"choices", Json::array({choice})},
+                   {"usage", UsageOf(answer.usage)}});
 }
 
 std::vector<std::string> EventsOpenAi(const Answer& answer, const Identity& identity,
@@ -70,7 +70,8 @@ std::vector<std::string> EventsOpenAi(const Answer& answer, const Identity& iden
                 {"created", 1},
                 {"model", identity.model}};
   auto add = [&](Json delta, Json finish) {
-    chunk["choices"] = {{{"index", 0}, {"delta", delta}, {"finish_reason", finish}}};
+    Json choice = {{"index", 0}, {"delta", delta}, {"finish_reason", finish}};
+    chunk["choices"] = Json::array({choice});
     events.push_back(io::FormatSse("", DumpJson(chunk)));
   };
   add({{"role", "assistant"}, {"content", ""}}, nullptr);
@@ -86,10 +87,11 @@ std::vector<std::string> EventsOpenAi(const Answer& answer, const Identity& iden
     const bool whole = delivery.argument_bytes == 0;
     Json first = CallOf(call, whole && !parts.empty() ? parts.front() : "");
     first["index"] = i;
-    add({{"tool_calls", {first}}}, nullptr);
+    add({{"tool_calls", Json::array({first})}}, nullptr);
     if (whole) continue;
     for (const std::string& part : parts) {
-      add({{"tool_calls", {{{"index", i}, {"function", {{"arguments", part}}}}}}}, nullptr);
+      Json next = {{"index", i}, {"function", {{"arguments", part}}}};
+      add({{"tool_calls", Json::array({next})}}, nullptr);
     }
   }
   add(Json::object(), FinishOf(answer));

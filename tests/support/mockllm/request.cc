@@ -29,7 +29,8 @@ std::string TextOf(const Json& content) {
   std::string text;
   if (content.is_object()) return JsonString(content, "text");
   if (!content.is_array()) return text;
-  for (const Json& part : content) Append(text, part.is_string() ? TextOf(part) : JsonString(part, "text"));
+  for (const Json& part : content)
+    Append(text, part.is_string() ? TextOf(part) : JsonString(part, "text"));
   return text;
 }
 

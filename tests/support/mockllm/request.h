@@ -27,8 +27,8 @@ struct ModelRequest {
   std::string user;         // text of the last message a person wrote
   std::string tool_result;  // text of the results at the end of the conversation; empty otherwise
   bool ends_with_result = false;
-  int round = 0;     // model answers since that person's message
-  int messages = 0;  // in the request
+  int round = 0;                   // model answers since that person's message
+  int messages = 0;                // in the request
   std::vector<std::string> tools;  // names offered
 };
 

@@ -50,8 +50,8 @@ struct Delivery {
 // An HTTP error instead of an answer.
 struct Fault {
   int status = 500;
-  std::string type, message;         // empty: what the wire says with this status
-  std::string body;                  // instead of the wire's error object
+  std::string type, message;  // empty: what the wire says with this status
+  std::string body;           // instead of the wire's error object
   std::map<std::string, std::string> headers;
 };
 

@@ -126,6 +126,16 @@ TEST(AnthropicRequestTest, DoesNotBeginToThinkInsideAToolLoopOfAnotherModel) {
   EXPECT_TRUE(rig.Sent(request).contains("thinking"));
 }
 
+TEST(AnthropicRequestTest, DeclaresTheToolsOfAHistoryWithoutTools) {
+  ModelRig rig(Wire::kAnthropic);
+  ChatRequest request = Conversation();
+  request.tools.clear();
+  Json sent = rig.Sent(request);
+  EXPECT_EQ(sent["tools"].size(), 2u);
+  EXPECT_EQ(sent["tools"][0]["name"], "list");
+  EXPECT_EQ(sent["tool_choice"]["type"], "none");
+}
+
 TEST(AnthropicRequestTest, BeginsWithTheUser) {
   ModelRig rig(Wire::kAnthropic);
   ChatRequest request;

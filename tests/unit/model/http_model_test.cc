@@ -194,11 +194,26 @@ TEST(HttpModelTest, ErrorsInsideStreams) {
   EXPECT_EQ(ReasonOf(malformed.status()), ErrorReason::kTransport);
 }
 
+TEST(HttpModelTest, ContentTypesThatAreWrongOrMissing) {
+  ModelRig rig(Wire::kOpenAi);
+  rig.http.Push(Whole(200, Events({kDelta, kEnd, "[DONE]"})));
+  auto events = rig.Complete(ModelRig::Hello(), &rig.sink);
+  ASSERT_TRUE(events.ok()) << StatusText(events.status());
+  EXPECT_EQ(TextOf(events->message), "part");
+  rig.http.Push({.pieces = {kGood}});
+  auto whole = rig.Complete(ModelRig::Hello(), &rig.sink);
+  ASSERT_TRUE(whole.ok()) << StatusText(whole.status());
+  EXPECT_EQ(TextOf(whole->message), "ok");
+}
+
 TEST(HttpModelTest, WrongAddressesAreExplained) {
   ModelRig rig(Wire::kOpenAi);
   auto html = rig.Answer("<!doctype html><html></html>");
   EXPECT_THAT(std::string(talon::Message(html.status())), HasSubstr("check base_url"));
   EXPECT_EQ(ReasonOf(html.status()), ErrorReason::kBadRequest);
+  rig.http.Push(Whole(404, "404 page not found"));
+  auto missing = rig.Complete(ModelRig::Hello());
+  EXPECT_THAT(std::string(talon::Message(missing.status())), HasSubstr("check base_url"));
   rig.http.Push(Whole(301, "", {{"location", "https://elsewhere.test/"}}));
   auto moved = rig.Complete(ModelRig::Hello());
   EXPECT_THAT(std::string(talon::Message(moved.status())), HasSubstr("https://elsewhere.test/"));

@@ -3,6 +3,7 @@
 // four at a time, prints the number of each as soon as it is durable, and closes the store.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -18,19 +19,16 @@
 namespace talon::store {
 namespace {
 
-constexpr int kAtOnce = 4;
-
 io::Task<void> CommitOne(Store* store, int number) {
   const absl::Status status = co_await store->Commit(ProbeBatch(number));
   const std::string line = status.ok() ? std::to_string(number) + "\n" : StatusText(status) + "\n";
   if (write(STDOUT_FILENO, line.data(), line.size()) < 0) std::abort();
 }
 
-io::Task<int> CommitAll(io::Loop* loop, Store* store, int batches) {
-  co_await CommitOne(store, 0);
-  for (int first = 1; first < batches; first += kAtOnce) {
+io::Task<int> CommitAll(io::Loop* loop, Store* store, int batches, int at_once) {
+  for (int first = 0; first < batches; first += at_once) {
     io::Nursery nursery(*loop);
-    for (int i = first; i < std::min(first + kAtOnce, batches); ++i) {
+    for (int i = first; i < std::min(first + at_once, batches); ++i) {
       nursery.Spawn(CommitOne(store, i));
     }
     co_await nursery.Join();
@@ -38,16 +36,18 @@ io::Task<int> CommitAll(io::Loop* loop, Store* store, int batches) {
   co_return 0;
 }
 
-int Run(const std::string& folder, int batches, Durability durability) {
+int Run(const std::string& folder, int batches, int at_once, Durability durability) {
   io::Loop loop;
-  // Small, so that checkpoints happen among the commits too.
+  // Small, so that checkpoints happen among the commits too; equal, so that their moment does not
+  // depend on whether the next batch waits already.
+  constexpr Bytes kLog{64 << 10};
   auto store =
-      OpenSqlite(loop, folder, {.durability = durability, .checkpoint_at = Bytes{64 << 10}});
+      OpenSqlite(loop, folder, {.durability = durability, .checkpoint_at = kLog, .max_log = kLog});
   if (!store.ok()) {
     std::fprintf(stderr, "%s\n", StatusText(store.status()).c_str());
     return 1;
   }
-  loop.RunUntilDone(CommitAll(&loop, store->get(), batches));
+  loop.RunUntilDone(CommitAll(&loop, store->get(), batches, at_once));
   (*store)->Close();
   return 0;
 }
@@ -57,8 +57,8 @@ int Run(const std::string& folder, int batches, Durability durability) {
 
 int main(int argc, char** argv) {
   using talon::store::Durability;
-  if (argc != 4) return 2;
-  const bool power = std::string_view(argv[3]) == "power";
-  return talon::store::Run(argv[1], std::atoi(argv[2]),
+  if (argc != 5) return 2;
+  const bool power = std::string_view(argv[4]) == "power";
+  return talon::store::Run(argv[1], std::atoi(argv[2]), std::atoi(argv[3]),
                            power ? Durability::kPower : Durability::kProcess);
 }
