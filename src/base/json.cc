@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <cstring>
+
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
@@ -46,6 +49,52 @@ std::string Reason(std::string_view what) {
   return reason;
 }
 
+// The next position from `at` that JSON writes as an escape, or the end. Eight bytes at a time: a
+// byte below n makes (x - n) borrow into its top bit.
+std::size_t FindEscape(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101ull;
+  constexpr std::uint64_t kTops = 0x8080808080808080ull;
+  while (at + 8 <= text.size()) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, 8);
+    const std::uint64_t quote = word ^ (kOnes * '"');
+    const std::uint64_t slash = word ^ (kOnes * '\\');
+    const std::uint64_t control = (word - kOnes * 0x20) & ~word;
+    const std::uint64_t hits =
+        (control | ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash)) & kTops;
+    if (hits != 0) break;
+    at += 8;
+  }
+  while (at < text.size()) {
+    const auto c = static_cast<unsigned char>(text[at]);
+    if (c < 0x20 || c == '"' || c == '\\') break;
+    ++at;
+  }
+  return at;
+}
+
+void AppendEscape(std::string& out, char c) {
+  switch (c) {
+    case '"':
+      out += "\\\"";
+      break;
+    case '\\':
+      out += "\\\\";
+      break;
+    case '\n':
+      out += "\\n";
+      break;
+    case '\r':
+      out += "\\r";
+      break;
+    case '\t':
+      out += "\\t";
+      break;
+    default:
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view what) {
@@ -74,30 +123,11 @@ void AppendJsonString(std::string& out, std::string_view text) {
   }
   out.push_back('"');
   std::size_t start = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text.substr(start, i - start));
-    start = i + 1;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        out += fmt::format("\\u{:04x}", c);
-    }
+  std::size_t at = 0;
+  while ((at = FindEscape(text, at)) < text.size()) {
+    out.append(text.substr(start, at - start));
+    AppendEscape(out, text[at]);
+    start = ++at;
   }
   out.append(text.substr(start));
   out.push_back('"');

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/gateway.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <optional>
 
 #include "base/log.h"
@@ -13,14 +16,21 @@
 namespace talon::gateway {
 namespace {
 
-// The host of "host:port" or "[v6]:port".
+// The host of "host:port" or "[v6]:port"; empty when neither.
 std::string_view HostOnly(std::string_view host) {
-  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.find(':'));
+  const bool bracketed = host.starts_with('[');
+  const std::size_t end = bracketed ? host.find(']') + 1 : host.find(':');
+  const std::string_view rest = host.substr(std::min(end, host.size()));
+  return rest.empty() || rest.starts_with(':') ? host.substr(0, end) : "";
 }
 
+// Addresses as numbers only: "127.0.0.1.example" is a name that anybody may own.
 bool IsLoopbackName(std::string_view host) {
-  return EqualsIgnoreCase(host, "localhost") || host == "[::1]" || host.starts_with("127.");
+  in_addr address{};
+  if (::inet_pton(AF_INET, std::string(host).c_str(), &address) == 1) {
+    return (ntohl(address.s_addr) >> 24) == 127;
+  }
+  return EqualsIgnoreCase(host, "localhost") || host == "[::1]";
 }
 
 class GatewayImpl : public Gateway {

@@ -10,12 +10,29 @@
 #include "base/status.h"
 #include "io/loop.h"
 #include "io/nursery.h"
+#include "io/one_shot.h"
 #include "plugin/launch.h"
 #include "plugin/plugin_tool.h"
 #include "plugin/supervisor.h"
 
 namespace talon::plugin {
 namespace {
+
+// Something that several coroutines may wait for, again and again.
+class Event {
+ public:
+  io::Task<void> Wait() {
+    const auto done = std::make_shared<io::OneShot<bool>>();
+    waiters_.push_back(done);
+    co_await done->Wait();
+  }
+  void Wake() {
+    for (const auto& waiter : std::exchange(waiters_, {})) waiter->Set(true);
+  }
+
+ private:
+  std::vector<std::shared_ptr<io::OneShot<bool>>> waiters_;  // shared with those who wait
+};
 
 class ProcessHost : public Host {
  public:
@@ -30,6 +47,8 @@ class ProcessHost : public Host {
 
   io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) override {
     co_await Stop();
+    loading_ = true;
+    closed_ = false;
     supervisors_.clear();
     const auto leftovers =
         co_await loop_.Blocking([run = paths_.run] { return RemoveLeftovers(run); });
@@ -50,8 +69,12 @@ class ProcessHost : public Host {
     }
     co_await loads.Join();
     // In the order of names, so that the catalogue does not depend on who was quicker.
-    for (const auto& [name, supervisor] : supervisors_) Offer(name, supervisor);
-    co_return absl::OkStatus();
+    for (const auto& [name, supervisor] : supervisors_) {
+      if (!closed_) Offer(name, supervisor);
+    }
+    loading_ = false;
+    loaded_.Wake();
+    co_return closed_ ? Cancelled("load plugins: the host was stopped") : absl::OkStatus();
   }
 
   std::vector<PluginInfo> List() const override {
@@ -61,12 +84,21 @@ class ProcessHost : public Host {
   }
 
   io::Task<void> Stop() override {
+    if (stopping_) {
+      co_await stopped_.Wait();
+      co_return;
+    }
+    stopping_ = true;
+    closed_ = true;
     io::Nursery stops(loop_);
     for (const auto& [name, supervisor] : supervisors_) {
       stops.Spawn(supervisor->Stop());
     }
     for (const auto& name : std::exchange(offered_, {})) catalogue_.RemovePlugin(name);
     co_await stops.Join();
+    if (loading_) co_await loaded_.Wait();
+    stopping_ = false;
+    stopped_.Wake();
   }
 
  private:
@@ -96,6 +128,10 @@ class ProcessHost : public Host {
   std::mt19937 random_;  // of waits only
   std::map<std::string, std::shared_ptr<Supervisor>> supervisors_;
   std::vector<std::string> offered_;  // whose tools are in the catalogue
+  bool loading_ = false;
+  bool stopping_ = false;
+  bool closed_ = false;  // by Stop(), until the next Load()
+  Event loaded_, stopped_;
 };
 
 }  // namespace

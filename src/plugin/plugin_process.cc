@@ -22,6 +22,7 @@ namespace {
 constexpr std::chrono::milliseconds kLastWords{200};
 // A process that SIGKILL does not end hangs in the kernel; the loop reaps it when it can.
 constexpr std::chrono::seconds kKillWait{5};
+constexpr std::string_view kEndedEarly = "handshake: the plugin ended without one";
 
 SteadyTime Now() {
   return std::chrono::steady_clock::now();
@@ -108,8 +109,9 @@ io::Task<void> PluginProcess::PumpStdout() {
     }
   }
   if (handshake_.is_set() || process_ == nullptr) co_return;
-  co_await ExitsBy(Now() + kLastWords);
-  handshake_.Set(Unavailable("handshake: the plugin closed its stdout without one"));
+  const bool exited = co_await ExitsBy(Now() + kLastWords);
+  handshake_.Set(
+      Unavailable(exited ? kEndedEarly : "handshake: the plugin closed its stdout without one"));
 }
 
 io::Task<void> PluginProcess::PumpStderr() {
@@ -125,7 +127,7 @@ io::Task<void> PluginProcess::WatchExit() {
   CallContext context;
   context.cancel = stopped_.token();
   if (!(co_await process_->Wait(context)).ok()) co_return;
-  handshake_.Set(Unavailable("handshake: the plugin ended without one"));
+  handshake_.Set(Unavailable(kEndedEarly));
   Ended();
 }
 
@@ -208,6 +210,8 @@ io::Task<void> PluginProcess::Stop(StopKind kind) {
   on_ended_ = nullptr;
   if (process_ != nullptr) {
     if (kind == StopKind::kGraceful) co_await AskToEnd();
+    // A dying process loses its connection first: how it died is worth the moment.
+    if (kind == StopKind::kKill && ended_) co_await ExitsBy(Now() + kLastWords);
     Kill();
     co_await ExitsBy(Now() + kKillWait);
     transport_.reset();

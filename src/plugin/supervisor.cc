@@ -14,6 +14,13 @@
 #include "plugin/contract.h"
 
 namespace talon::plugin {
+namespace {
+
+// A gRPC server ends a call at its deadline by itself, by its own clock: that is the same as
+// silence.
+constexpr std::chrono::milliseconds kDeadlineSlack{20};
+
+}  // namespace
 
 Supervisor::~Supervisor() {
   TALON_CHECK(process_ == nullptr && retired_.empty());
@@ -67,7 +74,8 @@ io::Task<absl::StatusOr<tool::ToolOutput>> Supervisor::ExecuteOnce(
   last_used_ = dependencies_.clock.SteadyNow();
   if (answer.ok()) co_return DecodeExecute(*answer);
   *crashed = ReasonOf(answer.status()) == ErrorReason::kPluginCrashed;
-  if (absl::IsDeadlineExceeded(answer.status()) && last_used_ >= context.deadline) {
+  if (absl::IsDeadlineExceeded(answer.status()) &&
+      last_used_ + kDeadlineSlack >= context.deadline) {
     if (process == process_ && ++abandoned_ >= dependencies_.options.max_abandoned_calls) {
       Replace("too many calls passed their deadline");
     }
@@ -145,6 +153,10 @@ io::Task<void> Supervisor::RunStart() {
   context.deadline = dependencies_.clock.SteadyNow() + entry_.start_timeout;
   context.cancel = stop_.token();
   auto started = co_await Launch(context, /*configure=*/true);
+  if (started.ok() && stop_.token().cancelled()) {
+    co_await (*started)->Stop(StopKind::kGraceful);
+    started = stop_.token().status();
+  }
   absl::Status status = started.status();
   if (started.ok()) {
     process_ = *std::move(started);
@@ -159,8 +171,7 @@ io::Task<void> Supervisor::RunStart() {
   } else {
     state_ = PluginState::kStopped;
     if (!stop_.token().cancelled()) {
-      policy_.NoteCrash(dependencies_.clock.SteadyNow());
-      crashed_before_ = true;
+      NoteCrash();
       last_error_ = Message(status);
       log::Warn("plugin did not start", {{"plugin", name_}, {"reason", last_error_}});
     }
@@ -170,20 +181,24 @@ io::Task<void> Supervisor::RunStart() {
   for (const auto& waiter : std::exchange(start_waiters_, {})) waiter->Set(status);
 }
 
+void Supervisor::NoteCrash() {
+  const SteadyTime now = dependencies_.clock.SteadyNow();
+  policy_.NoteCrash(now);
+  crashed_before_ = true;
+  state_ = policy_.failed(now) ? PluginState::kFailed : PluginState::kStopped;
+}
+
 // The process ended or its connection did, and nobody had asked for it.
 void Supervisor::Crashed(const Process& process) {
   loop_.CancelTimer(idle_timer_);
-  policy_.NoteCrash(dependencies_.clock.SteadyNow());
-  crashed_before_ = true;
-  state_ = policy_.failed(dependencies_.clock.SteadyNow()) ? PluginState::kFailed
-                                                           : PluginState::kStopped;
+  NoteCrash();
   endings_.Spawn(CleanUpCrash(process));
   process_ = nullptr;
 }
 
 io::Task<void> Supervisor::CleanUpCrash(Process process) {
   co_await process->Stop(StopKind::kKill);
-  const absl::Status why = co_await process->Explain(Unavailable("it crashed"));
+  const absl::Status why = co_await process->Explain(Unavailable("it ended or its connection did"));
   last_error_ = Message(why);
   log::Warn("plugin crashed",
             {{"plugin", name_}, {"pid", process->pid()}, {"reason", last_error_}});
@@ -224,7 +239,7 @@ void Supervisor::IdleStop() {
 
 io::Task<void> Supervisor::Stop() {
   const auto self = shared_from_this();
-  stop_.Cancel(Unavailable(fmt::format("the plugin host has stopped", name_)));
+  stop_.Cancel(Unavailable("the plugin host has stopped"));
   loop_.CancelTimer(idle_timer_);
   // A start under way ends by its cancellation.
   for (const Process& process : retired_) process->Kill();

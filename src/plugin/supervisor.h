@@ -77,6 +77,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
                                                          CallContext context, bool* crashed);
   void BeginStart();
   io::Task<void> RunStart();
+  void NoteCrash();
   void Crashed(const Process& process);
   io::Task<void> CleanUpCrash(Process process);
   void Replace(std::string_view why);

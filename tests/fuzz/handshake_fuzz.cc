@@ -41,7 +41,8 @@ void ReadReply(std::string_view text) {
     const std::string_view piece = text.substr(1, size);
     text.remove_prefix(1 + size);
     const std::size_t colon = std::min(piece.find('=', 1), piece.size());
-    if ((kind & 7) <= 2) reply.Header(piece.substr(0, colon), piece.substr(std::min(colon + 1, size)));
+    if ((kind & 7) <= 2)
+      reply.Header(piece.substr(0, colon), piece.substr(std::min(colon + 1, size)));
     if ((kind & 7) == 3) reply.HeadersEnd();
     if ((kind & 7) == 4 || (kind & 7) == 5) reply.Data(piece);
     if ((kind & 7) == 6) reply.StreamEnd();
@@ -58,10 +59,11 @@ void ReadConnection(std::string_view text) {
   h2::Session session(limits);
   int completed = 0;
   for (int i = 0; i < 3; ++i) {
-    (void)session.Submit("/talon.v1.Plugin/Execute", "request", "", [&](absl::StatusOr<std::string> r) {
-      ++completed;
-      if (r.ok()) TALON_CHECK(r->size() <= kMaxMessage);
-    });
+    (void)session.Submit("/talon.v1.Plugin/Execute", "request", "",
+                         [&](absl::StatusOr<std::string> r) {
+                           ++completed;
+                           if (r.ok()) TALON_CHECK(r->size() <= kMaxMessage);
+                         });
   }
   std::string out;
   session.Produce(out, 1 << 16);

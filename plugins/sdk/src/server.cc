@@ -9,6 +9,7 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_context.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -76,19 +77,13 @@ class Call : public Event {
   };
 
   void Release() {
-    bool last = false;
-    {
-      const std::lock_guard lock(mutex_);
-      last = --open_ends_ == 0;
-    }
-    if (last) delete this;
+    if (--open_ends_ == 0) delete this;
   }
 
   Done done_;
   std::shared_ptr<CancelFlag> cancel_ = std::make_shared<CancelFlag>();
   bool started_ = false;
-  std::mutex mutex_;
-  int open_ends_ = 2;  // guarded by mutex_
+  std::atomic<int> open_ends_ = 2;
 };
 
 class GrpcServer : public Server {

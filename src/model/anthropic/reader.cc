@@ -93,7 +93,8 @@ void AnthropicReader::EndBlock(long index, Answer& answer) {
 
 void AnthropicReader::ReadUsage(const Json& usage, Answer& answer) {
   if (!usage.is_object()) return;
-  // Each event gives some of the counts, cumulative; null and absent ones keep what was said before.
+  // Each event gives some of the counts, cumulative; null and absent ones keep what was said
+  // before.
   auto update = [&usage](std::int64_t& count, std::string_view key) {
     const Json* said = JsonFind(usage, key);
     if (said != nullptr && said->is_number()) count = CountAt(usage, key);

@@ -9,8 +9,8 @@
 namespace talon::model {
 namespace {
 
-constexpr std::int64_t kMinBudget = 1024;    // the API's least
-constexpr std::int64_t kMinAnswer = 1024;    // kept free of thinking
+constexpr std::int64_t kMinBudget = 1024;  // the API's least
+constexpr std::int64_t kMinAnswer = 1024;  // kept free of thinking
 constexpr std::int64_t kMostTokens = 1 << 30;
 
 std::int64_t BudgetOf(ReasoningEffort effort) {
@@ -31,7 +31,9 @@ std::string_view EffortName(ReasoningEffort effort) {
   return effort == ReasoningEffort::kMedium ? "medium" : "high";
 }
 
-bool IsBlank(std::string_view text) { return TrimSpace(text).empty(); }
+bool IsBlank(std::string_view text) {
+  return TrimSpace(text).empty();
+}
 
 // Whether the part is one that a message can consist of.
 bool Speaks(const Part& part) {
@@ -55,8 +57,8 @@ bool AnthropicRequest::IsOwn(const ReasoningPart& part) const {
   return part.provider == provider_ && (!part.signature.empty() || !part.redacted.empty());
 }
 
-// In the middle of a tool loop the assistant's message must begin with its thinking, which a message
-// of another model or of a request without thinking has not.
+// In the middle of a tool loop the assistant's message must begin with its thinking, which a
+// message of another model or of a request without thinking has not.
 bool AnthropicRequest::HistoryAllowsThinking() const {
   for (auto message = request_.messages.rbegin(); message != request_.messages.rend(); ++message) {
     if (message->role == Role::kUser) return true;
@@ -73,8 +75,8 @@ bool AnthropicRequest::HistoryAllowsThinking() const {
 }
 
 void AnthropicRequest::DecideThinking(std::int64_t default_max_tokens) {
-  max_tokens_ = std::clamp<std::int64_t>(
-      MaxTokensOf(request_, entry_).value_or(default_max_tokens), 1, kMostTokens);
+  max_tokens_ = std::clamp<std::int64_t>(MaxTokensOf(request_, entry_).value_or(default_max_tokens),
+                                         1, kMostTokens);
   budget_ = BudgetOf(effort_);
   // Forced calls and thinking exclude each other.
   if (budget_ == 0 || request_.tool_choice == ToolChoice::kRequired) return;
@@ -84,7 +86,8 @@ void AnthropicRequest::DecideThinking(std::int64_t default_max_tokens) {
   }
   if (!HistoryAllowsThinking()) return;
   // max_tokens counts thinking too; what the caller asked for is the answer.
-  std::int64_t most = entry_ != nullptr && entry_->max_tokens > 0 ? entry_->max_tokens : kMostTokens;
+  std::int64_t most =
+      entry_ != nullptr && entry_->max_tokens > 0 ? entry_->max_tokens : kMostTokens;
   std::int64_t total = std::min(max_tokens_ + budget_, most);
   budget_ = std::min(budget_, total - kMinAnswer);
   if (budget_ < kMinBudget) return;

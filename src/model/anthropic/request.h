@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An Anthropic Messages request as JSON text: roles alternate, tool results come first in their user
-// message, the system prompt stands apart. Loop's thread; private to the room.
+// An Anthropic Messages request as JSON text: roles alternate, tool results come first in their
+// user message, the system prompt stands apart. Loop's thread; private to the room.
 #pragma once
 
 #include <cstdint>

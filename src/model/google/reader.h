@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads GenerateContentResponse documents: each event of a stream is one, a whole answer is one. One
-// answer; loop's thread; private to the room.
+// Reads GenerateContentResponse documents: each event of a stream is one, a whole answer is one.
+// One answer; loop's thread; private to the room.
 #pragma once
 
 #include <optional>

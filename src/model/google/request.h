@@ -44,8 +44,8 @@ class GoogleRequest {
   const ModelEntry* const entry_;
   const std::string& provider_;
   const SchemaSource& schemas_;
-  const std::string_view model_;    // without "models/"
-  const bool signs_calls_;          // Gemini 3 and later refuse calls without a signature
+  const std::string_view model_;  // without "models/"
+  const bool signs_calls_;        // Gemini 3 and later refuse calls without a signature
   std::string out_;
   JsonText json_{out_};
 };

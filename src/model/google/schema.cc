@@ -18,10 +18,10 @@ constexpr auto kCopied = std::to_array<std::string_view>(
     {"title", "description", "nullable", "minItems", "maxItems", "minProperties", "maxProperties",
      "minLength", "maxLength", "pattern", "minimum", "maximum", "default", "example",
      "propertyOrdering"});
-constexpr auto kTypes = std::to_array<std::string_view>(
-    {"string", "number", "integer", "boolean", "array", "object"});
-constexpr auto kFormats = std::to_array<std::string_view>(
-    {"enum", "date-time", "float", "double", "int32", "int64"});
+constexpr auto kTypes =
+    std::to_array<std::string_view>({"string", "number", "integer", "boolean", "array", "object"});
+constexpr auto kFormats =
+    std::to_array<std::string_view>({"enum", "date-time", "float", "double", "int32", "int64"});
 
 bool IsType(std::string_view name) {
   return std::find(kTypes.begin(), kTypes.end(), name) != kTypes.end();

@@ -35,7 +35,8 @@ class OpenAiReader : public AnswerReader {
     std::string id;
   };
   std::vector<Known> calls_;
-  bool reasoning_signed_late_ = false;  // reasoning_content is under way and gets its mark at its end
+  bool reasoning_signed_late_ =
+      false;  // reasoning_content is under way and gets its mark at its end
 };
 
 }  // namespace talon::model

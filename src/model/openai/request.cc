@@ -10,9 +10,8 @@ namespace talon::model {
 namespace {
 
 bool HasImage(const Message& message) {
-  return std::any_of(message.parts.begin(), message.parts.end(), [](const Part& part) {
-    return std::holds_alternative<ImagePart>(part);
-  });
+  return std::any_of(message.parts.begin(), message.parts.end(),
+                     [](const Part& part) { return std::holds_alternative<ImagePart>(part); });
 }
 
 std::string_view EffortName(ReasoningEffort effort) {
@@ -205,9 +204,9 @@ void OpenAiRequest::Settings() {
   }
   // Models that do not reason refuse the field.
   std::string_view effort = EffortName(EffortOf(request_, entry_));
-  bool reasons = entry_ == nullptr ? request_.reasoning != ReasoningEffort::kOff
-                                   : HasFeature(entry_, "reasoning") ||
-                                         !entry_->reasoning_effort.empty();
+  bool reasons = entry_ == nullptr
+                     ? request_.reasoning != ReasoningEffort::kOff
+                     : HasFeature(entry_, "reasoning") || !entry_->reasoning_effort.empty();
   if (!effort.empty() && reasons) json_.Member("reasoning_effort", effort);
   if (!request_.user.empty() && dialect_.user) json_.Member("user", request_.user);
 }

@@ -38,7 +38,8 @@ std::size_t JsonEnd(std::string_view text, std::size_t at) {
 }
 
 // The text behind the quote at `at` and where it ends; an apostrophe inside a word is no quote.
-bool ReadQuoted(std::string_view text, std::size_t at, Entity& entity) {
+// `unclosed` collects the quotes that nothing closes any more, so that each is looked for once.
+bool ReadQuoted(std::string_view text, std::size_t at, std::string& unclosed, Entity& entity) {
   constexpr std::string_view kOpen = "“";
   constexpr std::string_view kClose = "”";
   std::string_view close;
@@ -56,11 +57,16 @@ bool ReadQuoted(std::string_view text, std::size_t at, Entity& entity) {
   } else {
     return false;
   }
+  const char mark = close.size() == 3 ? text[at] == '`' ? '3' : '2' : close[0];
+  if (unclosed.find(mark) != kNone) return false;
   std::size_t end = text.find(close, inside);
   while (close == "'" && end != kNone && end + 1 < text.size() && IsNameCharacter(text[end + 1])) {
     end = text.find(close, end + 1);
   }
-  if (end == kNone) return false;
+  if (end == kNone) {
+    unclosed += mark;
+    return false;
+  }
   entity.kind = text[at] == '`' ? EntityKind::kCode : EntityKind::kQuoted;
   entity.text = text.substr(inside, end - inside);
   if (close == "```" && !entity.text.empty() && entity.text.back() == '\n') entity.text.pop_back();
@@ -95,7 +101,8 @@ bool LooksLikePath(std::string_view word) {
 }
 
 // The entity that is the word at `at`, which ends at `end`.
-bool ReadWord(std::string_view text, std::size_t at, std::size_t end, Entity& entity) {
+bool ReadWord(std::string_view text, std::size_t at, std::size_t end, std::string& unclosed,
+              Entity& entity) {
   std::string_view word = text.substr(at, end - at);
   entity.begin = at;
   if (word.starts_with("http://") || word.starts_with("https://")) {
@@ -108,7 +115,7 @@ bool ReadWord(std::string_view text, std::size_t at, std::size_t end, Entity& en
     entity.key = word.substr(0, equals);
     entity.end = end;
     Entity value;
-    if (ReadQuoted(text, at + equals + 1, value)) {
+    if (ReadQuoted(text, at + equals + 1, unclosed, value)) {
       entity.text = value.text;
       entity.end = value.end;
     } else {
@@ -134,6 +141,7 @@ bool ReadWord(std::string_view text, std::size_t at, std::size_t end, Entity& en
 
 std::vector<Entity> FindEntities(std::string_view text) {
   std::vector<Entity> entities;
+  std::string unclosed;
   bool json_may_follow = true;  // one unclosed bracket tells for all behind it
   for (std::size_t at = 0; at < text.size();) {
     if (IsSpace(text[at])) {
@@ -150,7 +158,7 @@ std::vector<Entity> FindEntities(std::string_view text) {
       }
       json_may_follow = false;
     }
-    if (ReadQuoted(text, at, entity)) {
+    if (ReadQuoted(text, at, unclosed, entity)) {
       at = entity.end;
       entities.push_back(std::move(entity));
       continue;
@@ -160,7 +168,7 @@ std::vector<Entity> FindEntities(std::string_view text) {
     // "(see README.md)": the mark before a word is not part of it.
     if (text[at] == '(' || text[at] == '[' || text[at] == '<' || text[at] == ',') {
       ++at;
-    } else if (ReadWord(text, at, end, entity)) {
+    } else if (ReadWord(text, at, end, unclosed, entity)) {
       at = entity.end;
       entities.push_back(std::move(entity));
     } else {

@@ -69,8 +69,15 @@ Texts::Texts() {
     }
   }
   for (const std::string_view line : SplitLines(File("reflex_fillers.txt"))) {
-    if (line.starts_with('#')) continue;
-    for (Words& words : SplitPhrases(line)) fillers_.push_back(std::move(words));
+    const std::size_t colon = line.find(':');
+    if (line.starts_with('#') || colon == std::string_view::npos) continue;
+    for (Words& words : SplitPhrases(line.substr(colon + 1))) {
+      if (line.starts_with("stop")) {
+        stop_words_.insert(std::move(words.front()));
+      } else {
+        fillers_.push_back(std::move(words));
+      }
+    }
   }
   std::stable_sort(synonyms_.begin(), synonyms_.end(), [](const auto& a, const auto& b) {
     return a.first.size() > b.first.size();

@@ -5,6 +5,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,11 +28,13 @@ class Texts {
   const std::vector<std::pair<Words, std::string>>& synonyms() const { return synonyms_; }
   // Longest first.
   const std::vector<Words>& fillers() const { return fillers_; }
+  bool IsStopWord(const std::string& word) const { return stop_words_.contains(word); }
 
  private:
   std::map<std::string, std::string, std::less<>> sections_;
   std::vector<std::pair<Words, std::string>> synonyms_;
   std::vector<Words> fillers_;
+  std::set<std::string> stop_words_;
 };
 
 }  // namespace talon::model::reflex

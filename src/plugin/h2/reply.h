@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One unary answer, read as it arrives: headers, one length-prefixed message, trailers. Everything a
-// peer may do wrong ends here as a Status; nothing is buffered beyond the limits. No I/O, so it can
-// be fuzzed. Confined to the loop's thread.
+// One unary answer, read as it arrives: headers, one length-prefixed message, trailers. Everything
+// a peer may do wrong ends here as a Status; nothing is buffered beyond the limits. No I/O, so it
+// can be fuzzed. Confined to the loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -31,9 +31,9 @@ class Reply {
 
   // What came on the stream, in order. After done() they do nothing.
   void Header(std::string_view name, std::string_view value);
-  void HeadersEnd();    // of a block that does not end the stream
+  void HeadersEnd();  // of a block that does not end the stream
   void Data(std::string_view bytes);
-  void StreamEnd();     // the peer's last word: after a block of headers, or without trailers
+  void StreamEnd();  // the peer's last word: after a block of headers, or without trailers
   void Reset(std::uint32_t error_code);  // the stream was closed before its end
 
   bool done() const { return outcome_.has_value(); }
@@ -49,7 +49,7 @@ class Reply {
   const std::size_t max_header_bytes_;
   std::optional<HeaderBlock> block_;  // headers not yet acted upon
   bool in_body_ = false;
-  std::string prefix_;   // up to 5 bytes
+  std::string prefix_;  // up to 5 bytes
   std::string message_;
   std::size_t message_bytes_ = 0;  // announced by the prefix
   std::optional<absl::StatusOr<std::string>> outcome_;

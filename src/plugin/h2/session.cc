@@ -79,8 +79,8 @@ struct Session::State {
   bool ready = false;
   bool draining = false;
   bool failed = false;
-  absl::Status broken;     // why the peer is to be left
-  std::string complaint;   // nghttp2's last error text
+  absl::Status broken;    // why the peer is to be left
+  std::string complaint;  // nghttp2's last error text
 };
 
 // nghttp2's C callbacks; `user` is the State.
@@ -215,8 +215,7 @@ absl::StatusOr<std::int32_t> Session::Submit(std::string_view method, std::strin
     return Unavailable("the plugin takes no more calls");
   }
   if (state.streams.size() >= state.limits.max_calls) {
-    return ResourceExhausted(
-        fmt::format("{} calls are in flight already", state.limits.max_calls));
+    return ResourceExhausted(fmt::format("{} calls are in flight already", state.limits.max_calls));
   }
   if (request.size() > state.limits.max_message_bytes) {
     return ResourceExhausted(fmt::format("the request of {} bytes exceeds the limit of {}",
@@ -224,7 +223,8 @@ absl::StatusOr<std::int32_t> Session::Submit(std::string_view method, std::strin
   }
   nghttp2_nv fields[9];
   std::size_t count = 0;
-  for (const auto& [name, value] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
+  for (const auto& [name, value] :
+       std::initializer_list<std::pair<std::string_view, std::string_view>>{
            {":method", "POST"},
            {":scheme", "http"},
            {":path", method},
@@ -245,12 +245,13 @@ absl::StatusOr<std::int32_t> Session::Submit(std::string_view method, std::strin
     return Unavailable(fmt::format("the call was not sent: {}", nghttp2_strerror(id)));
   }
   const auto size = static_cast<std::uint32_t>(request.size());
-  const char prefix[kPrefixBytes] = {0, static_cast<char>(size >> 24), static_cast<char>(size >> 16),
-                                     static_cast<char>(size >> 8), static_cast<char>(size)};
+  const char prefix[kPrefixBytes] = {0, static_cast<char>(size >> 24),
+                                     static_cast<char>(size >> 16), static_cast<char>(size >> 8),
+                                     static_cast<char>(size)};
   request.insert(0, prefix, kPrefixBytes);
-  state.streams.emplace(
-      id, Stream{Reply(state.limits.max_message_bytes, state.limits.max_header_bytes),
-                 std::move(request), 0, std::move(done)});
+  state.streams.emplace(id,
+                        Stream{Reply(state.limits.max_message_bytes, state.limits.max_header_bytes),
+                               std::move(request), 0, std::move(done)});
   return id;
 }
 
@@ -260,9 +261,8 @@ void Session::Cancel(std::int32_t stream_id) {
 }
 
 void Session::Receive(std::string_view bytes) {
-  const ssize_t taken =
-      nghttp2_session_mem_recv(state_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                               bytes.size());
+  const ssize_t taken = nghttp2_session_mem_recv(
+      state_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (taken < 0 && state_->broken.ok()) {
     state_->broken = Misbehaved(fmt::format("the plugin broke the HTTP/2 protocol: {}",
                                             nghttp2_strerror(static_cast<int>(taken))));
@@ -293,9 +293,15 @@ void Session::Fail(const absl::Status& error) {
   state_->Deliver();
 }
 
-bool Session::ready() const { return state_->ready; }
-bool Session::draining() const { return state_->draining; }
-std::size_t Session::calls() const { return state_->streams.size(); }
+bool Session::ready() const {
+  return state_->ready;
+}
+bool Session::draining() const {
+  return state_->draining;
+}
+std::size_t Session::calls() const {
+  return state_->streams.size();
+}
 
 absl::Status Session::end() const {
   if (!state_->broken.ok()) return state_->broken;

@@ -27,9 +27,9 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Queues a call; `timeout` is the value of grpc-timeout, empty for none. The completion runs once,
-  // out of Receive() or Fail(), unless Cancel() comes first. ResourceExhausted when too many calls
-  // are in flight, Unavailable when the session takes no more calls.
+  // Queues a call; `timeout` is the value of grpc-timeout, empty for none. The completion runs
+  // once, out of Receive() or Fail(), unless Cancel() comes first. ResourceExhausted when too many
+  // calls are in flight, Unavailable when the session takes no more calls.
   absl::StatusOr<std::int32_t> Submit(std::string_view method, std::string request,
                                       std::string_view timeout, Completion done);
   // Resets a call and forgets its completion.
@@ -42,8 +42,8 @@ class Session {
   // Completes every call with `error`; the session takes no more.
   void Fail(const absl::Status& error);
 
-  bool ready() const;      // the peer's SETTINGS have come
-  bool draining() const;   // the peer announced its end: no new calls
+  bool ready() const;     // the peer's SETTINGS have come
+  bool draining() const;  // the peer announced its end: no new calls
   std::size_t calls() const;
   // Not OK once the connection must be closed: the peer broke the protocol, or it said goodbye and
   // the last call has ended. Meaningful after what Produce() gave has been written.

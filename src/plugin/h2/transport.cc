@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PluginTransport over nghttp2 on the event loop: one Unix socket, one pending read, a pending write
-// only while the peer does not keep up, a timer only per call with a deadline.
+// PluginTransport over nghttp2 on the event loop: one Unix socket, one pending read, a pending
+// write only while the peer does not keep up, a timer only per call with a deadline.
 #include "plugin/transport.h"
 
 #include <fmt/format.h>
@@ -54,8 +54,8 @@ class Link : public std::enable_shared_from_this<Link> {
     const auto timer = self->loop_.CallAt(context.deadline, [done] {
       done->Set(DeadlineExceeded("the plugin did not start HTTP/2 in time"));
     });
-    const auto registration = context.cancel.OnCancel(
-        [done, token = context.cancel] { done->Set(token.status()); });
+    const auto registration =
+        context.cancel.OnCancel([done, token = context.cancel] { done->Set(token.status()); });
     const absl::Status status = co_await done->Wait();
     self->loop_.CancelTimer(timer);
     co_return status;
@@ -119,11 +119,11 @@ class Link : public std::enable_shared_from_this<Link> {
   }
 
   void Read() {
-    socket_.async_receive(boost::asio::buffer(input_),
-                          [self = shared_from_this()](const boost::system::error_code& error,
-                                                      std::size_t count) {
-                            self->Received(error, count);
-                          });
+    socket_.async_receive(
+        boost::asio::buffer(input_),
+        [self = shared_from_this()](const boost::system::error_code& error, std::size_t count) {
+          self->Received(error, count);
+        });
   }
 
   void Received(const boost::system::error_code& error, std::size_t count) {
@@ -201,9 +201,10 @@ absl::StatusOr<int> OpenSocket(const std::string& path, pid_t peer_pid) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return InvalidArgument(fmt::format("connect to plugin socket '{}': its path must have 1 to {} "
-                                       "bytes",
-                                       h2::CleanText(path, 200), sizeof(address.sun_path) - 1));
+    return InvalidArgument(
+        fmt::format("connect to plugin socket '{}': its path must have 1 to {} "
+                    "bytes",
+                    h2::CleanText(path, 200), sizeof(address.sun_path) - 1));
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -11,7 +11,7 @@
 namespace talon::plugin::h2 {
 namespace {
 
-constexpr std::size_t kMaxMessageText = 1 << 10;  // bytes of a grpc-message that are kept
+constexpr std::size_t kMaxMessageText = 1 << 10;       // bytes of a grpc-message that are kept
 constexpr std::int64_t kMaxTimeoutValue = 99'999'999;  // eight digits
 
 }  // namespace
@@ -21,8 +21,11 @@ std::string EncodeTimeout(std::chrono::nanoseconds remaining) {
     std::int64_t nanoseconds;
     char letter;
   };
-  constexpr Unit kUnits[] = {{1'000, 'u'}, {1'000'000, 'm'}, {1'000'000'000, 'S'},
-                             {60'000'000'000, 'M'}, {3'600'000'000'000, 'H'}};
+  constexpr Unit kUnits[] = {{1'000, 'u'},
+                             {1'000'000, 'm'},
+                             {1'000'000'000, 'S'},
+                             {60'000'000'000, 'M'},
+                             {3'600'000'000'000, 'H'}};
   const std::int64_t count = std::max<std::int64_t>(remaining.count(), 1);
   for (const Unit& unit : kUnits) {
     const std::int64_t value = count / unit.nanoseconds + (count % unit.nanoseconds != 0 ? 1 : 0);

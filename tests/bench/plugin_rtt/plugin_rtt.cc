@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Round trip of one plugin call, 256 bytes there and back, one in flight, to a plugin in another
-// process (grpc++ sync server): by our transport, by the whole host (as a tool call), and by grpc++'s
-// sync client as the floor to compare with. Rounds alternate; each figure is the median of them.
+// process (grpc++ sync server): by our transport, by the whole host (as a tool call), and by
+// grpc++'s sync client as the floor to compare with. Rounds alternate; each figure is the median of
+// them.
 //   bench_plugin_rtt [calls a round] [rounds] [idle seconds]
 #include <fmt/format.h>
 #include <grpcpp/create_channel.h>
@@ -50,7 +51,9 @@ struct Figures {
   double p99() const { return Median(p99_us); }
 };
 
-std::string Arguments() { return R"({"text":")" + std::string(245, 'x') + R"("})"; }
+std::string Arguments() {
+  return R"({"text":")" + std::string(245, 'x') + R"("})";
+}
 
 v1::ExecuteRequest MakeRequest() {
   v1::ExecuteRequest request;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An HttpClient without a network: answers requests with scripted replies, piece by piece, and keeps
-// what was asked. Loop's thread.
+// An HttpClient without a network: answers requests with scripted replies, piece by piece, and
+// keeps what was asked. Loop's thread.
 #pragma once
 
 #include <deque>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An effect that can be counted: lines in a file. `<file>.keys` notes, before a line is appended, its
-// key and where it will stand; who finds a note looks there whether the line made it.
+// An effect that can be counted: lines in a file. `<file>.keys` notes, before a line is appended,
+// its key and where it will stand; who finds a note looks there whether the line made it.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>

@@ -147,4 +147,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace talon::test_plugin
 
-int main(int argc, char** argv) { return talon::test_plugin::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return talon::test_plugin::Main(argc, argv);
+}

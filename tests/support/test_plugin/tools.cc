@@ -117,7 +117,9 @@ const std::vector<Tool>& Tools() {
       {"crash", kUnspecified, false, false, R"("signal":{"type":"integer"})",
        [](const CallData& call) {
          std::fprintf(stderr, "[ERROR] about to crash\n");
-         kill(getpid(), call.arguments.value("signal", SIGSEGV));
+         const int number = call.arguments.value("signal", SIGSEGV);
+         std::signal(number, SIG_DFL);  // a sanitizer would turn it into an exit
+         kill(getpid(), number);
          Hang();
          return Failure();
        }},
@@ -149,8 +151,7 @@ const std::vector<Tool>& Tools() {
          return Failure{call.arguments.value("code", 2), call.arguments.value("text", "")};
        }},
       {"stderr_flood", kUnspecified, false, false, R"("lines":{"type":"integer"})", FloodStderr},
-      {"ledger_append", kWrite, false, true,
-       R"("file":{"type":"string"},"line":{"type":"string"})",
+      {"ledger_append", kWrite, false, true, R"("file":{"type":"string"},"line":{"type":"string"})",
        [](const CallData& call) { return Append(call, call.request.idempotency_key()); }},
       {"ledger_append_blind", kWrite, false, false,
        R"("file":{"type":"string"},"line":{"type":"string"})",
@@ -171,7 +172,8 @@ v1::Manifest MakeManifest(bool extra_tool) {
     v1::ToolManifest& made = *manifest.add_tools();
     made.set_name(tool.name);
     made.set_description(std::string("Test tool ") + tool.name);
-    made.set_schema_json(std::string(R"({"type":"object","properties":{)") + tool.parameters + "}}");
+    made.set_schema_json(std::string(R"({"type":"object","properties":{)") + tool.parameters +
+                         "}}");
     made.set_effect(tool.effect);
     made.set_read_only(tool.read_only);
     made.set_idempotent(tool.idempotent);

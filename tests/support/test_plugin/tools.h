@@ -19,8 +19,8 @@ struct Failure {
 Failure Execute(const v1::ExecuteRequest& request, const v1::ConfigureRequest& configured,
                 v1::ExecuteResponse& response);
 
-// Appends `line` to `file`. With a key, once for each key, also when the process is killed in between.
-// Returns whether it appended.
+// Appends `line` to `file`. With a key, once for each key, also when the process is killed in
+// between. Returns whether it appended.
 bool LedgerAppend(const std::string& file, const std::string& line, const std::string& key);
 
 }  // namespace talon::test_plugin

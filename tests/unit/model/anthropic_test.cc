@@ -221,12 +221,13 @@ const char kWhole[] = R"({"id":"msg_1","type":"message","role":"assistant","mode
 
 void ExpectFullAnswer(const absl::StatusOr<ChatResponse>& answer) {
   ASSERT_TRUE(answer.ok()) << StatusText(answer.status());
-  EXPECT_THAT(answer->message.parts,
-              ElementsAre(Part(ReasoningPart{"Hm.", "EqQB", "", "acme"}),
-                          Part(ReasoningPart{"", "", "blob", "acme"}), Part(TextPart{"Ich lese 🙂"}),
-                          Part(ToolCall{"toolu_1", "read", R"({"path":"/a"})", ""}),
-                          Part(ToolCall{"toolu_2", "now", "{}", ""}),
-                          Part(ToolCall{"toolu_3", "list", R"({"dir":"/"})", ""})));
+  EXPECT_THAT(
+      answer->message.parts,
+      ElementsAre(Part(ReasoningPart{"Hm.", "EqQB", "", "acme"}),
+                  Part(ReasoningPart{"", "", "blob", "acme"}), Part(TextPart{"Ich lese 🙂"}),
+                  Part(ToolCall{"toolu_1", "read", R"({"path":"/a"})", ""}),
+                  Part(ToolCall{"toolu_2", "now", "{}", ""}),
+                  Part(ToolCall{"toolu_3", "list", R"({"dir":"/"})", ""})));
   EXPECT_EQ(answer->finish_reason, FinishReason::kToolCalls);
   EXPECT_EQ(answer->usage, (Usage{.input_tokens = 95,
                                   .output_tokens = 42,
@@ -266,16 +267,19 @@ TEST(AnthropicAnswerTest, WhatItReadsItSendsBack) {
 
 TEST(AnthropicAnswerTest, MapsStopReasons) {
   const std::pair<const char*, FinishReason> kReasons[] = {
-      {"end_turn", FinishReason::kStop},        {"stop_sequence", FinishReason::kStop},
-      {"max_tokens", FinishReason::kLength},    {"refusal", FinishReason::kContentFilter},
-      {"pause_turn", FinishReason::kStop},      {"model_context_window_exceeded", FinishReason::kLength},
+      {"end_turn", FinishReason::kStop},
+      {"stop_sequence", FinishReason::kStop},
+      {"max_tokens", FinishReason::kLength},
+      {"refusal", FinishReason::kContentFilter},
+      {"pause_turn", FinishReason::kStop},
+      {"model_context_window_exceeded", FinishReason::kLength},
   };
   ModelRig rig(Wire::kAnthropic);
   for (const auto& [name, reason] : kReasons) {
-    auto answer = rig.Answer(
-        fmt::format(R"({{"type":"message","content":[{{"type":"text","text":"a"}}],)"
-                    R"("stop_reason":"{}"}})",
-                    name));
+    auto answer =
+        rig.Answer(fmt::format(R"({{"type":"message","content":[{{"type":"text","text":"a"}}],)"
+                               R"("stop_reason":"{}"}})",
+                               name));
     ASSERT_TRUE(answer.ok());
     EXPECT_EQ(answer->finish_reason, reason) << name;
   }

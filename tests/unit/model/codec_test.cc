@@ -32,10 +32,9 @@ TEST(CodecTest, EncodesCompactly) {
 }
 
 TEST(CodecTest, RefusesWhatIsNoMessage) {
-  for (const char* odd :
-       {"", "[]", "{}", R"({"role":"user"})", R"({"role":"boss","parts":[]})",
-        R"({"role":"user","parts":{}})", R"({"role":"user","parts":[5]})",
-        R"({"role":"user","parts":[{"type":"video"}]})"}) {
+  for (const char* odd : {"", "[]", "{}", R"({"role":"user"})", R"({"role":"boss","parts":[]})",
+                          R"({"role":"user","parts":{}})", R"({"role":"user","parts":[5]})",
+                          R"({"role":"user","parts":[{"type":"video"}]})"}) {
     EXPECT_FALSE(DecodeMessage(odd).ok()) << odd;
   }
 }

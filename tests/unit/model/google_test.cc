@@ -16,7 +16,8 @@ ChatRequest Conversation() {
   question.parts.push_back(ImagePart{.url = "https://example.com/a.webp?x=1"});
   request.messages = {
       question,
-      AssistantCalls({ReasoningPart{"thought", "sigT", "", "acme"}, ReasoningPart{"no", "", "", "acme"},
+      AssistantCalls({ReasoningPart{"thought", "sigT", "", "acme"},
+                      ReasoningPart{"no", "", "", "acme"},
                       ReasoningPart{"foreign", "x", "", "other"}, TextPart{"I look."},
                       ReasoningPart{"", "sigX", "", "acme"},
                       ToolCall{"call_1", "read", R"({"path":"/a"})", "sigC"},
@@ -25,9 +26,10 @@ ChatRequest Conversation() {
       ToolResults({ToolResult{"call_2", "list", "bad", true}}),
       TextMessage(Role::kUser, "Well?", Integrity::kUser),
   };
-  request.tools = {{"read", "Reads.", R"({"$schema":"s","type":"object","additionalProperties":false,
+  request.tools = {
+      {"read", "Reads.", R"({"$schema":"s","type":"object","additionalProperties":false,
                      "properties":{"path":{"type":"string","format":"uri"}},"required":["path"]})"},
-                   {"now", "Time.", R"({"type":"object","properties":{}})"}};
+      {"now", "Time.", R"({"type":"object","properties":{}})"}};
   return request;
 }
 
@@ -127,7 +129,8 @@ TEST(GoogleSchemaTest, CleansWhatIsNotSupported) {
       "list": {"type": "array"},
       "any": {},
       "yes": true,
-      "whole": {"allOf": [{"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
+      "whole": {"allOf": [{"type": "object", "properties": {"a": {"type": "string"}},
+                           "required": ["a"]},
                           {"properties": {"b": {"type": "string"}}}]}
     },
     "required": ["color", "absent"]})")),
@@ -152,7 +155,8 @@ TEST(GoogleSchemaTest, CleansWhatIsNotSupported) {
 }
 
 TEST(GoogleSchemaTest, EndsOnSchemasThatReferToThemselves) {
-  EXPECT_NE(CleanSchema(R"({"type":"object","properties":{"a":{"$ref":"#"},"b":{"$ref":"#"}}})"), "");
+  EXPECT_NE(CleanSchema(R"({"type":"object","properties":{"a":{"$ref":"#"},"b":{"$ref":"#"}}})"),
+            "");
   EXPECT_NE(CleanSchema(R"({"type":"object","properties":{"a":{"$ref":"#/properties/a"}}})"), "");
   EXPECT_NE(CleanSchema(R"({"type":"object","properties":{"a":{"$ref":"#/~9/%"}}})"), "");
   for (std::string odd : {"", "[]", "null", "{", "{}", R"({"properties":[]})", R"({"allOf":[1]})",
@@ -187,8 +191,8 @@ TEST(GoogleAnswerTest, ReadsAStreamSplitAnywhere) {
     EXPECT_FALSE(calls[0].id.empty());
     EXPECT_NE(calls[0].id, calls[1].id);
     EXPECT_THAT(answer->message.parts,
-                ElementsAre(Part(ReasoningPart{"Plan.", "", "", "acme"}), Part(TextPart{"Grüße 🙂"}),
-                            Part(ReasoningPart{"", "sigX", "", "acme"}),
+                ElementsAre(Part(ReasoningPart{"Plan.", "", "", "acme"}),
+                            Part(TextPart{"Grüße 🙂"}), Part(ReasoningPart{"", "sigX", "", "acme"}),
                             Part(ToolCall{calls[0].id, "read", R"({"path":"/a"})", "sigC"}),
                             Part(ToolCall{calls[1].id, "now", "{}", ""})));
     EXPECT_EQ(answer->finish_reason, FinishReason::kToolCalls);

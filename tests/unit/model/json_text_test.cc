@@ -23,14 +23,21 @@ TEST(JsonTextTest, PutsTheCommas) {
 TEST(JsonTextTest, RecognisesWhatTheParserAccepts) {
   const char* kSeeds[] = {
       R"({"a":[1,-2.5e+3,0,true,false,null,"x\u00e9\"\\\/\b\f\n\r\t"],"b":{"c":{}}})",
-      R"([[],{},"",0.1,1E5,-0])", R"("text")", "12", " { } ", "{\"ü\":\"🙂\"}",
-      R"(["\ud83d\ude42\uD83D\uDE42"])", R"({"n":[1e30,12345678901234567890,-0.0]})", ""};
+      R"([[],{},"",0.1,1E5,-0])",
+      R"("text")",
+      "12",
+      " { } ",
+      "{\"ü\":\"🙂\"}",
+      R"(["\ud83d\ude42\uD83D\uDE42"])",
+      R"({"n":[1e30,12345678901234567890,-0.0]})",
+      ""};
   std::minstd_rand random(7);
   int accepted = 0;
   for (const char* seed : kSeeds) {
     for (int i = 0; i < 4000; ++i) {
       std::string text = seed;
-      for (std::uint32_t edits = i == 0 ? 0 : random() % 3 + 1; edits > 0 && !text.empty(); --edits) {
+      for (std::uint32_t edits = i == 0 ? 0 : random() % 3 + 1; edits > 0 && !text.empty();
+           --edits) {
         std::size_t at = random() % text.size();
         constexpr std::string_view kBytes = "{}[]\",:\\0123456789eE+-.tfnudc \x01\xff";
         char byte = kBytes[random() % kBytes.size()];

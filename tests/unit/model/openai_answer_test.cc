@@ -27,12 +27,12 @@ INSTANTIATE_TEST_SUITE_P(Splittings, OpenAiStreamTest,
 
 TEST_P(OpenAiStreamTest, ReadsTextReasoningAndUsage) {
   ModelRig rig(Wire::kOpenAi);
-  std::string body = ": OPENROUTER PROCESSING\n\n" +
-                     Events({Chunk(R"({"role":"assistant","content":"","refusal":null})"),
-                             Chunk(R"({"reasoning_content":"Think ","content":null})"),
-                             Chunk(R"({"reasoning_content":"more."})"),
-                             Chunk(R"({"content":"Grüße "})"), Chunk(R"({"content":"🙂\n\"x\""})"),
-                             Chunk("{}", "\"stop\""), kUsageChunk, "[DONE]"});
+  std::string body =
+      ": OPENROUTER PROCESSING\n\n" +
+      Events({Chunk(R"({"role":"assistant","content":"","refusal":null})"),
+              Chunk(R"({"reasoning_content":"Think ","content":null})"),
+              Chunk(R"({"reasoning_content":"more."})"), Chunk(R"({"content":"Grüße "})"),
+              Chunk(R"({"content":"🙂\n\"x\""})"), Chunk("{}", "\"stop\""), kUsageChunk, "[DONE]"});
   auto answer = rig.Stream(body, GetParam());
   ASSERT_TRUE(answer.ok()) << StatusText(answer.status());
   EXPECT_EQ(TextOf(answer->message), "Grüße 🙂\n\"x\"");
@@ -55,14 +55,14 @@ TEST_P(OpenAiStreamTest, ReadsTextReasoningAndUsage) {
 
 TEST_P(OpenAiStreamTest, ReadsParallelCallsInFragments) {
   ModelRig rig(Wire::kOpenAi);
-  std::string body = Events(
-      {Chunk(R"({"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_a",)"
-             R"("type":"function","function":{"name":"read","arguments":""}}]})"),
-       Chunk(R"({"tool_calls":[{"index":0,"function":{"arguments":"{\"pa"}}]})"),
-       Chunk(R"({"tool_calls":[{"index":0,"function":{"arguments":"th\":1}"}}]})"),
-       Chunk(R"({"tool_calls":[{"index":1,"id":"call_b","type":"function",)"
-             R"("function":{"name":"list","arguments":"{}"}}]})"),
-       Chunk("{}", "\"tool_calls\""), "[DONE]"});
+  std::string body =
+      Events({Chunk(R"({"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_a",)"
+                    R"("type":"function","function":{"name":"read","arguments":""}}]})"),
+              Chunk(R"({"tool_calls":[{"index":0,"function":{"arguments":"{\"pa"}}]})"),
+              Chunk(R"({"tool_calls":[{"index":0,"function":{"arguments":"th\":1}"}}]})"),
+              Chunk(R"({"tool_calls":[{"index":1,"id":"call_b","type":"function",)"
+                    R"("function":{"name":"list","arguments":"{}"}}]})"),
+              Chunk("{}", "\"tool_calls\""), "[DONE]"});
   auto answer = rig.Stream(body, GetParam());
   ASSERT_TRUE(answer.ok()) << StatusText(answer.status());
   EXPECT_THAT(ToolCallsOf(answer->message), ElementsAre(ToolCall{"call_a", "read", "{\"path\":1}"},
@@ -74,9 +74,8 @@ TEST_P(OpenAiStreamTest, ReadsParallelCallsInFragments) {
 
 TEST_P(OpenAiStreamTest, IsTheSameAsTheWholeAnswer) {
   ModelRig rig(Wire::kOpenAi);
-  auto streamed =
-      rig.Stream(Events({Chunk(R"({"content":"Hi"})"), Chunk("{}", "\"length\""), kUsageChunk}),
-                 GetParam());
+  auto streamed = rig.Stream(
+      Events({Chunk(R"({"content":"Hi"})"), Chunk("{}", "\"length\""), kUsageChunk}), GetParam());
   auto whole = rig.Answer(
       R"({"id":"c1","object":"chat.completion","model":"gpt-x-1","choices":[{"index":0,"message":)"
       R"({"role":"assistant","content":"Hi","refusal":null},"finish_reason":"length"}],)"
@@ -115,10 +114,11 @@ TEST(OpenAiQuirksTest, WholeCallsWithoutIdOrIndex) {
 }
 
 TEST(OpenAiQuirksTest, EveryCallHasIndexZero) {
-  EXPECT_EQ(CallsOf({R"({"tool_calls":[{"index":0,"id":"x","function":{"name":"a","arguments":"{}"}}]})",
-                     R"({"tool_calls":[{"index":0,"id":"y","function":{"name":"b","arguments":"{}"}}]})"})
-                .size(),
-            2u);
+  EXPECT_EQ(
+      CallsOf({R"({"tool_calls":[{"index":0,"id":"x","function":{"name":"a","arguments":"{}"}}]})",
+               R"({"tool_calls":[{"index":0,"id":"y","function":{"name":"b","arguments":"{}"}}]})"})
+          .size(),
+      2u);
   EXPECT_EQ(CallsOf({R"({"tool_calls":[{"index":0,"function":{"name":"a","arguments":"{}"}},)"
                      R"({"index":0,"function":{"name":"a","arguments":"{}"}}]})"})
                 .size(),
@@ -126,29 +126,30 @@ TEST(OpenAiQuirksTest, EveryCallHasIndexZero) {
 }
 
 TEST(OpenAiQuirksTest, NameAndIdRepeatedWithEachFragment) {
-  auto calls =
-      CallsOf({R"({"tool_calls":[{"index":0,"id":"x","function":{"name":"a","arguments":"{\"k\""}}]})",
-               R"({"tool_calls":[{"index":0,"id":"x","function":{"name":"a","arguments":":1}"}}]})"});
+  auto calls = CallsOf(
+      {R"({"tool_calls":[{"index":0,"id":"x","function":{"name":"a","arguments":"{\"k\""}}]})",
+       R"({"tool_calls":[{"index":0,"id":"x","function":{"name":"a","arguments":":1}"}}]})"});
   ASSERT_EQ(calls.size(), 1u);
   EXPECT_EQ(calls[0].arguments, "{\"k\":1}");
   EXPECT_EQ(calls[0].name, "a");
 }
 
 TEST(OpenAiQuirksTest, FragmentsWithoutIndex) {
-  auto calls = CallsOf({R"({"tool_calls":[{"id":"x","function":{"name":"a","arguments":"{\"k\""}}]})",
-                        R"({"tool_calls":[{"function":{"arguments":":1}"}}]})",
-                        R"({"tool_calls":[{"id":"y","function":{"name":"b"}}]})",
-                        R"({"tool_calls":[{"id":"x","function":{"arguments":" "}}]})"});
+  auto calls =
+      CallsOf({R"({"tool_calls":[{"id":"x","function":{"name":"a","arguments":"{\"k\""}}]})",
+               R"({"tool_calls":[{"function":{"arguments":":1}"}}]})",
+               R"({"tool_calls":[{"id":"y","function":{"name":"b"}}]})",
+               R"({"tool_calls":[{"id":"x","function":{"arguments":" "}}]})"});
   ASSERT_EQ(calls.size(), 2u);
   EXPECT_EQ(calls[0], (ToolCall{"x", "a", "{\"k\":1} "}));
   EXPECT_EQ(calls[1], (ToolCall{"y", "b", "{}"}));
 }
 
 TEST(OpenAiQuirksTest, ArgumentsAsObjectNullOrMissing) {
-  auto calls =
-      CallsOf({R"({"tool_calls":[{"index":0,"id":"x","function":{"name":"a","arguments":{"k":[1,null]}}},)"
-               R"({"index":1,"id":"y","function":{"name":"b","arguments":null}},)"
-               R"({"index":2,"id":null,"function":{"name":"c"}}]})"});
+  auto calls = CallsOf(
+      {R"({"tool_calls":[{"index":0,"id":"x","function":{"name":"a","arguments":{"k":[1,null]}}},)"
+       R"({"index":1,"id":"y","function":{"name":"b","arguments":null}},)"
+       R"({"index":2,"id":null,"function":{"name":"c"}}]})"});
   ASSERT_EQ(calls.size(), 3u);
   EXPECT_EQ(calls[0].arguments, R"({"k":[1,null]})");
   EXPECT_EQ(calls[1].arguments, "{}");
@@ -167,7 +168,8 @@ TEST(OpenAiQuirksTest, SameIdTwiceAndOldFunctionCall) {
 }
 
 TEST(OpenAiQuirksTest, MalformedArgumentsAreKept) {
-  auto calls = CallsOf({R"({"tool_calls":[{"index":0,"function":{"name":"a","arguments":"{oops"}}]})"});
+  auto calls =
+      CallsOf({R"({"tool_calls":[{"index":0,"function":{"name":"a","arguments":"{oops"}}]})"});
   ASSERT_EQ(calls.size(), 1u);
   EXPECT_EQ(calls[0].arguments, "{oops");
 }
@@ -182,10 +184,11 @@ TEST(OpenAiQuirksTest, GeminiSignaturesTravel) {
 TEST(OpenAiQuirksTest, ContentAsArrayAndReasoningField) {
   ModelRig rig(Wire::kOpenAi);
   auto answer = rig.Stream(
-      Events({Chunk(R"({"reasoning":"r1"})"),
-              Chunk(R"({"content":[{"type":"thinking","thinking":[{"type":"text","text":"r2"}]}]})"),
-              Chunk(R"({"content":[{"type":"text","text":"a"},"b",{"type":"other"}]})",
-                    "\"content_filter\"")}),
+      Events(
+          {Chunk(R"({"reasoning":"r1"})"),
+           Chunk(R"({"content":[{"type":"thinking","thinking":[{"type":"text","text":"r2"}]}]})"),
+           Chunk(R"({"content":[{"type":"text","text":"a"},"b",{"type":"other"}]})",
+                 "\"content_filter\"")}),
       Splitting::kOnePiece);
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(TextOf(answer->message), "ab");
@@ -196,13 +199,14 @@ TEST(OpenAiQuirksTest, ContentAsArrayAndReasoningField) {
 
 TEST(OpenAiQuirksTest, UsageInOtherPlaces) {
   ModelRig rig(Wire::kOpenAi);
-  auto groq = rig.Stream(Events({Chunk(R"({"content":"a"})", "\"stop\""),
-                                 R"({"x_groq":{"usage":{"prompt_tokens":3,"completion_tokens":4}}})"}),
-                         Splitting::kOnePiece);
+  auto groq =
+      rig.Stream(Events({Chunk(R"({"content":"a"})", "\"stop\""),
+                         R"({"x_groq":{"usage":{"prompt_tokens":3,"completion_tokens":4}}})"}),
+                 Splitting::kOnePiece);
   EXPECT_EQ(groq->usage, (Usage{.input_tokens = 3, .output_tokens = 4}));
-  auto deepseek = rig.Answer(
-      R"({"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{)"
-      R"("prompt_tokens":9,"completion_tokens":1,"prompt_cache_hit_tokens":8}})");
+  auto deepseek =
+      rig.Answer(R"({"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{)"
+                 R"("prompt_tokens":9,"completion_tokens":1,"prompt_cache_hit_tokens":8}})");
   EXPECT_EQ(deepseek->usage.cached_input_tokens, 8);
   auto xai = rig.Answer(
       R"({"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,)"
@@ -225,16 +229,18 @@ TEST(OpenAiQuirksTest, WholeAnswerWithoutFinishReason) {
 
 TEST(OpenAiQuirksTest, DoneWithoutFinishReasonAndFinishReasonWithoutDone) {
   ModelRig rig(Wire::kOpenAi);
-  EXPECT_TRUE(rig.Stream(Events({Chunk(R"({"content":"a"})"), "[DONE]"}), Splitting::kOnePiece).ok());
+  EXPECT_TRUE(
+      rig.Stream(Events({Chunk(R"({"content":"a"})"), "[DONE]"}), Splitting::kOnePiece).ok());
   EXPECT_TRUE(
       rig.Stream(Events({Chunk(R"({"content":"a"})", "\"stop\"")}), Splitting::kOnePiece).ok());
 }
 
 TEST(OpenAiQuirksTest, HalvesOfSurrogatePairsAndRawBytesBecomeReplacements) {
   ModelRig rig(Wire::kOpenAi);
-  auto answer = rig.Stream(Events({Chunk(R"({"content":"a\ud83d"})"), Chunk(R"({"content":"\ude42b"})"),
-                                   Chunk("{\"content\":\"\xf0\x9f\"}", "\"stop\"")}),
-                           Splitting::kOnePiece);
+  auto answer =
+      rig.Stream(Events({Chunk(R"({"content":"a\ud83d"})"), Chunk(R"({"content":"\ude42b"})"),
+                         Chunk("{\"content\":\"\xf0\x9f\"}", "\"stop\"")}),
+                 Splitting::kOnePiece);
   ASSERT_TRUE(answer.ok()) << StatusText(answer.status());
   EXPECT_THAT(TextOf(answer->message), testing::StartsWith("a\uFFFD\uFFFDb\uFFFD"));
 }
@@ -242,8 +248,8 @@ TEST(OpenAiQuirksTest, HalvesOfSurrogatePairsAndRawBytesBecomeReplacements) {
 TEST(OpenAiQuirksTest, ServerEndsTheAnswerWithAnError) {
   ModelRig rig(Wire::kOpenAi);
   rig.options.max_attempts = 1;
-  auto busy = rig.Stream(Events({Chunk("{}", "\"insufficient_system_resource\"")}),
-                         Splitting::kOnePiece);
+  auto busy =
+      rig.Stream(Events({Chunk("{}", "\"insufficient_system_resource\"")}), Splitting::kOnePiece);
   EXPECT_EQ(ReasonOf(busy.status()), ErrorReason::kOverloaded);
   auto error = rig.Stream(Events({Chunk(R"({"content":"a"})", "\"error\"")}), Splitting::kOnePiece);
   EXPECT_EQ(ReasonOf(error.status()), ErrorReason::kTransport);

@@ -35,9 +35,9 @@ TEST(RetryAfterTest, MillisecondsComeFirst) {
 }
 
 TEST(RetryAfterTest, IgnoresWhatItCannotRead) {
-  for (std::string odd : {"", "soon", "-5", "1e5", "nan", "0x10", "1.2.3", "Sun, 06 Foo 1994 08:49:37 GMT",
-                          "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT",
-                          "Sun, -6 Nov 1994 08:49:37 GMT"}) {
+  for (std::string odd : {"", "soon", "-5", "1e5", "nan", "0x10", "1.2.3",
+                          "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 99 Nov 1994 08:49:37 GMT",
+                          "Sun, 06 Nov 1994 25:49:37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT"}) {
     EXPECT_EQ(Parse("retry-after", odd), std::nullopt) << odd;
   }
   EXPECT_EQ(ParseRetryAfter({}, kNow), std::nullopt);
@@ -51,8 +51,7 @@ TEST(RetryPlanTest, OnlyWhatCanPassIsTriedAgain) {
   EXPECT_TRUE(IsRetriable(Error(ErrorReason::kRateLimited)));
   EXPECT_TRUE(IsRetriable(Error(ErrorReason::kOverloaded)));
   EXPECT_TRUE(IsRetriable(Error(ErrorReason::kTransport)));
-  EXPECT_FALSE(
-      IsRetriable(Error(ErrorReason::kTransport, absl::StatusCode::kResourceExhausted)));
+  EXPECT_FALSE(IsRetriable(Error(ErrorReason::kTransport, absl::StatusCode::kResourceExhausted)));
   for (ErrorReason final : {ErrorReason::kAuth, ErrorReason::kQuota, ErrorReason::kContextTooLong,
                             ErrorReason::kBadRequest, ErrorReason::kContentFiltered,
                             ErrorReason::kUnknownModel, ErrorReason::kNone}) {

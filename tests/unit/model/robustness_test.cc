@@ -20,9 +20,21 @@ const char* const kSeeds[] = {
     R"({"error":{"message":"m","type":"t","code":429,"status":"S","details":[{"retryDelay":"3s","violations":[{"quotaId":"q"}]}],"metadata":{"raw":"x"}}})",
 };
 
-const char* const kOddValues[] = {
-    "null", "[]", "{}", "\"\"", "-1", "1e308", "9223372036854775807", "18446744073709551615",
-    "true", "[[]]", "[null]", "[{}]", "\"\\u0000\"", "{\"a\":{}}", "2147483648"};
+const char* const kOddValues[] = {"null",
+                                  "[]",
+                                  "{}",
+                                  "\"\"",
+                                  "-1",
+                                  "1e308",
+                                  "9223372036854775807",
+                                  "18446744073709551615",
+                                  "true",
+                                  "[[]]",
+                                  "[null]",
+                                  "[{}]",
+                                  "\"\\u0000\"",
+                                  "{\"a\":{}}",
+                                  "2147483648"};
 
 // Replaces one value somewhere in `document`.
 void Disturb(Json& document, std::minstd_rand& random) {
@@ -37,8 +49,7 @@ void Disturb(Json& document, std::minstd_rand& random) {
     path.resize(slash);
   }
   if (path.empty()) return;
-  document[Json::json_pointer(path)] =
-      Json::parse(kOddValues[random() % std::size(kOddValues)]);
+  document[Json::json_pointer(path)] = Json::parse(kOddValues[random() % std::size(kOddValues)]);
 }
 
 TEST(RobustnessTest, DisturbedDocumentsOnEveryWire) {

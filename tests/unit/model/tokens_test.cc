@@ -15,8 +15,8 @@ double BytesPerToken(std::string_view text) {
 }
 
 TEST(TokenEstimatorTest, KindsOfTextHaveTheirDensity) {
-  EXPECT_NEAR(BytesPerToken("The quick brown fox jumps over the lazy dog, and then it sleeps. "), 4.3,
-              0.4);
+  EXPECT_NEAR(BytesPerToken("The quick brown fox jumps over the lazy dog, and then it sleeps. "),
+              4.3, 0.4);
   EXPECT_NEAR(BytesPerToken(R"({"path":"/tmp/file.txt","limit":20,"recursive":true},)"), 3.0, 0.4);
   EXPECT_NEAR(BytesPerToken("быстрая коричневая лиса "), 4.0, 0.6);
   EXPECT_NEAR(BytesPerToken("敏捷的棕色狐狸跳过懒狗"), 3.5, 0.4);

@@ -87,18 +87,18 @@ FakeH2Server::FakeH2Server(std::uint32_t max_streams, std::uint32_t window)
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, State::OnFrame);
   nghttp2_session_server_new(&state_->session, callbacks, state_.get());
   nghttp2_session_callbacks_del(callbacks);
-  const nghttp2_settings_entry settings[] = {
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, max_streams},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window}};
+  const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, max_streams},
+                                             {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window}};
   nghttp2_submit_settings(state_->session, NGHTTP2_FLAG_NONE, settings, 2);
 }
 
-FakeH2Server::~FakeH2Server() { nghttp2_session_del(state_->session); }
+FakeH2Server::~FakeH2Server() {
+  nghttp2_session_del(state_->session);
+}
 
 void FakeH2Server::Receive(std::string_view bytes) {
-  const ssize_t taken =
-      nghttp2_session_mem_recv(state_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                               bytes.size());
+  const ssize_t taken = nghttp2_session_mem_recv(
+      state_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   TALON_CHECK(taken == static_cast<ssize_t>(bytes.size()));
 }
 
@@ -116,10 +116,9 @@ const std::map<std::int32_t, FakeH2Server::Request>& FakeH2Server::requests() co
 }
 
 void FakeH2Server::Answer(std::int32_t id, std::string_view message) {
-  const std::string prefix = {0, static_cast<char>(message.size() >> 24),
-                              static_cast<char>(message.size() >> 16),
-                              static_cast<char>(message.size() >> 8),
-                              static_cast<char>(message.size())};
+  const std::string prefix = {
+      0, static_cast<char>(message.size() >> 24), static_cast<char>(message.size() >> 16),
+      static_cast<char>(message.size() >> 8), static_cast<char>(message.size())};
   AnswerWith(id, kOkHeaders, prefix + std::string(message), {{"grpc-status", "0"}});
 }
 

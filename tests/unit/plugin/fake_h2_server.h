@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server's side of an HTTP/2 connection in memory, by nghttp2, for what no real gRPC server does
-// on request: resets, refusals, farewells, broken answers.
+// The server's side of an HTTP/2 connection in memory, by nghttp2, for what no real gRPC server
+// does on request: resets, refusals, farewells, broken answers.
 #pragma once
 
 #include <cstdint>

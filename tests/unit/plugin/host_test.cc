@@ -111,7 +111,9 @@ void ExpectText(const absl::Status& status, std::string_view text) {
   EXPECT_NE(Message(status).find(text), std::string_view::npos) << status;
 }
 
-bool Exists(long pid) { return kill(static_cast<pid_t>(pid), 0) == 0; }
+bool Exists(long pid) {
+  return kill(static_cast<pid_t>(pid), 0) == 0;
+}
 
 TEST_F(HostTest, OffersToolsWithoutRunningThem) {
   Load();
@@ -167,9 +169,9 @@ TEST_F(HostTest, TheEnvironmentIsExactlyWhatIsConfigured) {
     names.insert(line.substr(0, line.find('=')));
     if (line.starts_with("HOME=")) value = line;
   }
-  EXPECT_EQ(names, (std::set<std::string>{"PATH", "HOME", "TMPDIR", "LANG", "TOKEN",
-                                          "TALON_PLUGIN_COOKIE", "PLUGIN_PROTOCOL_VERSIONS",
-                                          "PLUGIN_UNIX_SOCKET_DIR"}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"PATH", "HOME", "TMPDIR", "LANG", "TOKEN", "TALON_PLUGIN_COOKIE",
+                                   "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR"}));
   EXPECT_EQ(value, "HOME=" + folder_ / "data/t");
   EXPECT_EQ(Content("cwd"), folder_ / "data/t");
   unsetenv("TALON_TEST_SECRET_OF_THE_DAEMON");
@@ -198,8 +200,9 @@ TEST_F(HostTest, ConfigurationArrives) {
 
 TEST_F(HostTest, ARefusedConfigurationIsSaid) {
   LoadWith({"--refuse-config"});
-  ExpectText(Call("echo").status(), "plugin 't': execute 'echo': it did not start: configure: "
-                                    "config: refused");
+  ExpectText(Call("echo").status(),
+             "plugin 't': execute 'echo': it did not start: configure: "
+             "config: refused");
 }
 
 TEST_F(HostTest, ToolErrorsAndStatuses) {
@@ -255,7 +258,7 @@ TEST_F(HostTest, BackoffLongerThanTheCallMayWaitIsRefusedAtOnce) {
   Load();
   (void)Call("crash");
   (void)Call("crash");
-  const Output refused = Call("echo", {}, 1s);
+  const Output refused = Call("echo", Json::object(), 1s);
   ExpectText(refused.status(), "it has crashed; the next start is tried in");
   EXPECT_EQ(Info().state, PluginState::kBackingOff);
 }
@@ -264,11 +267,11 @@ TEST_F(HostTest, DeadlinesEndCallsAndTooManyReplaceTheProcess) {
   options_.max_abandoned_calls = 2;
   Load();
   const std::string first = Content("pid");
-  const Output late = Call("hang", {}, 30ms);
+  const Output late = Call("hang", Json::object(), 30ms);
   EXPECT_EQ(late.status().code(), absl::StatusCode::kDeadlineExceeded);
   ExpectText(late.status(), "plugin 't': execute 'hang': no answer within");
   EXPECT_EQ(Content("pid"), first);
-  (void)Call("hang", {}, 30ms);
+  (void)Call("hang", Json::object(), 30ms);
   EXPECT_NE(Content("pid"), first);
   EXPECT_TRUE(Until([&] { return !Exists(std::stol(first)); }));
 }
@@ -278,7 +281,8 @@ TEST_F(HostTest, Cancellation) {
   (void)Call("echo");
   CancelSource source;
   loop_.Post([&] {
-    loop_.CallAt(std::chrono::steady_clock::now() + 10ms, [&] { source.Cancel(Cancelled("enough")); });
+    loop_.CallAt(std::chrono::steady_clock::now() + 10ms,
+                 [&] { source.Cancel(Cancelled("enough")); });
   });
   const Output output = loop_.RunUntilDone(Start("hang", Json::object(), 20s, source.token()));
   EXPECT_EQ(output.status().code(), absl::StatusCode::kCancelled);
@@ -328,6 +332,40 @@ TEST_F(HostTest, StopEndsCallsAndProcesses) {
   EXPECT_EQ(output.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(Until([&] { return !Exists(std::stol(pid)); }));
   EXPECT_EQ(catalogue_.size(), 0U);
+}
+
+TEST_F(HostTest, StopEndsAStartUnderWay) {
+  LoadWith({"--silent"});
+  loop_.Post([this] {
+    loop_.CallAt(std::chrono::steady_clock::now() + 20ms, [this] { loop_.Spawn(host_->Stop()); });
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  ExpectText(Call("echo").status(), "the plugin host has stopped");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  ASSERT_FALSE(catalogue_.Find("t__echo"));
+}
+
+TEST_F(HostTest, StopEndsALoadUnderWay) {
+  std::filesystem::create_symlink(TALON_TEST_PLUGIN, folder_ / "alone");
+  entry_.plugin = folder_ / "alone";
+  entry_.args = {"--silent"};
+  host_ = MakeHost(loop_, clock_, catalogue_, paths_, options_);
+  loop_.Post([this] {
+    loop_.CallAt(std::chrono::steady_clock::now() + 20ms, [this] { loop_.Spawn(host_->Stop()); });
+  });
+  EXPECT_EQ(loop_.RunUntilDone(host_->Load({{"t", entry_}})).code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(HostTest, LoadingAgainReplacesEverything) {
+  Load();
+  const std::string first = Content("pid");
+  const auto old = catalogue_.Find("t__echo")->tool;
+  EXPECT_TRUE(loop_.RunUntilDone(host_->Load({{"u", entry_}})).ok());
+  EXPECT_FALSE(Exists(std::stol(first)));
+  EXPECT_EQ(catalogue_.Find("t__echo"), nullptr);
+  EXPECT_NE(catalogue_.Find("u__echo"), nullptr);
+  const Output refused = loop_.RunUntilDone(old->Execute({}, {}));
+  ExpectText(refused.status(), "the plugin host has stopped");
 }
 
 TEST_F(HostTest, AStubbornPluginIsKilled) {
@@ -383,7 +421,7 @@ TEST_F(HostTest, ASocketOfAnotherProcessIsRefused) {
 
 TEST_F(HostTest, StartTimeoutDoesNotOutliveTheCall) {
   LoadWith({"--silent"});
-  const Output output = Call("echo", {}, 30ms);
+  const Output output = Call("echo", Json::object(), 30ms);
   EXPECT_EQ(output.status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(Info().state, PluginState::kStarting);
 }
@@ -414,9 +452,8 @@ TEST_F(HostTest, ManifestsAreAskedOnceAndCached) {
 TEST_F(HostTest, BundledPluginsAreFoundByName) {
   std::filesystem::create_directories(folder_ / "bundled/test");
   std::filesystem::create_symlink(TALON_TEST_PLUGIN, folder_ / "bundled/test/test");
-  std::filesystem::copy(
-      std::filesystem::path(TALON_TEST_PLUGIN).parent_path() / "manifest.json",
-      folder_ / "bundled/test/manifest.json");
+  std::filesystem::copy(std::filesystem::path(TALON_TEST_PLUGIN).parent_path() / "manifest.json",
+                        folder_ / "bundled/test/manifest.json");
   entry_.plugin.clear();
   Load({{"test", entry_}});
   EXPECT_NE(catalogue_.Find("test__echo"), nullptr) << Info().last_error;
@@ -432,15 +469,21 @@ TEST_F(HostTest, OneBadPluginDoesNotStopTheOthers) {
   class CoreTool : public tool::Tool {
    public:
     const tool::ToolSpec& spec() const override { return spec_; }
-    io::Task<Output> Execute(tool::Invocation, CallContext) override { co_return tool::ToolOutput(); }
+    io::Task<Output> Execute(tool::Invocation, CallContext) override {
+      co_return tool::ToolOutput();
+    }
     tool::ToolSpec spec_;
   };
   const auto core = std::make_shared<CoreTool>();
   core->spec_.name = "talon__core";
   core->spec_.plugin = "talon";
   ASSERT_TRUE(catalogue_.Add(core).ok());
-  Load({{"t", entry_}, {"missing", missing}, {"talon", entry_}, {"b d", entry_},
-        {"env", reserved}, {"off", disabled}});
+  Load({{"t", entry_},
+        {"missing", missing},
+        {"talon", entry_},
+        {"b d", entry_},
+        {"env", reserved},
+        {"off", disabled}});
   std::map<std::string, PluginInfo> all;
   for (const PluginInfo& info : host_->List()) all[info.name] = info;
   EXPECT_EQ(all["t"].state, PluginState::kStopped);

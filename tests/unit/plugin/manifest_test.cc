@@ -67,8 +67,9 @@ TEST_F(ManifestTest, TellsWhatChanged) {
   const auto before = Parse(kGood);
   const auto after = Parse(R"({"protocol": 1, "version": "2.2", "tools": [
       {"name": "read", "effect": "EFFECT_CLASS_READ"}, {"name": "delete"}]})");
-  EXPECT_EQ(DescribeChange(*before, *after),
-            "tool 'read' differs, new tool 'delete', tool 'run' is gone, version '2.1' is now '2.2'");
+  EXPECT_EQ(
+      DescribeChange(*before, *after),
+      "tool 'read' differs, new tool 'delete', tool 'run' is gone, version '2.1' is now '2.2'");
 }
 
 TEST_F(ManifestTest, RefusesWithTheReason) {

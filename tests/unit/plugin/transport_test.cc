@@ -185,8 +185,7 @@ TEST_F(TransportTest, DeadlinesAreSentAndKept) {
   EXPECT_LE(std::stol(*left), 20'001);
   EXPECT_EQ(Execute("block", "", Within(20ms)).status().code(),
             absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(Execute("echo", "", Within(-1ms)).status().code(),
-            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Execute("echo", "", Within(-1ms)).status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(transport_->calls_in_flight(), 0U);
   EXPECT_EQ(*Execute("echo", "x"), "x");
 }
@@ -197,7 +196,8 @@ TEST_F(TransportTest, Cancellation) {
   CallContext context;
   context.cancel = source.token();
   loop_.Post([&] {
-    loop_.CallAt(std::chrono::steady_clock::now() + 10ms, [&] { source.Cancel(Cancelled("enough")); });
+    loop_.CallAt(std::chrono::steady_clock::now() + 10ms,
+                 [&] { source.Cancel(Cancelled("enough")); });
   });
   const auto result = Execute("block", "", context);
   EXPECT_EQ(Message(result.status()), "enough");
@@ -322,8 +322,7 @@ TEST_F(RawPeerTest, ReadsNothing) {
   Play(std::string(kSettings), [&](int) { const std::lock_guard wait(held); });
   ASSERT_TRUE(TryConnect(10s).ok());
   const std::string large(4'000'000, 'x');
-  EXPECT_EQ(Call("/x/y", large, Within(50ms)).status().code(),
-            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Call("/x/y", large, Within(50ms)).status().code(), absl::StatusCode::kDeadlineExceeded);
   transport_.reset();
   held.unlock();
 }

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon as a process: one a home, ports, signals, reload, bad homes.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { test } from 'node:test';
+import { makeHome, mockConfig, run, spawnDaemon, startDaemon, startMock } from './lib/harness.mjs';
+
+const SCRIPT = `
+mode: echo
+rules:
+  - match: {user: slow}
+    answer: "one two three four"
+    delivery: {event_delay_ms: 100, text_bytes: 4}
+  - match: {user: "for ever"}
+    delivery: {hang: true}
+`;
+
+test('a second daemon on the same home is refused and harms nothing', async () => {
+  const home = makeHome();
+  const first = await startDaemon(home);
+  const second = spawnDaemon(home);
+  const { code } = await second.exit;
+  assert.equal(code, 1);
+  assert.match(second.stderr, /cannot start: .*(already|in use|another)/);
+  assert.ok(second.stderr.includes(String(first.program.pid)), `names the pid: ${second.stderr}`);
+  assert.equal((await first.get('/v1/status')).status, 200);
+  assert.ok(fs.existsSync(path.join(home, 'run', 'daemon.json')));
+  assert.match((await run(home, ['status'])).stdout, new RegExp(`pid ${first.program.pid}\\b`));
+});
+
+test('a port in use is refused and named', async () => {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  const program = spawnDaemon(makeHome(`gateway:\n  http: {port: ${port}}\n`));
+  const { code } = await program.exit;
+  server.close();
+  assert.equal(code, 1);
+  assert.match(program.stderr, new RegExp(`127\\.0\\.0\\.1:${port} is in use`));
+});
+
+test('SIGTERM lets the turn under way finish, then ends', async () => {
+  const mock = await startMock(SCRIPT);
+  const daemon = await startDaemon(makeHome(mockConfig(mock)));
+  const answer = await daemon.post('/v1/chat/completions', { model: 'talon', stream: true, messages: [{ role: 'user', content: 'slow' }] });
+  daemon.program.kill('SIGTERM');
+  const text = await answer.text();
+  assert.equal([...text.matchAll(/"content":"([^"]+)"/g)].map((match) => match[1]).join(''), 'one two three four');
+  assert.match(text, /\[DONE\]/);
+  const { code, signal } = await daemon.program.exit;
+  assert.equal(signal, null);
+  assert.equal(code, 0);
+  assert.ok(!fs.existsSync(path.join(daemon.home, 'run', 'daemon.json')));
+  await assert.rejects(fetch(`${daemon.base}/health`));
+});
+
+test('a second signal ends at once', async () => {
+  const mock = await startMock(SCRIPT);
+  const daemon = await startDaemon(makeHome(mockConfig(mock)));
+  const answer = await daemon.post('/v1/chat/completions', { model: 'talon', stream: true, messages: [{ role: 'user', content: 'for ever' }] });
+  daemon.program.kill('SIGTERM');
+  await daemon.log(/"stopping"/);
+  daemon.program.kill('SIGTERM');
+  const { code } = await daemon.program.exit;
+  assert.equal(code, 130);
+  await answer.body.cancel().catch(() => {});
+});
+
+test('a changed file is reloaded: what is in force at once, what after a restart', async () => {
+  const config = 'gateway:\n  http: {port: 0}\n';
+  const home = makeHome(config);
+  const file = path.join(home, 'talon.yaml');
+  const daemon = await startDaemon(home);
+  const host = { headers: { Authorization: `Bearer ${daemon.token}` } };
+  fs.writeFileSync(file, `${config}  allowed_origins: ["https://ui.example"]\norchestrator:\n  max_rounds_chat: 7\n`);
+  await daemon.log(/"configuration changed","key":"gateway\.allowed_origins\[0\]"/);
+  await daemon.log(/"configuration changed; in force after a restart","key":"orchestrator\.max_rounds_chat","before":"30","after":"7"/);
+  const admitted = await fetch(`${daemon.base}/v1/models`, { headers: { ...host.headers, Origin: 'https://ui.example' } });
+  assert.equal(admitted.status, 200);
+
+  let seen = daemon.program.stderr.length;
+  fs.writeFileSync(file, 'gateway:\n  htpp: {port: 0}\n');
+  await daemon.log(/not reloaded; the old one stays in force.*talon\.yaml:2: gateway\.htpp: unknown key; did you mean 'http'/, seen);
+  assert.equal((await daemon.get('/v1/status')).status, 200);
+
+  // As editors do it: a new file in the old one's place.
+  seen = daemon.program.stderr.length;
+  fs.writeFileSync(`${file}.new`, `${config}log:\n  level: debug\n`);
+  fs.renameSync(`${file}.new`, file);
+  await daemon.log(/"configuration changed","key":"log\.level","before":"info","after":"debug"/, seen);
+
+  seen = daemon.program.stderr.length;
+  daemon.program.kill('SIGHUP');
+  await daemon.log(/configuration reloaded; nothing changed/, seen);
+});
+
+test('a new token in the configuration is in force at once', async () => {
+  const config = 'gateway:\n  http: {port: 0}\n  token: first-token-0123456789\n';
+  const home = makeHome(config);
+  fs.writeFileSync(path.join(home, 'token'), 'first-token-0123456789\n', { mode: 0o600 });
+  const daemon = await startDaemon(home);
+  assert.equal((await daemon.get('/v1/status')).status, 200);
+  fs.writeFileSync(path.join(home, 'talon.yaml'), config.replace('first', 'second'));
+  await daemon.log(/"configuration changed","key":"gateway\.token"/);
+  assert.equal((await daemon.get('/v1/status')).status, 401);
+  const fresh = await fetch(`${daemon.base}/v1/status`, { headers: { Authorization: 'Bearer second-token-0123456789' } });
+  assert.equal(fresh.status, 200);
+  assert.ok(!/(first|second)-token-0123456789/.test(daemon.program.stderr), 'no token in the log');
+});
+
+test('history survives a restart, and a killed daemon too', async () => {
+  const mock = await startMock('rules:\n  - answer: "{{messages}}"\n');
+  const home = makeHome(mockConfig(mock));
+  const users = async () => (await mock.requests()).at(-1).body.messages.filter((one) => one.role === 'user').length;
+  const ask = (daemon) => daemon.post('/v1/chat/completions', { model: 'talon', user: 'anna', messages: [{ role: 'user', content: 'x' }] });
+  let daemon = await startDaemon(home);
+  assert.equal((await ask(daemon)).status, 200);
+  assert.equal((await daemon.stop('SIGTERM')).code, 0);
+  daemon = await startDaemon(home);
+  assert.equal((await ask(daemon)).status, 200);
+  assert.equal(await users(), 2);
+  await daemon.stop('SIGKILL');
+  daemon = await startDaemon(home);
+  assert.equal((await ask(daemon)).status, 200);
+  assert.equal(await users(), 3);
+});
+
+test('a turn that the death of the daemon broke off is finished by the next one', async () => {
+  const mock = await startMock(SCRIPT);
+  const home = makeHome(mockConfig(mock));
+  let daemon = await startDaemon(home);
+  const answer = await daemon.post('/v1/chat/completions', { model: 'talon', stream: true, user: 'anna', messages: [{ role: 'user', content: 'for ever' }] });
+  const turn = answer.headers.get('x-talon-turn');
+  await answer.body.getReader().read();
+  await daemon.stop('SIGKILL');
+  await mock.play('mode: echo');
+  daemon = await startDaemon(home);
+  const { body } = await daemon.get(`/v1/turns/${turn}?wait=true`);
+  assert.equal(body.state, 'completed');
+  assert.equal(body.text, 'for ever');
+});
+
+test('a token file that others can read is refused', async () => {
+  const home = makeHome();
+  fs.writeFileSync(path.join(home, 'token'), 'x'.repeat(64), { mode: 0o644 });
+  const program = spawnDaemon(home);
+  assert.equal((await program.exit).code, 1);
+  assert.match(program.stderr, /token file .* can be read by others; run: chmod 600/);
+});
+
+test('a home that is no folder is refused and named', async () => {
+  const file = path.join(makeHome(), 'file');
+  fs.writeFileSync(file, '');
+  const program = spawnDaemon(path.join(file, 'home'), {});
+  assert.equal((await program.exit).code, 1);
+  assert.ok(program.stderr.includes(file), program.stderr);
+});

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gateway as plain curl sees it: admission, malformed requests, raw streams.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import { curl, startBoth, tempFolder } from './lib/harness.mjs';
+
+const SCRIPT = `
+mode: echo
+rules:
+  - match: {user: "stream me"}
+    answer: "alpha beta gamma delta"
+`;
+
+let talon, auth, folder;
+before(async () => {
+  ({ talon } = await startBoth(SCRIPT, '  allowed_hosts: [talon.example]\n  allowed_origins: ["https://ui.example"]\n'));
+  auth = ['-H', `Authorization: Bearer ${talon.token}`];
+  folder = tempFolder();
+});
+
+const url = (where) => talon.base + where;
+const completion = (message, more = {}) =>
+  JSON.stringify({ model: 'talon', messages: [{ role: 'user', content: message }], ...more });
+const errorOf = (answer) => JSON.parse(answer.body).error;
+
+test('health needs no token and tells nothing secret', async () => {
+  const answer = await curl([url('/health')]);
+  assert.equal(answer.status, 200);
+  assert.equal(JSON.parse(answer.body).status, 'ok');
+  assert.ok(!answer.body.includes(talon.token));
+});
+
+test('everything else does, and only as a header', async () => {
+  for (const where of ['/v1/models', '/v1/sessions', '/v1/tools', '/v1/status', '/nowhere']) {
+    const answer = await curl([url(where)]);
+    assert.equal(answer.status, 401, where);
+    assert.match(answer.headers, /www-authenticate: bearer/i);
+    assert.equal(errorOf(answer).type, 'authentication_error');
+  }
+  assert.equal((await curl([url(`/v1/models?token=${talon.token}`)])).status, 401);
+  assert.equal((await curl(['-H', 'Authorization: Bearer ', url('/v1/models')])).status, 401);
+  assert.equal((await curl([...auth, url('/v1/models')])).status, 200);
+});
+
+test('the token file is for its owner alone', () => {
+  assert.equal(fs.statSync(path.join(talon.home, 'token')).mode & 0o777, 0o600);
+});
+
+test('an answer and unknown endpoints', async () => {
+  const answer = await curl([...auth, '-d', completion('ping'), url('/v1/chat/completions')]);
+  assert.equal(answer.status, 200);
+  assert.equal(JSON.parse(answer.body).choices[0].message.content, 'ping');
+  assert.match(answer.headers, /x-talon-turn: /i);
+  assert.equal((await curl([...auth, url('/v1/nothing')])).status, 404);
+  assert.equal((await curl([...auth, url('/v1/chat/completions')])).status, 405);
+});
+
+test('a body above the limit is 413, also when its length is not told', async () => {
+  const file = path.join(folder, 'large.json');
+  fs.writeFileSync(file, completion('x'.repeat(9 << 20)));
+  const answer = await curl([...auth, '-H', 'Expect:', '--data-binary', `@${file}`, url('/v1/chat/completions')]);
+  assert.equal(answer.status, 413);
+  assert.match(answer.body, /"error"/);
+  const chunked = await curl([...auth, '-H', 'Expect:', '-H', 'Transfer-Encoding: chunked', '--data-binary', `@${file}`, url('/v1/chat/completions')]);
+  assert.equal(chunked.status, 413);
+});
+
+test('invalid UTF-8 is 400 and says where', async () => {
+  const file = path.join(folder, 'latin1.json');
+  fs.writeFileSync(file, Buffer.from(completion('caf\xe9'), 'latin1'));
+  const answer = await curl([...auth, '--data-binary', `@${file}`, url('/v1/chat/completions')]);
+  assert.equal(answer.status, 400);
+  assert.match(errorOf(answer).message, /invalid UTF-8 at byte \d+/);
+});
+
+test('wrong JSON and wrong members are 400 and named', async () => {
+  const cases = [
+    ['{"model":', /not valid JSON/],
+    ['[]', /must be a JSON object/],
+    ['{"messages":[{"role":"user","content":"x"}]}', /model: missing/],
+    ['{"model":"talon"}', /messages: must be/],
+    ['{"model":"talon","messages":[]}', /messages: must be/],
+    ['{"model":"talon","messages":[{"role":"bard","content":"x"}]}', /messages\[0\]\.role/],
+    ['{"model":"talon","messages":[{"role":"user","content":[{"type":"video"}]}]}', /type: 'video'/],
+    ['{"model":"talon","n":3,"messages":[{"role":"user","content":"x"}]}', /^n: /],
+    ['{"model":"talon","messages":' + '['.repeat(5000) + ']'.repeat(5000) + '}', /nested deeper/],
+  ];
+  for (const [body, pattern] of cases) {
+    const answer = await curl([...auth, '-d', body, url('/v1/chat/completions')]);
+    assert.equal(answer.status, 400, body.slice(0, 80));
+    assert.match(errorOf(answer).message, pattern);
+    assert.equal(errorOf(answer).type, 'invalid_request_error');
+  }
+});
+
+test('a raw stream is server-sent events that end in [DONE]', async () => {
+  const answer = await curl([...auth, '-N', '-d', completion('stream me', { stream: true }), url('/v1/chat/completions')]);
+  assert.equal(answer.status, 200);
+  assert.match(answer.headers, /content-type: text\/event-stream/i);
+  const events = answer.body.split('\n\n').filter((event) => event.startsWith('data: ')).map((event) => event.slice(6));
+  assert.equal(events.at(-1), '[DONE]');
+  const chunks = events.slice(0, -1).map((event) => JSON.parse(event));
+  assert.ok(chunks.every((chunk) => chunk.object === 'chat.completion.chunk' && chunk.id === chunks[0].id));
+  assert.equal(chunks[0].choices[0].delta.role, 'assistant');
+  assert.equal(chunks.map((chunk) => chunk.choices[0].delta.content ?? '').join(''), 'alpha beta gamma delta');
+  assert.equal(chunks.at(-1).choices[0].finish_reason, 'stop');
+});
+
+test('a foreign Host is 403, a listed one is served', async () => {
+  assert.equal((await curl([...auth, '-H', 'Host: evil.example', url('/v1/models')])).status, 403);
+  assert.equal((await curl(['-H', 'Host: evil.example', url('/health')])).status, 403);
+  for (const host of ['127.0.0.1.evil.example', '127.evil.example:80', 'localhost.evil.example', '[::1].evil.example']) {
+    assert.equal((await curl([...auth, '-H', `Host: ${host}`, url('/v1/models')])).status, 403, host);
+  }
+  assert.equal((await curl([...auth, '-H', 'Host: [::1]:8420', url('/v1/models')])).status, 200);
+  assert.equal((await curl([...auth, '-H', 'Host: 127.1.2.3', url('/v1/models')])).status, 200);
+  assert.equal((await curl([...auth, '-H', 'Host: localhost:1', url('/v1/models')])).status, 200);
+  assert.equal((await curl([...auth, '-H', 'Host: talon.example', url('/v1/models')])).status, 200);
+});
+
+test('a browser page of another origin is 403, a listed one is served', async () => {
+  for (const origin of ['https://evil.example', 'null', 'http://localhost:3000']) {
+    const answer = await curl([...auth, '-H', `Origin: ${origin}`, '-d', completion('x'), url('/v1/chat/completions')]);
+    assert.equal(answer.status, 403, origin);
+  }
+  assert.equal((await curl([...auth, '-H', 'Origin: https://ui.example', url('/v1/models')])).status, 200);
+});
+
+test('a native turn streams its events', async () => {
+  const answer = await curl([...auth, '-N', '-d', '{"message":"ping","session":"native"}', url('/v1/turns')]);
+  const events = answer.body.trim().split('\n\n').map((event) => event.match(/^event: (.*)$/m)[1]);
+  assert.equal(events[0], 'turn_start');
+  assert.equal(events.at(-1), 'done');
+  assert.ok(events.includes('text_delta'));
+});
+
+test('the daemon answers on after all of that', async () => {
+  const answer = await curl([...auth, '-d', completion('still there?'), url('/v1/chat/completions')]);
+  assert.equal(JSON.parse(answer.body).choices[0].message.content, 'still there?');
+});

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/status.h"
+#include "config/values.h"
+
+namespace talon::config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+using Variables = std::map<std::string, std::string>;
+
+Environment Env(const Variables& variables) {
+  return [variables](const char* name) -> const char* {
+    static thread_local std::map<std::string, std::string> kept;
+    auto found = variables.find(name);
+    if (found == variables.end()) return nullptr;
+    return (kept[name] = found->second).c_str();
+  };
+}
+
+std::string Problems(std::string_view yaml, const Variables& variables = {}) {
+  auto loaded = Parse(yaml, "talon.yaml", Env(variables));
+  return loaded.ok() ? "" : std::string(Message(loaded.status()));
+}
+
+Config Good(std::string_view yaml, const Variables& variables = {}) {
+  auto loaded = Parse(yaml, "talon.yaml", Env(variables));
+  EXPECT_TRUE(loaded.ok()) << StatusText(loaded.status());
+  return loaded.ok() ? loaded->config : Config{};
+}
+
+TEST(Config, AnEmptyFileIsTheDefaults) {
+  EXPECT_EQ(Good("").gateway.http.port, 8420);
+  EXPECT_EQ(Good("# only a comment\n").gateway.http.bind, "127.0.0.1");
+}
+
+TEST(Config, ReadsEveryKindOfValue) {
+  const Config config = Good(R"(
+models:
+  providers:
+    local:
+      base_url: http://127.0.0.1:1/v1
+      api_key: secret-value
+      headers: {X-Team: blue}
+      models:
+        - {id: small, context_window: 8192, cost: {input: 0.5, output: 1}}
+  catalog:
+    local/small: {alias: s, weight: 90}
+routing: {primary: s, fallbacks: [reflex/reflex]}
+orchestrator:
+  rules:
+    - "Never send PII"
+    - |
+      line one
+      line two
+  turn_timeout: 90s
+plugins:
+  mine:
+    plugin: /opt/mine
+    enabled: false
+    config: {station: EDDF, deep: [1, 2.5, true, "7"]}
+state: {durability: process}
+guard: {max_result: 128KB}
+)");
+  const auto& provider = config.models.providers.at("local");
+  EXPECT_EQ(provider.api_key.Reveal(), "secret-value");
+  EXPECT_EQ(provider.headers.at("X-Team"), "blue");
+  EXPECT_EQ(provider.models.at(0).context_window, 8192);
+  EXPECT_DOUBLE_EQ(provider.models.at(0).cost.input, 0.5);
+  EXPECT_EQ(config.models.catalog.at("local/small").weight, 90u);
+  EXPECT_THAT(config.routing.fallbacks, ElementsAre("reflex/reflex"));
+  EXPECT_THAT(config.orchestrator.rules, ElementsAre("Never send PII", "line one\nline two\n"));
+  EXPECT_EQ(config.orchestrator.turn_timeout, std::chrono::seconds(90));
+  EXPECT_FALSE(config.plugins.at("mine").enabled);
+  EXPECT_EQ(config.plugins.at("mine").config.text,
+            R"({"deep":[1,2.5,true,"7"],"station":"EDDF"})");
+  EXPECT_EQ(config.state.durability, store::Durability::kProcess);
+  EXPECT_EQ(config.guard.max_result.value, 128u << 10);
+}
+
+TEST(Config, UnknownKeysAreNamedWithLineAndNearestKey) {
+  EXPECT_EQ(Problems("gateway:\n  http:\n    prot: 1\n"),
+            "talon.yaml:3: gateway.http.prot: unknown key; did you mean 'port'?");
+  EXPECT_THAT(Problems("zzzzzzzzzz: 1\n"), HasSubstr("unknown key; known: models, routing"));
+}
+
+TEST(Config, WrongTypesSayWhatWasExpected) {
+  EXPECT_EQ(Problems("gateway: {http: {port: many}}\n"),
+            "talon.yaml:1: gateway.http.port: 'many' is not a whole number");
+  EXPECT_THAT(Problems("gateway: {http: {port: 70000}}\n"), HasSubstr("not between 0 and 65535"));
+  EXPECT_THAT(Problems("gateway: {http: {port: -1}}\n"), HasSubstr("not between"));
+  EXPECT_THAT(Problems("orchestrator: {rules: text}\n"), HasSubstr("expected a list"));
+  EXPECT_THAT(Problems("orchestrator: [1]\n"), HasSubstr("expected a mapping, found a list"));
+  EXPECT_THAT(Problems("orchestrator: {turn_timeout: 5}\n"), HasSubstr("write 500ms, 30s"));
+  EXPECT_THAT(Problems("state: {durability: maybe}\n"), HasSubstr("not one of power, process"));
+  EXPECT_THAT(Problems("log: {level: {a: 1}}\n"), HasSubstr("expected a choice, found a mapping"));
+}
+
+TEST(Config, AllProblemsAreReportedAtOnce) {
+  const std::string problems = Problems("gatewy: 1\nstate: {durability: x}\nlog: {level: loud}\n");
+  EXPECT_THAT(problems, HasSubstr("talon.yaml:1: gatewy"));
+  EXPECT_THAT(problems, HasSubstr("talon.yaml:2: state.durability"));
+  EXPECT_THAT(problems, HasSubstr("talon.yaml:3: log.level"));
+}
+
+TEST(Config, InvalidYamlNamesTheLine) {
+  EXPECT_THAT(Problems("a: b\n  c: [\n"), HasSubstr("talon.yaml:2: not valid YAML"));
+}
+
+TEST(Config, VariablesExpandAnywhereInText) {
+  const Config config = Good(
+      "models:\n  providers:\n    a:\n      api_key: ${KEY}\n      base_url: http://${HOST:-h}:1/\n",
+      {{"KEY", "k-1"}});
+  EXPECT_EQ(config.models.providers.at("a").api_key.Reveal(), "k-1");
+  EXPECT_EQ(config.models.providers.at("a").base_url, "http://h:1/");
+}
+
+TEST(Config, AnUnsetVariableIsAnError) {
+  EXPECT_THAT(Problems("models: {providers: {a: {api_key: '${NOT_SET}'}}}\n"),
+              HasSubstr("environment variable 'NOT_SET' is not set"));
+  EXPECT_THAT(Problems("workspace: '${oops'\n"), HasSubstr("without '}'"));
+}
+
+TEST(Config, EnvironmentOverridesByPath) {
+  const Config config = Good("gateway: {http: {port: 1}}\nmodels: {providers: {my: {}}}\n",
+                             {{"TALON_GATEWAY_HTTP_PORT", "7"},
+                              {"TALON_STATE_DURABILITY", "process"},
+                              {"TALON_MODELS_PROVIDERS_MY_BASE_URL", "http://x/"}});
+  EXPECT_EQ(config.gateway.http.port, 7);
+  EXPECT_EQ(config.state.durability, store::Durability::kProcess);
+  EXPECT_EQ(config.models.providers.at("my").base_url, "http://x/");
+  EXPECT_THAT(Problems("", {{"TALON_GATEWAY_HTTP_PORT", "x"}}),
+              HasSubstr("environment variable TALON_GATEWAY_HTTP_PORT: 'x' is not a whole number"));
+}
+
+TEST(Config, UsualKeyVariablesDefineProviders) {
+  const Config config =
+      Good("", {{"ANTHROPIC_API_KEY", "a-key"}, {"TALON_MODEL", "anthropic/some"}});
+  EXPECT_EQ(config.models.providers.at("anthropic").api, model::Wire::kAnthropic);
+  EXPECT_EQ(config.models.providers.at("anthropic").api_key.Reveal(), "a-key");
+  EXPECT_EQ(config.routing.primary, "anthropic/some");
+}
+
+TEST(Config, ShowHidesSecretsAndParsesBack) {
+  Config config = Good("models: {providers: {a: {api_key: very-secret, models: [{id: m}]}}}\n");
+  config.gateway.token = Secret("token-token-token");
+  const std::string yaml = Show(config);
+  EXPECT_THAT(yaml, Not(HasSubstr("very-secret")));
+  EXPECT_THAT(yaml, Not(HasSubstr("token-token")));
+  EXPECT_THAT(yaml, HasSubstr("api_key: [redacted]"));
+}
+
+TEST(Config, TheExampleIsTheDefaults) {
+  auto loaded = Parse(ExampleYaml(), "example", Env({}));
+  ASSERT_TRUE(loaded.ok()) << StatusText(loaded.status());
+  EXPECT_EQ(Compare(Config{}, loaded->config).size(), 0u);
+}
+
+TEST(Config, TheReferenceHasARowForNestedKeys) {
+  const std::string text = ReferenceMarkdown();
+  EXPECT_THAT(text, HasSubstr("| `gateway.http.port` | whole number | `8420` | restart |"));
+  EXPECT_THAT(text, HasSubstr("| `models.providers.<name>.api_key` | secret |"));
+  EXPECT_THAT(text, HasSubstr("| `plugins.<name>.idle_stop` | duration | `1m` |"));
+}
+
+TEST(Config, CompareNamesWhatChangedAndWhenItCounts) {
+  Config before = Good("models: {providers: {a: {api_key: secret-one}}}\n");
+  Config after = before;
+  after.log.level = log::Level::kDebug;
+  after.gateway.http.port = 1;
+  after.models.providers["a"].api_key = Secret("secret-two");
+  after.plugins["new"];
+  std::map<std::string, Change> changes;
+  for (Change& change : Compare(before, after)) changes[change.key] = change;
+  EXPECT_EQ(changes.at("log.level").reload, Reload::kLive);
+  EXPECT_EQ(changes.at("log.level").after, "debug");
+  EXPECT_EQ(changes.at("gateway.http.port").reload, Reload::kRestart);
+  EXPECT_EQ(changes.at("models.providers.a.api_key").after, "[redacted]");
+  EXPECT_TRUE(changes.contains("plugins.new.enabled"));
+  EXPECT_EQ(Compare(before, before).size(), 0u);
+}
+
+TEST(Values, DurationsAndSizesRoundTrip) {
+  for (const char* text : {"0s", "1ms", "1500ms", "30s", "5m", "2h", "3d"}) {
+    std::chrono::milliseconds value{};
+    ASSERT_TRUE(ParseValue(text, value).ok()) << text;
+    EXPECT_EQ(FormatValue(value), text);
+  }
+  for (const char* text : {"0", "1B", "64KB", "8MB", "1GB", "1025B"}) {
+    Bytes value;
+    ASSERT_TRUE(ParseValue(text, value).ok()) << text;
+    EXPECT_EQ(FormatValue(value), text);
+  }
+  Bytes bytes;
+  std::chrono::milliseconds duration{};
+  EXPECT_FALSE(ParseValue("-1KB", bytes).ok());
+  EXPECT_FALSE(ParseValue("1e300GB", bytes).ok());
+  EXPECT_FALSE(ParseValue("nan s", duration).ok());
+  EXPECT_FALSE(ParseValue("5", duration).ok());
+  EXPECT_FALSE(ParseValue("5 parsecs", duration).ok());
+}
+
+}  // namespace
+}  // namespace talon::config
