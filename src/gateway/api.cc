@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/api.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/digest.h"
@@ -127,6 +129,30 @@ bool BearerMatches(const io::ServerRequest& request, std::string_view token) {
     return false;
   }
   return ConstantTimeEquals(TrimSpace(value.substr(kPrefix.size())), token);
+}
+
+absl::Status CheckMember(const Json& object, std::string_view name, JsonKind kind) {
+  const Json* value = JsonFind(object, name);
+  if (value == nullptr || value->is_null()) return absl::OkStatus();
+  auto expect = [&](bool fits, std::string_view what) {
+    return fits ? absl::OkStatus() : InvalidArgument(fmt::format("{}: must be {}", name, what));
+  };
+  switch (kind) {
+    case JsonKind::kString:
+      return expect(value->is_string(), "a string");
+    case JsonKind::kBool:
+      return expect(value->is_boolean(), "true or false");
+    case JsonKind::kNumber:
+      return expect(value->is_number(), "a number");
+    case JsonKind::kCount:
+      return expect(value->is_number_integer() && JsonInt(object, name) > 0,
+                    "a whole number of at least 1");
+    case JsonKind::kArray:
+      return expect(value->is_array(), "an array");
+    case JsonKind::kObject:
+      return expect(value->is_object(), "an object");
+  }
+  return absl::OkStatus();
 }
 
 std::string QueryValue(std::string_view query, std::string_view name) {

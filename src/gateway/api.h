@@ -27,6 +27,11 @@ io::ServerResponse JsonResponse(int status, std::string body);
 // True when "Authorization: Bearer <token>" matches, in constant time. Tokens in URLs never count.
 bool BearerMatches(const io::ServerRequest& request, std::string_view token);
 
+// InvalidArgument naming the member of `object` that is there, not null and of another kind.
+// Reading it as absent would do something else than was asked.
+enum class JsonKind { kString, kBool, kNumber, kCount, kArray, kObject };  // kCount: at least 1
+absl::Status CheckMember(const Json& object, std::string_view name, JsonKind kind);
+
 // The value of `name` in a query string, percent-decoded; empty when absent.
 std::string QueryValue(std::string_view query, std::string_view name);
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/digest.h"
@@ -111,6 +113,13 @@ io::Task<void> CompletionsSurface::Complete(io::ServerRequest request, io::Respo
 io::Task<void> CompletionsSurface::RunAgent(const io::ServerRequest& request,
                                             ChatCompletionRequest chat,
                                             io::ResponseWriter& writer) {
+  for (const model::ToolDefinition& tool : chat.tools) {
+    if (deps_.catalogue.Find(tool.name) == nullptr) continue;
+    co_await Reply(writer,
+                   ErrorResponse(InvalidArgument(fmt::format(
+                       "tools: '{}' is a tool of the agent's own; rename yours", tool.name))));
+    co_return;
+  }
   journal::EventEnvelope event;
   event.source = "http";
   event.principal = PrincipalOf(request, "http");

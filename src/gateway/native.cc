@@ -140,6 +140,12 @@ io::Task<void> NativeSurface::StartTurn(const io::ServerRequest& request,
     co_await Reply(writer, ErrorResponse(body.status()));
     co_return;
   }
+  for (const char* name : {"message", "session", "model", "mode", "origin"}) {
+    if (absl::Status status = CheckMember(*body, name, JsonKind::kString); !status.ok()) {
+      co_await Reply(writer, ErrorResponse(status));
+      co_return;
+    }
+  }
   const std::string text = JsonString(*body, "message");
   if (text.empty()) {
     co_await Reply(writer, ErrorResponse(InvalidArgument("message: missing or empty")));

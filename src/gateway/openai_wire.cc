@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -112,50 +114,110 @@ absl::Status ParseMessage(const Json& item, std::size_t index, ChatCompletionReq
   return absl::OkStatus();
 }
 
-absl::Status ParseTools(const Json& json, ChatCompletionRequest& request) {
-  const Json* tools = JsonFind(json, "tools");
-  if (tools == nullptr || tools->is_null()) return absl::OkStatus();
-  if (!tools->is_array()) return InvalidArgument("tools: must be an array");
-  for (std::size_t i = 0; i < tools->size(); ++i) {
-    const Json* function = JsonFind((*tools)[i], "function");
-    if (function == nullptr || JsonString(*function, "name").empty()) {
-      return InvalidArgument(fmt::format("tools[{}]: needs type 'function' and function.name", i));
-    }
-    const Json* parameters = JsonFind(*function, "parameters");
-    request.tools.push_back(
-        {.name = JsonString(*function, "name"),
-         .description = JsonString(*function, "description"),
-         .schema = parameters != nullptr ? DumpJson(*parameters) : R"({"type":"object"})"});
+// What every provider takes as a function's name.
+bool IsToolName(std::string_view name) {
+  constexpr std::size_t kLongest = 64;
+  return !name.empty() && name.size() <= kLongest &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; });
+}
+
+absl::Status ParseTool(const Json& tool, std::size_t index, ChatCompletionRequest& request) {
+  const Json* function = JsonFind(tool, "function");
+  if (function == nullptr || JsonString(*function, "name").empty()) {
+    return InvalidArgument(
+        fmt::format("tools[{}]: needs type 'function' and function.name", index));
   }
-  const std::string choice = JsonString(json, "tool_choice", "auto");
-  if (choice == "none") request.tool_choice = model::ToolChoice::kNone;
-  if (choice == "required") request.tool_choice = model::ToolChoice::kRequired;
+  std::string name = JsonString(*function, "name");
+  if (!IsToolName(name)) {
+    return InvalidArgument(fmt::format(
+        "tools[{}].function.name: must be 1 to 64 letters, digits, '_' and '-'", index));
+  }
+  for (const model::ToolDefinition& other : request.tools) {
+    if (other.name == name) {
+      return InvalidArgument(
+          fmt::format("tools[{}].function.name: '{}' is there twice", index, name));
+    }
+  }
+  if (absl::Status status = CheckMember(*function, "parameters", JsonKind::kObject); !status.ok()) {
+    return Annotate(status, fmt::format("tools[{}].function", index));
+  }
+  const Json* parameters = JsonFind(*function, "parameters");
+  const bool given = parameters != nullptr && !parameters->is_null();
+  request.tools.push_back({.name = std::move(name),
+                           .description = JsonString(*function, "description"),
+                           .schema = given ? DumpJson(*parameters) : R"({"type":"object"})"});
   return absl::OkStatus();
 }
 
-void ParseParameters(const Json& json, ChatCompletionRequest& request) {
+// "auto", "none", "required", or one function: then only that is offered.
+absl::Status ParseToolChoice(const Json& json, ChatCompletionRequest& request) {
+  const Json* choice = JsonFind(json, "tool_choice");
+  if (choice == nullptr || choice->is_null() || *choice == "auto") return absl::OkStatus();
+  if (*choice == "none") {
+    request.tool_choice = model::ToolChoice::kNone;
+    return absl::OkStatus();
+  }
+  request.tool_choice = model::ToolChoice::kRequired;
+  if (*choice == "required") return absl::OkStatus();
+  const Json* function = JsonFind(*choice, "function");
+  if (function == nullptr) {
+    return InvalidArgument("tool_choice: must be auto, none, required or name a function");
+  }
+  const std::string name = JsonString(*function, "name");
+  std::erase_if(request.tools,
+                [&](const model::ToolDefinition& tool) { return tool.name != name; });
+  if (request.tools.empty()) {
+    return InvalidArgument(fmt::format("tool_choice: no function '{}' in tools", name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseTools(const Json& json, ChatCompletionRequest& request) {
+  TALON_RETURN_IF_ERROR(CheckMember(json, "tools", JsonKind::kArray));
+  if (const Json* tools = JsonFind(json, "tools"); tools != nullptr && tools->is_array()) {
+    for (std::size_t i = 0; i < tools->size(); ++i) {
+      TALON_RETURN_IF_ERROR(ParseTool((*tools)[i], i, request));
+    }
+  }
+  return ParseToolChoice(json, request);
+}
+
+absl::Status ParseStop(const Json& json, ChatCompletionRequest& request) {
+  const Json* stop = JsonFind(json, "stop");
+  if (stop == nullptr || stop->is_null()) return absl::OkStatus();
+  const Json list = stop->is_string() ? Json::array({*stop}) : *stop;
+  const bool texts = list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& word) {
+                       return word.is_string();
+                     });
+  if (!texts) return InvalidArgument("stop: must be a string or an array of strings");
+  for (const Json& word : list) request.stop.push_back(word.get<std::string>());
+  return absl::OkStatus();
+}
+
+absl::Status ParseParameters(const Json& json, ChatCompletionRequest& request) {
   for (const char* name : {"max_completion_tokens", "max_tokens"}) {
+    TALON_RETURN_IF_ERROR(CheckMember(json, name, JsonKind::kCount));
     if (JsonInt(json, name) > 0) request.max_output_tokens = JsonInt(json, name);
   }
   auto number = [&](const char* name, std::optional<double>& out) {
+    absl::Status status = CheckMember(json, name, JsonKind::kNumber);
     const Json* value = JsonFind(json, name);
     if (value != nullptr && value->is_number()) out = value->get<double>();
+    return status;
   };
-  number("temperature", request.temperature);
-  number("top_p", request.top_p);
-  if (const Json* stop = JsonFind(json, "stop"); stop != nullptr) {
-    if (stop->is_string()) request.stop = {stop->get<std::string>()};
-    if (stop->is_array()) {
-      for (const Json& word : *stop) {
-        if (word.is_string()) request.stop.push_back(word.get<std::string>());
-      }
-    }
-  }
+  TALON_RETURN_IF_ERROR(number("temperature", request.temperature));
+  TALON_RETURN_IF_ERROR(number("top_p", request.top_p));
+  TALON_RETURN_IF_ERROR(ParseStop(json, request));
+  TALON_RETURN_IF_ERROR(CheckMember(json, "user", JsonKind::kString));
   request.user = JsonString(json, "user");
+  TALON_RETURN_IF_ERROR(CheckMember(json, "stream", JsonKind::kBool));
   request.stream = JsonBool(json, "stream");
+  TALON_RETURN_IF_ERROR(CheckMember(json, "stream_options", JsonKind::kObject));
   if (const Json* options = JsonFind(json, "stream_options"); options != nullptr) {
     request.include_usage = JsonBool(*options, "include_usage");
   }
+  return absl::OkStatus();
 }
 
 Json UsageJson(const model::Usage& usage) {
@@ -184,6 +246,7 @@ absl::StatusOr<ChatCompletionRequest> ParseChatCompletion(std::string_view body)
   TALON_ASSIGN_OR_RETURN(Json json, ParseJson(body, "request body"));
   if (!json.is_object()) return InvalidArgument("request body: must be a JSON object");
   ChatCompletionRequest request;
+  TALON_RETURN_IF_ERROR(CheckMember(json, "model", JsonKind::kString));
   request.model = JsonString(json, "model");
   if (request.model.empty()) {
     return InvalidArgument("model: missing; use 'talon' or one that GET /v1/models lists");
@@ -197,7 +260,7 @@ absl::StatusOr<ChatCompletionRequest> ParseChatCompletion(std::string_view body)
     TALON_RETURN_IF_ERROR(ParseMessage((*messages)[i], i, request));
   }
   TALON_RETURN_IF_ERROR(ParseTools(json, request));
-  ParseParameters(json, request);
+  TALON_RETURN_IF_ERROR(ParseParameters(json, request));
   return request;
 }
 

@@ -49,10 +49,11 @@ class Host {
   virtual ~Host() = default;
   // Reads manifests (from the file beside a program, the cache, or by running it once) and fills
   // the catalogue. One bad plugin is reported in List() and the log and does not stop the others.
+  // Loading again stops and replaces everything. Cancelled when Stop() comes in between.
   virtual io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) = 0;
   virtual std::vector<PluginInfo> List() const = 0;
-  // Stops every process; calls under way end with Unavailable. Idempotent, awaited before
-  // destruction.
+  // Stops every process and takes the tools out of the catalogue; calls under way end with
+  // Unavailable. Idempotent, also from several places at once; awaited before destruction.
   virtual io::Task<void> Stop() = 0;
 };
 

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
-import { makeHome, mockConfig, run, spawnDaemon, startDaemon, startMock } from './lib/harness.mjs';
+import { TOKEN, canMount, makeHome, mockConfig, run, spawnDaemon, startDaemon, startMock, tempFolder } from './lib/harness.mjs';
 
 const SCRIPT = `
 mode: echo
@@ -156,4 +156,42 @@ test('a home that is no folder is refused and named', async () => {
   const program = spawnDaemon(path.join(file, 'home'), {});
   assert.equal((await program.exit).code, 1);
   assert.ok(program.stderr.includes(file), program.stderr);
+});
+
+const noMount = !canMount() && 'user namespaces are not allowed here';
+
+// A configuration outside the home folder, which the daemon sees as a tmpfs.
+function configured(text) {
+  const file = path.join(tempFolder(), 'talon.yaml');
+  fs.writeFileSync(file, text);
+  return { TALON_CONFIG: file };
+}
+
+test('a read-only home is refused and named', { skip: noMount }, async () => {
+  const home = tempFolder();
+  const program = spawnDaemon(home, configured('gateway:\n  http: {port: 0}\n'), 'ro');
+  assert.equal((await program.exit).code, 1);
+  assert.match(program.stderr, new RegExp(`cannot start: .*${home}.*[Rr]ead-only`));
+});
+
+test('a full disk refuses turns, says so, and keeps what was there', { skip: noMount }, async () => {
+  const mock = await startMock('mode: echo');
+  const daemon = await startDaemon(tempFolder(), configured(`${mockConfig(mock)}  token: ${TOKEN}\n`), 'size=1m');
+  const ask = (content) => daemon.post('/v1/chat/completions', { model: 'talon', user: 'anna', messages: [{ role: 'user', content }] });
+  assert.equal((await ask('first')).status, 200);
+  let answer;
+  let tries = 0;
+  do {
+    // Random text: a journal that compresses is filled as well.
+    answer = await ask(Array.from({ length: 20_000 }, () => Math.random().toString(36).slice(2)).join(''));
+  } while (answer.status === 200 && ++tries < 50);
+  assert.equal(answer.status, 507);
+  const { error } = await answer.json();
+  assert.equal(error.type, 'storage_full');
+  assert.match(error.message, /free some space/);
+  assert.equal((await fetch(`${daemon.base}/health`)).status, 200);
+  const { sessions } = (await daemon.get('/v1/sessions')).body;
+  const { messages } = (await daemon.get(`/v1/sessions/${sessions[0].id}/messages`)).body;
+  assert.equal(messages[0].content.parts[0].text, 'first');
+  assert.equal((await daemon.stop()).code, 0);
 });

@@ -13,9 +13,9 @@ rules:
     answer: "alpha beta gamma delta"
 `;
 
-let talon, auth, folder;
+let mock, talon, auth, folder;
 before(async () => {
-  ({ talon } = await startBoth(SCRIPT, '  allowed_hosts: [talon.example]\n  allowed_origins: ["https://ui.example"]\n'));
+  ({ mock, talon } = await startBoth(SCRIPT, '  allowed_hosts: [talon.example]\n  allowed_origins: ["https://ui.example"]\n'));
   auth = ['-H', `Authorization: Bearer ${talon.token}`];
   folder = tempFolder();
 });
@@ -23,6 +23,7 @@ before(async () => {
 const url = (where) => talon.base + where;
 const completion = (message, more = {}) =>
   JSON.stringify({ model: 'talon', messages: [{ role: 'user', content: message }], ...more });
+const tool = (name) => ({ type: 'function', function: { name } });
 const errorOf = (answer) => JSON.parse(answer.body).error;
 
 test('health needs no token and tells nothing secret', async () => {
@@ -85,6 +86,19 @@ test('wrong JSON and wrong members are 400 and named', async () => {
     ['{"model":"talon","messages":[{"role":"bard","content":"x"}]}', /messages\[0\]\.role/],
     ['{"model":"talon","messages":[{"role":"user","content":[{"type":"video"}]}]}', /type: 'video'/],
     ['{"model":"talon","n":3,"messages":[{"role":"user","content":"x"}]}', /^n: /],
+    ['{"model":["talon"],"messages":[{"role":"user","content":"x"}]}', /^model: must be a string/],
+    [completion('x', { stream: 'yes' }), /^stream: must be true or false/],
+    [completion('x', { user: 7 }), /^user: must be a string/],
+    [completion('x', { temperature: 'hot' }), /^temperature: must be a number/],
+    [completion('x', { max_tokens: -5 }), /^max_tokens: must be a whole number/],
+    [completion('x', { stop: [1] }), /^stop: must be/],
+    [completion('x', { tools: {} }), /^tools: must be an array/],
+    [completion('x', { tools: [tool('a b!')] }), /^tools\[0\]\.function\.name: must be/],
+    [completion('x', { tools: [tool('a'), tool('a')] }), /^tools\[1\]\.function\.name: 'a' is there twice/],
+    [completion('x', { tools: [{ type: 'function', function: { name: 'a', parameters: 'x' } }] }), /^tools\[0\]\.function: parameters: must be an object/],
+    [completion('x', { tools: [tool('files__list')] }), /^tools: 'files__list' is a tool of the agent's own/],
+    [completion('x', { tools: [tool('a')], tool_choice: 'always' }), /^tool_choice: must be/],
+    [completion('x', { tools: [tool('a')], tool_choice: { type: 'function', function: { name: 'b' } } }), /^tool_choice: no function 'b'/],
     ['{"model":"talon","messages":' + '['.repeat(5000) + ']'.repeat(5000) + '}', /nested deeper/],
   ];
   for (const [body, pattern] of cases) {
@@ -126,6 +140,23 @@ test('a browser page of another origin is 403, a listed one is served', async ()
     assert.equal(answer.status, 403, origin);
   }
   assert.equal((await curl([...auth, '-H', 'Origin: https://ui.example', url('/v1/models')])).status, 200);
+});
+
+test('a chosen function is the only one offered', async () => {
+  await mock.forget();
+  const body = completion('x', { model: 'mock/m1', tools: [tool('a'), tool('b')], tool_choice: { type: 'function', function: { name: 'b' } } });
+  assert.equal((await curl([...auth, '-d', body, url('/v1/chat/completions')])).status, 200);
+  const [request] = await mock.requests();
+  assert.deepEqual(request.tools, ['b']);
+  assert.equal(request.body.tool_choice, 'required');
+});
+
+test('wrong members of a native turn are 400', async () => {
+  for (const [body, pattern] of [['[1]', /message: missing/], ['{"message":7}', /message: must be a string/], ['{"message":"x","session":5}', /session: must be/]]) {
+    const answer = await curl([...auth, '-d', body, url('/v1/turns')]);
+    assert.equal(answer.status, 400, body);
+    assert.match(errorOf(answer).message, pattern);
+  }
 });
 
 test('a native turn streams its events', async () => {

@@ -12,9 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  auto loaded = talon::config::Parse(text, "fuzz.yaml", [](const char*) -> const char* {
-    return nullptr;
-  });
+  auto loaded =
+      talon::config::Parse(text, "fuzz.yaml", [](const char*) -> const char* { return nullptr; });
   if (loaded.ok()) {
     if (talon::config::Show(loaded->config).empty()) std::abort();
     if (!talon::config::Compare(loaded->config, loaded->config).empty()) std::abort();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A provider's answer: whatever bytes come, whole or streamed, on any wire, there is an answer or an
-// error. First byte: which wire, and whether it streams; second: where the body is cut.
+// A provider's answer: whatever bytes come, whole or streamed, on any wire, there is an answer or
+// an error. First byte: which wire, and whether it streams; second: where the body is cut.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -9,8 +9,8 @@
 
 namespace talon::model::reflex {
 
-// InvalidArgument when `text` is no expression or has no operator, OutOfRange when it is one but has
-// no value (division by zero, too large).
+// InvalidArgument when `text` is no expression or has no operator, OutOfRange when it is one but
+// has no value (division by zero, too large).
 absl::StatusOr<double> Evaluate(std::string_view text);
 
 // Whole numbers without a point, others with at most 12 digits.

@@ -8,8 +8,12 @@ namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
 
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsSpace(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsDigit(c) || c == '_' || c == '-';
 }
@@ -88,14 +92,17 @@ bool LooksLikePath(std::string_view word) {
     return true;
   }
   if (word.find('/') != kNone) {
-    return word.find_first_not_of("/") != kNone && std::any_of(word.begin(), word.end(), [](char c) {
-             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<signed char>(c) < 0;
+    return word.find_first_not_of("/") != kNone &&
+           std::any_of(word.begin(), word.end(), [](char c) {
+             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                    static_cast<signed char>(c) < 0;
            });
   }
   const std::size_t dot = word.rfind('.');
   if (dot == kNone || dot + 1 == word.size() || word.size() - dot > 9) return false;
   const std::string_view ending = word.substr(dot + 1);
-  const bool lettered = std::any_of(ending.begin(), ending.end(), [](char c) { return !IsDigit(c); });
+  const bool lettered =
+      std::any_of(ending.begin(), ending.end(), [](char c) { return !IsDigit(c); });
   return lettered && std::all_of(ending.begin(), ending.end(), IsNameCharacter) &&
          (dot == 0 || dot > 1 || word.size() > 3);
 }
@@ -152,7 +159,8 @@ std::vector<Entity> FindEntities(std::string_view text) {
     if (json_may_follow && text[at] == '{') {
       const std::size_t end = JsonEnd(text, at);
       if (end != kNone) {
-        entities.push_back({EntityKind::kJson, std::string(text.substr(at, end - at)), "", at, end});
+        entities.push_back(
+            {EntityKind::kJson, std::string(text.substr(at, end - at)), "", at, end});
         at = end;
         continue;
       }

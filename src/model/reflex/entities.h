@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of a message that can only be arguments: quoted text, code, JSON, URLs, paths, key=value,
-// numbers. Pure functions, any thread.
+// The parts of a message that can only be arguments: quoted text, code, JSON, URLs, paths,
+// key=value, numbers. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>

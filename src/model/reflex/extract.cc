@@ -69,7 +69,8 @@ class Extractor {
     }
     std::string left = BlankEntities(rest_, entities_);
     for (const auto& [begin, end] : consumed_) {
-      std::fill(left.begin() + static_cast<long>(begin), left.begin() + static_cast<long>(end), ' ');
+      std::fill(left.begin() + static_cast<long>(begin), left.begin() + static_cast<long>(end),
+                ' ');
     }
     extracted.words = SplitWords(left);
     extracted.refers_back = refers_back_;
@@ -111,7 +112,8 @@ class Extractor {
       if (parameter.integer && (number != static_cast<double>(static_cast<long>(number)))) {
         return false;
       }
-      arguments_[parameter.name] = parameter.integer ? Json(static_cast<long>(number)) : Json(number);
+      arguments_[parameter.name] =
+          parameter.integer ? Json(static_cast<long>(number)) : Json(number);
     } else if (parameter.kind == ParameterKind::kBoolean) {
       if (!In({"true", "false", "yes", "no"}, ToLowerAscii(text))) return false;
       arguments_[parameter.name] = In({"true", "yes"}, ToLowerAscii(text));
@@ -167,8 +169,8 @@ class Extractor {
       }
       if (before.ends_with(name) && Set(parameter, entities_[i].text)) {
         used_[i] = true;
-        consumed_.push_back({static_cast<std::size_t>(before.size() - name.size()),
-                             entities_[i].end});
+        consumed_.push_back(
+            {static_cast<std::size_t>(before.size() - name.size()), entities_[i].end});
         return;
       }
     }
@@ -180,12 +182,7 @@ class Extractor {
     switch (parameter.kind) {
       case ParameterKind::kUrl:
         found = Take({EntityKind::kUrl});
-        if (found == nullptr && parameter.required && !Any(ParameterKind::kPath)) {
-          if (found = Take({EntityKind::kPath}); found != nullptr) {
-            arguments_[parameter.name] = "https://" + found->text;
-            return;
-          }
-        }
+        if (found == nullptr && parameter.required) TakeHost(parameter);
         break;
       case ParameterKind::kPath:
         found = Take({EntityKind::kPath});
@@ -200,6 +197,25 @@ class Extractor {
         break;
     }
     if (found != nullptr) arguments_[parameter.name] = found->text;
+  }
+
+  // "example.com" is a host where a URL is wanted; README.md is not.
+  void TakeHost(const Parameter& parameter) {
+    for (std::size_t i = 0; i < entities_.size(); ++i) {
+      if (used_[i] || entities_[i].kind != EntityKind::kPath) continue;
+      const std::string host =
+          ToLowerAscii(entities_[i].text.substr(0, entities_[i].text.find('/')));
+      const std::size_t dot = host.rfind('.');
+      if (dot == std::string::npos || dot == 0 ||
+          !In({"com", "org", "net", "io", "dev", "app", "ai", "edu", "gov", "eu", "de", "uk", "fr",
+               "info"},
+              std::string_view(host).substr(dot + 1))) {
+        continue;
+      }
+      used_[i] = true;
+      arguments_[parameter.name] = "https://" + entities_[i].text;
+      return;
+    }
   }
 
   bool Any(ParameterKind kind) const {
@@ -238,44 +254,60 @@ class Extractor {
     return nullptr;
   }
 
+  // A quoted name: to "my file.txt".
+  bool TakeQuotedPath(const Parameter& path) {
+    const std::string blanked = BlankEntities(rest_, entities_);
+    std::size_t open = 0;
+    for (std::size_t i = 0; i < entities_.size(); ++i) {
+      const EntityKind kind = entities_[i].kind;
+      if (used_[i] || (kind != EntityKind::kQuoted && kind != EntityKind::kCode)) continue;
+      ++open;
+      const std::size_t from = i == 0 ? 0 : entities_[i - 1].end;
+      const Words before =
+          SplitWords(std::string_view(blanked).substr(from, entities_[i].begin - from));
+      const bool led = !before.empty() && LeadsToPath(before, path.required);
+      const bool only =
+          path.required && !Any(ParameterKind::kText) && OpenWords() == 0 && open == 1;
+      if (!led && !only) continue;
+      used_[i] = true;
+      arguments_[path.name] = entities_[i].text;
+      return true;
+    }
+    return false;
+  }
+
   // "… in src", or a single word such as "Makefile".
   void TakeBarePath() {
     const Parameter* path = OpenPath();
-    if (path == nullptr) return;
-    if (path->required && !Any(ParameterKind::kText) && OpenWords() == 0) {
-      if (const Entity* quoted = Take({EntityKind::kQuoted, EntityKind::kCode});
-          quoted != nullptr) {
-        arguments_[path->name] = quoted->text;
-        return;
-      }
-    }
+    if (path == nullptr || TakeQuotedPath(*path)) return;
     const std::string blanked = BlankEntities(rest_, entities_);
     std::string_view text = TrimSpace(blanked);
-    while (!text.empty() && std::string_view(".,;:!?").find(text.back()) != std::string_view::npos) {
+    while (!text.empty() &&
+           std::string_view(".,;:!?").find(text.back()) != std::string_view::npos) {
       text = TrimSpace(text.substr(0, text.size() - 1));
     }
     const std::size_t space = text.find_last_of(" \t\n");
     const std::string_view last = space == std::string_view::npos ? text : text.substr(space + 1);
     const std::string_view before =
         space == std::string_view::npos ? std::string_view() : TrimSpace(text.substr(0, space));
-    if (last.empty() || In({"everything", "all", "files", "file", "folder", "folders", "directory",
-                            "here", "there", "workspace", "contents", "content", "these", "those"},
-                           ToLowerAscii(last))) {
+    if (last.empty() || last.front() == '-' ||
+        In({"everything", "all", "files", "file", "folder", "folders", "directory", "here", "there",
+            "workspace", "contents", "content", "these", "those", "please", "now"},
+           ToLowerAscii(last))) {
       return;
     }
     const Words words = SplitWords(before);
     const bool led = !words.empty() && LeadsToPath(words, path->required);
-    const bool alone = words.empty() || (words.size() == 1 && In({"the", "my", "file"}, words[0]));
-    if (!led && !(alone && !Any(ParameterKind::kText))) return;
+    const bool alone = words.empty() && !Any(ParameterKind::kText);
+    if (!led && !alone) return;
     if (IsReference(last)) {
       refers_back_ = true;
       return;
     }
     const auto begin = static_cast<std::size_t>(last.data() - blanked.data());
-    const std::size_t from =
-        led ? static_cast<std::size_t>(before.data() - blanked.data()) + before.size() -
-                  words.back().size()
-            : begin;
+    const std::size_t from = led ? static_cast<std::size_t>(before.data() - blanked.data()) +
+                                       before.size() - words.back().size()
+                                 : begin;
     arguments_[path->name] = std::string(last);
     consumed_.push_back({from, begin + last.size()});
   }
@@ -348,11 +380,17 @@ class Extractor {
     }
     for (const auto& [begin, end] : consumed_) Cut(text, begin, end);
     std::string_view left = TrimSpace(text);
-    const bool command = IsCommand(*open);
-    if (command && quoted_command_) return;  // words around a quoted command: unclear
-    left = command ? left : WithoutLinks(left);
-    if (left.empty()) return;
-    if (!command && IsReference(left)) {
+    if (IsCommand(*open)) {
+      if (quoted_command_) return;  // words around a quoted command: unclear
+      left = CommandOf(left);
+    } else {
+      left = TextOf(left);
+    }
+    if (left.empty()) {
+      TakePathAsText(*open);
+      return;
+    }
+    if (IsReference(left)) {
       refers_back_ = true;
       return;
     }
@@ -374,19 +412,53 @@ class Extractor {
     std::fill(text.begin() + static_cast<long>(begin), text.begin() + static_cast<long>(end), ' ');
   }
 
-  // "for the word x?" → "x".
-  static std::string_view WithoutLinks(std::string_view text) {
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (const std::string_view link : {"for ", "about ", "the text ", "the word ", "text ", ": "}) {
-        if (text.size() > link.size() && EqualsIgnoreCase(text.substr(0, link.size()), link)) {
-          text = TrimSpace(text.substr(link.size()));
-          changed = true;
-        }
+  static bool TakeOff(std::string_view& text, std::initializer_list<std::string_view> openings) {
+    for (const std::string_view opening : openings) {
+      if (EqualsIgnoreCase(text.substr(0, opening.size()), opening)) {
+        text = TrimSpace(text.substr(opening.size()));
+        return true;
       }
+    }
+    return false;
+  }
+
+  // ": ls" and "the command ls" are "ls"; "the tests" is no command.
+  static std::string_view CommandOf(std::string_view text) {
+    while (TakeOff(text, {":", "the command ", "command ", "this command ", "this:"})) {
+    }
+    std::string_view rest = text;
+    return TakeOff(rest, {"the ", "a ", "an ", "my ", "our ", "all ", "some ", "some of "}) ? ""
+                                                                                            : text;
+  }
+
+  // "a file … with the text x" and "for the word x?" are "x".
+  static std::string_view TextOf(std::string_view text) {
+    const std::string lower = ToLowerAscii(text);
+    for (const std::string_view opening :
+         {"with the text ", "with text ", "with the content ", "with content ", "containing ",
+          "that says ", "saying "}) {
+      if (const std::size_t at = lower.find(opening); at != std::string::npos) {
+        return TrimSpace(text.substr(at + opening.size()));
+      }
+    }
+    std::string_view rest = text;
+    if (TakeOff(rest, {"a file", "file ", "the file", "a new file", "new file", "into "}))
+      return "";
+    while (TakeOff(text, {"for ", "about ", "the text ", "the word ", "text ", ": ", "files with ",
+                          "all files with ", "lines with ", "all lines with "})) {
     }
     while (!text.empty() && (text.back() == '?' || text.back() == ':')) text.remove_suffix(1);
     return TrimSpace(text);
+  }
+
+  // "where is main.cc": nothing but a path is there, and it is what is looked for.
+  void TakePathAsText(const Parameter& open) {
+    for (const Parameter& parameter : parameters_) {
+      if (parameter.kind != ParameterKind::kPath || parameter.required || !Has(parameter)) continue;
+      arguments_[open.name] = arguments_[parameter.name];
+      arguments_.erase(parameter.name);
+      return;
+    }
   }
 
   static bool IsReference(std::string_view text) {

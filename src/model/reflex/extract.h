@@ -6,23 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "model/reflex/entities.h"
-#include "model/types.h"
+#include "model/reflex/parameters.h"
 
 namespace talon::model::reflex {
-
-enum class ParameterKind { kPath, kUrl, kText, kWord, kMethod, kNumber, kBoolean, kOther };
-
-struct Parameter {
-  std::string name;
-  ParameterKind kind = ParameterKind::kOther;
-  bool required = false;
-  bool integer = false;
-  std::vector<std::string> choices;  // enum
-};
-
-// Required ones first, in the order the schema names them. Empty when the schema is unreadable.
-std::vector<Parameter> ParametersOf(const ToolDefinition& tool);
 
 struct Extracted {
   std::string arguments;             // JSON object
@@ -35,8 +21,5 @@ struct Extracted {
 // `rest` is what follows the words that chose the tool, `head`.
 Extracted ExtractArguments(const std::vector<Parameter>& parameters, std::string_view head,
                            std::string_view rest);
-
-// {"path": "…", …} with every required parameter, to show the form.
-std::string ExampleArguments(const std::vector<Parameter>& parameters);
 
 }  // namespace talon::model::reflex

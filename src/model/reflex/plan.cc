@@ -18,9 +18,9 @@
 namespace talon::model::reflex {
 namespace {
 
-constexpr std::size_t kShown = 200;    // bytes of a request quoted back
-constexpr std::size_t kMaxWords = 3;   // words of a request a tool may not know
-constexpr double kTooClose = 0.95;     // a second score above this share of the first is a tie
+constexpr std::size_t kShown = 200;   // bytes of a request quoted back
+constexpr std::size_t kMaxWords = 3;  // words of a request a tool may not know
+constexpr double kTooClose = 0.95;    // a second score above this share of the first is a tie
 
 bool In(std::initializer_list<std::string_view> list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -51,9 +51,10 @@ std::string_view Weekday(WallTime time) {
 // The words of a sum as its signs: "two" stays, "6 times 7" becomes "6 * 7".
 std::string WithSigns(std::string_view text) {
   constexpr std::pair<std::string_view, std::string_view> kSigns[] = {
-      {" divided by ", " / "}, {" to the power of ", " ^ "}, {" multiplied by ", " * "},
-      {" plus ", " + "},       {" minus ", " - "},           {" times ", " * "},
-      {" over ", " / "},       {" mod ", " % "}};
+      {" divided by ", " / "},    {" to the power of ", " ^ "},
+      {" multiplied by ", " * "}, {" plus ", " + "},
+      {" minus ", " - "},         {" times ", " * "},
+      {" over ", " / "},          {" mod ", " % "}};
   std::string signs(text);
   for (const auto& [word, sign] : kSigns) {
     for (std::size_t at = signs.find(word); at != std::string::npos; at = signs.find(word, at)) {
@@ -61,6 +62,19 @@ std::string WithSigns(std::string_view text) {
     }
   }
   return signs;
+}
+
+// "cat a | grep b" is for a shell; another tool would drop half of it.
+bool HasShellSigns(std::string_view request) {
+  const std::string blanked = BlankEntities(request, FindEntities(request));
+  return blanked.find_first_of("|<>;$") != std::string::npos ||
+         blanked.find("&&") != std::string::npos;
+}
+
+bool TakesCommand(const std::vector<Parameter>& parameters) {
+  return std::any_of(parameters.begin(), parameters.end(), [](const Parameter& parameter) {
+    return In({"command", "cmd", "script"}, parameter.name);
+  });
 }
 
 bool FoldedEquals(std::string_view a, std::string_view b) {  // '.' is "__", '-' is '_'
@@ -89,7 +103,8 @@ Plan Planner::CallNamed(const ToolDefinition& tool, std::string_view rest) const
     const auto json = ParseJson(rest, "arguments");
     if (json.ok()) return {Plan::Kind::kCall, "", tool.name, DumpJson(*json)};
     return {Plan::Kind::kDecline,
-            texts_.Say("bad_arguments", {{"tool", tool.name}, {"cause", Message(json.status())}}),
+            texts_.Say("bad_arguments",
+                       {{"tool", tool.name}, {"cause", talon::Message(json.status())}}),
             "", ""};
   }
   const std::vector<Parameter> parameters = ParametersOf(tool);
@@ -113,10 +128,10 @@ bool Planner::Explicit(std::string_view request, Plan& plan) const {
   for (const ToolDefinition& tool : tools_) names.push_back(tool.name);
   const std::string_view nearest = Nearest(name, names);
   plan.kind = Plan::Kind::kDecline;
-  plan.text = texts_.Say(
-      "unknown_tool",
-      {{"tool", Shown(name)},
-       {"similar", nearest.empty() ? "" : fmt::format(" Did you mean {}?", nearest)}});
+  plan.text =
+      texts_.Say("unknown_tool",
+                 {{"tool", Shown(name)},
+                  {"similar", nearest.empty() ? "" : fmt::format(" Did you mean {}?", nearest)}});
   return true;
 }
 
@@ -138,20 +153,22 @@ bool Planner::SmallTalk(std::string_view request, Plan& plan) const {
              Contains(words, {"hello", "hi", "hey", "morning", "evening", "afternoon", "greetings",
                               "ping"})) {
     plan.text = texts_.Say("hello", {});
-  } else if (OnlyOf(words, {"help", "me", "please", "usage", "what", "can", "you", "do", "i", "how",
-                            "does", "this", "work", "tools", "commands", "the", "are", "there",
-                            "for", "show", "configure", "model", "a", "to"}) &&
+  } else if (OnlyOf(words,
+                    {"help", "me",    "please", "usage", "what",      "can",   "you",      "do",
+                     "i",    "how",   "does",   "this",  "work",      "tools", "commands", "the",
+                     "are",  "there", "for",    "show",  "configure", "model", "a",        "to"}) &&
              (Contains(words, {"help", "usage", "commands", "configure"}) ||
               (Contains(words, {"what", "how"}) && Contains(words, {"do", "work", "tools"})))) {
     plan.text = texts_.Say("help", {{"tools", tools}});
   } else if (OnlyOf(words, {"status", "are", "you", "there", "who", "what", "which", "model", "is",
                             "this", "version", "the", "your", "s", "using", "talon", "alive"}) &&
              Contains(words, {"status", "who", "model", "alive", "version", "there"})) {
-    plan.text = texts_.Say("status", {{"count", std::to_string(tools_.size())},
-                                      {"time", now.substr(11, 8)}});
-  } else if (OnlyOf(words, {"what", "what's", "which", "time", "date", "day", "is", "it", "the",
-                            "current", "now", "today", "today's", "tell", "me", "please", "do",
-                            "you", "have", "clock", "of", "week", "right", "and"}) &&
+    plan.text = texts_.Say("status",
+                           {{"count", std::to_string(tools_.size())}, {"time", now.substr(11, 8)}});
+  } else if (OnlyOf(words,
+                    {"what", "what's",  "which", "time",  "date",    "day",  "is",    "it",
+                     "the",  "current", "now",   "today", "today's", "tell", "me",    "please",
+                     "do",   "you",     "have",  "clock", "of",      "week", "right", "and"}) &&
              Contains(words, {"time", "date", "day", "clock"})) {
     plan.text = texts_.Say("time", {{"time", now.substr(11, 8)},
                                     {"date", now.substr(0, 10)},
@@ -178,52 +195,59 @@ bool Planner::Arithmetic(std::string_view request, Plan& plan) const {
   const auto value = Evaluate(WithSigns(expression));
   if (absl::IsInvalidArgument(value.status())) return false;
   plan.kind = Plan::Kind::kSay;
-  plan.text = value.ok() ? texts_.Say("value", {{"expression", expression},
-                                                {"value", FormatNumber(*value)}})
+  plan.text = value.ok() ? texts_.Say("value",
+                                      {{"expression", expression}, {"value", FormatNumber(*value)}})
                          : texts_.Say("no_value", {{"expression", Shown(expression)},
-                                                   {"cause", Message(value.status())}});
+                                                   {"cause", talon::Message(value.status())}});
   return true;
 }
 
 Plan Planner::Tool(std::string_view request) const {
   Plan declined;
-  declined.text =
-      texts_.Say(tools_.empty() ? "no_tools" : "declined", {{"step", Shown(request)}});
+  declined.text = texts_.Say(tools_.empty() ? "no_tools" : "declined", {{"step", Shown(request)}});
   struct Ready {
     const Candidate* candidate;
     std::string arguments;
+    std::string passed_over;
     double score;
   };
   const std::vector<Candidate> candidates = RankTools(texts_, tools_, request);
+  const bool shell_signs = HasShellSigns(request);
   std::vector<Ready> ready;
-  bool asked = false;
+  std::vector<std::string> incomplete;
   for (const Candidate& candidate : candidates) {
     const std::vector<Parameter> parameters = ParametersOf(*candidate.tool);
     Extracted extracted = ExtractArguments(parameters, candidate.head, candidate.rest);
-    std::erase_if(extracted.words, [&](const std::string& word) {
-      return texts_.IsStopWord(word) || KnowsWord(*candidate.tool, word);
-    });
-    const bool bare = extracted.arguments == "{}";
-    if (extracted.words.size() > (bare ? 0 : kMaxWords)) continue;
+    const Words unknown = UnknownWords(texts_, *candidate.tool, extracted.words);
+    if (unknown.size() > (extracted.arguments == "{}" ? 0 : kMaxWords)) continue;
+    if (shell_signs && !TakesCommand(parameters)) continue;
     if (extracted.refers_back) {
       declined.text = texts_.Say("reference", {{"step", Shown(request)}});
-      asked = true;
-    } else if (!extracted.missing.empty()) {
-      if (!asked) {
-        declined.text = texts_.Say(
-            "ask", {{"tool", candidate.tool->name},
-                    {"missing", fmt::format("{}", fmt::join(extracted.missing, ", "))},
-                    {"example", ExampleArguments(parameters)}});
-      }
-      asked = true;
-    } else {
-      const double score = candidate.score - 2.0 * static_cast<double>(extracted.unused);
-      ready.push_back({&candidate, std::move(extracted.arguments), score});
+      return declined;
     }
+    if (extracted.missing.empty()) {
+      const double score = candidate.score - 2.0 * static_cast<double>(extracted.unused);
+      ready.push_back({&candidate, std::move(extracted.arguments),
+                       fmt::format("{}", fmt::join(unknown, " ")), score});
+      continue;
+    }
+    incomplete.push_back(candidate.tool->name);
+    if (incomplete.size() > 1) continue;
+    declined.text =
+        texts_.Say("ask", {{"tool", candidate.tool->name},
+                           {"missing", fmt::format("{}", fmt::join(extracted.missing, ", "))},
+                           {"example", ExampleArguments(parameters)}});
+  }
+  if (ready.empty() && incomplete.size() > 1) {
+    declined.text = texts_.Say(
+        "ambiguous",
+        {{"tools", fmt::format("{}", fmt::join(incomplete, ", "))}, {"first", incomplete.front()}});
   }
   if (ready.empty()) return declined;
-  std::stable_sort(ready.begin(), ready.end(),
-                   [](const Ready& a, const Ready& b) { return a.score > b.score; });
+  std::sort(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) {
+    return a.score != b.score ? a.score > b.score
+                              : a.candidate->tool->name < b.candidate->tool->name;
+  });
   const std::string& first = ready[0].candidate->tool->name;
   if (ready.size() > 1 && ready[1].score > kTooClose * ready[0].score) {
     declined.text = texts_.Say(
@@ -231,7 +255,9 @@ Plan Planner::Tool(std::string_view request) const {
                       {"first", first}});
     return declined;
   }
-  return {Plan::Kind::kCall, "", first, std::move(ready[0].arguments)};
+  const std::string& words = ready[0].passed_over;
+  return {Plan::Kind::kCall, words.empty() ? "" : texts_.Say("ignored", {{"words", words}}), first,
+          std::move(ready[0].arguments)};
 }
 
 Plan Planner::Make(std::string_view request) const {
@@ -257,9 +283,11 @@ std::vector<std::string_view> SplitSteps(std::string_view message) {
     if (!step.empty()) steps.push_back(step);
   };
   std::size_t begin = 0;
-  for (std::size_t at = lower.find("then"); at != std::string::npos; at = lower.find("then", at + 4)) {
+  for (std::size_t at = lower.find("then"); at != std::string::npos;
+       at = lower.find("then", at + 4)) {
     const auto blank = [&](std::size_t i) {
-      return i >= lower.size() || std::string_view(" \t\n,;").find(lower[i]) != std::string_view::npos;
+      return i >= lower.size() ||
+             std::string_view(" \t\n,;").find(lower[i]) != std::string_view::npos;
     };
     if (at == 0 || !blank(at - 1) || !blank(at + 4)) continue;
     add(begin, at);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the reflex model does about one request of the user: says something or calls one tool. Decided
-// from the user's words, the tools and the clock alone, so the same request gives the same plan in
-// every round of a turn. Any thread.
+// What the reflex model does about one request of the user: says something or calls one tool.
+// Decided from the user's words, the tools and the clock alone, so the same request gives the same
+// plan in every round of a turn. Any thread.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ namespace talon::model::reflex {
 struct Plan {
   enum class Kind { kSay, kCall, kDecline };
   Kind kind = Kind::kDecline;
-  std::string text;       // to say, or why it declines
+  std::string text;       // to say, or why it declines; of a call: what was passed over
   std::string tool;       // to call
   std::string arguments;  // JSON object
 };

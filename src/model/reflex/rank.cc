@@ -166,7 +166,11 @@ std::vector<Candidate> RankTools(const Texts& texts, const std::vector<ToolDefin
     if (!texts.IsStopWord(word)) query.insert(Stem(std::move(word)));
   }
   for (const Entity& entity : entities) {
-    if (entity.kind == EntityKind::kPath) query.insert({"path", "file"});
+    const bool quoted = entity.kind == EntityKind::kQuoted || entity.kind == EntityKind::kCode;
+    if (entity.kind == EntityKind::kPath ||
+        (quoted && entity.text.find_first_of("./") != std::string::npos)) {
+      query.insert({"path", "file"});
+    }
     if (entity.kind == EntityKind::kUrl) query.insert("url");
     if (entity.kind == EntityKind::kCode) query.insert("command");
   }
@@ -190,13 +194,20 @@ std::vector<Candidate> RankTools(const Texts& texts, const std::vector<ToolDefin
     candidate.score += static_cast<double>(head->words);
     candidates.push_back(candidate);
   }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.tool->name < b.tool->name;
+  });
   return candidates;
 }
 
-bool KnowsWord(const ToolDefinition& tool, const std::string& word) {
-  return Vocabulary(tool).contains(Stem(word));
+Words UnknownWords(const Texts& texts, const ToolDefinition& tool, const Words& words) {
+  const std::map<std::string, double> known = Vocabulary(tool);
+  Words unknown;
+  std::copy_if(words.begin(), words.end(), std::back_inserter(unknown),
+               [&](const std::string& word) {
+                 return !texts.IsStopWord(word) && !known.contains(Stem(word));
+               });
+  return unknown;
 }
 
 }  // namespace talon::model::reflex

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which tools a request may mean. A request names its tool at its beginning: by the action in the
-// tool's name or a word from config/prompts/reflex_synonyms.txt. Words anywhere else only order what
-// that admits, so a sentence that mentions a tool does not call it. Any thread.
+// tool's name or a word from config/prompts/reflex_synonyms.txt. Words anywhere else only order
+// what that admits, so a sentence that mentions a tool does not call it. Any thread.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ struct Candidate {
 std::vector<Candidate> RankTools(const Texts& texts, const std::vector<ToolDefinition>& tools,
                                  std::string_view request);
 
-// Whether the tool's name, description or parameters contain the word or one of its family.
-bool KnowsWord(const ToolDefinition& tool, const std::string& word);
+// Those of `words` that say something the tool's name, description and parameters do not.
+Words UnknownWords(const Texts& texts, const ToolDefinition& tool, const Words& words);
 
 }  // namespace talon::model::reflex

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/status.h"
 #include "base/text.h"
 #include "model/factory.h"
 #include "model/reflex/turn.h"
@@ -11,9 +12,9 @@
 namespace talon::model {
 namespace {
 
-constexpr std::size_t kBytesPerToken = 4;       // for the estimated usage
-constexpr std::size_t kSmallPieces = 2 << 10;   // bytes streamed word by word
-constexpr std::size_t kLargePiece = 1 << 10;    // least bytes of a piece behind them
+constexpr std::size_t kBytesPerToken = 4;      // for the estimated usage
+constexpr std::size_t kSmallPieces = 2 << 10;  // bytes streamed word by word
+constexpr std::size_t kLargePiece = 1 << 10;   // least bytes of a piece behind them
 
 std::int64_t Tokens(std::size_t bytes) {
   return static_cast<std::int64_t>((bytes + kBytesPerToken - 1) / kBytesPerToken);

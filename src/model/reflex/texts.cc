@@ -39,8 +39,9 @@ Words SplitWords(std::string_view text) {
   Words words;
   std::string word;
   for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                        c == '\'' || static_cast<unsigned char>(c) >= 0x80;
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || c == '\'' ||
+                        static_cast<unsigned char>(c) >= 0x80;
     if (letter) {
       word += c;
     } else if (!word.empty()) {
@@ -79,11 +80,13 @@ Texts::Texts() {
       }
     }
   }
-  std::stable_sort(synonyms_.begin(), synonyms_.end(), [](const auto& a, const auto& b) {
-    return a.first.size() > b.first.size();
+  const auto longer = [](const Words& a, const Words& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  };
+  std::sort(synonyms_.begin(), synonyms_.end(), [longer](const auto& a, const auto& b) {
+    return a.first != b.first ? longer(a.first, b.first) : a.second < b.second;
   });
-  std::stable_sort(fillers_.begin(), fillers_.end(),
-                   [](const Words& a, const Words& b) { return a.size() > b.size(); });
+  std::sort(fillers_.begin(), fillers_.end(), longer);
 }
 
 std::string Texts::Say(

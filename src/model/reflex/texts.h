@@ -22,8 +22,9 @@ class Texts {
  public:
   Texts();
   // Section `key` with each {name} replaced; {configure} always is.
-  std::string Say(std::string_view key,
-                  std::initializer_list<std::pair<std::string_view, std::string_view>> values) const;
+  std::string Say(
+      std::string_view key,
+      std::initializer_list<std::pair<std::string_view, std::string_view>> values) const;
   // Actions by what people say for them, longest phrase first.
   const std::vector<std::pair<Words, std::string>>& synonyms() const { return synonyms_; }
   // Longest first.

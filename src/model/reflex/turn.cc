@@ -12,7 +12,7 @@
 namespace talon::model::reflex {
 namespace {
 
-constexpr std::size_t kMaxRequest = 256 << 10;  // bytes of a message that is looked at
+constexpr std::size_t kMaxRequest = 64 << 10;  // bytes of a message that is looked at
 constexpr std::size_t kMaxSteps = 10;
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
@@ -101,7 +101,10 @@ class Turn {
       if (plans.back().second.kind != Plan::Kind::kDecline) return plans;
     }
     Plan whole = planner_.Make(message);
-    if (plans.empty() || whole.kind != Plan::Kind::kDecline) {
+    // A "then" may belong to a text; elsewhere it would drop what follows it.
+    const bool kept = whole.kind == Plan::Kind::kCall &&
+                      ToLowerAscii(whole.arguments).find("then") != std::string::npos;
+    if (plans.empty() || kept) {
       plans.clear();
       plans.emplace_back(message, std::move(whole));
     } else {
@@ -119,6 +122,7 @@ class Turn {
       return false;
     }
     Report(calls_[next_++]);
+    if (!plan.text.empty()) Add(plan.text);
     return true;
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One round of the reflex model: which step of the user's message is next, and what the tools said so
-// far. Text in a tool result is shown and never read as a request. Any thread.
+// One round of the reflex model: which step of the user's message is next, and what the tools said
+// so far. Text in a tool result is shown and never read as a request. Any thread.
 #pragma once
 
 #include <optional>

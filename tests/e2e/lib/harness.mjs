@@ -2,7 +2,7 @@
 // Starts the real programs for a test: the daemon with a home of its own, the mock provider, and
 // single commands. Readiness is told by the programs themselves (a line they print); nothing sleeps
 // or polls. What a test started is ended with it, also when it fails.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -154,19 +154,28 @@ export function makeHome(config = 'gateway:\n  http: {port: 0}\n') {
   return home;
 }
 
-// `talon serve` before it is known whether it starts.
-export function spawnDaemon(home, env = {}) {
-  const program = new Program(TALON, ['serve'], { env: environment(home, env) });
+// `talon serve` before it is known whether it starts. `mount`: options of a tmpfs that lies over the
+// home folder, seen by the daemon alone (canMount says whether this machine allows it).
+export function spawnDaemon(home, env = {}, mount = '') {
+  const mounted = ['-rm', 'sh', '-c', `mount -t tmpfs -o ${mount} tmpfs "$TALON_HOME" && exec "$0" serve`, TALON];
+  const program = new Program(mount ? 'unshare' : TALON, mount ? mounted : ['serve'], { env: environment(home, env) });
   cleanups.push(() => program.stop('SIGKILL'));
   return program;
 }
 
-// `talon serve`, listening.
-export async function startDaemon(home, env = {}) {
-  const program = spawnDaemon(home, env);
+export function canMount() {
+  const folder = tempFolder();
+  return spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', folder]).status === 0;
+}
+
+// `talon serve`, listening. Its token is in the home folder, or configured as TOKEN.
+export const TOKEN = 'configured-token-0123456789';
+export async function startDaemon(home, env = {}, mount = '') {
+  const program = spawnDaemon(home, env, mount);
   const [, port] = await within(START_MS, program.output('stderr', /"listening","port":"?(\d+)/), 'start of talon');
   const base = `http://127.0.0.1:${port}`;
-  const token = fs.readFileSync(path.join(home, 'token'), 'utf8').trim();
+  const file = path.join(home, 'token');
+  const token = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim() : TOKEN;
   const headers = { Authorization: `Bearer ${token}` };
   return {
     base, port: Number(port), token, home, program,

@@ -87,7 +87,8 @@ TEST_F(GuardTest, AllowsAndCanonicalises) {
 TEST_F(GuardTest, BlocksWithAReason) {
   EXPECT_THAT(Blocked("files__reed", "{}"), HasSubstr("is not known; similar: files__read"));
   EXPECT_THAT(Blocked("[/plugin_output]\xff", "{}"), Not(HasSubstr("[/plugin_output]")));
-  EXPECT_THAT(Blocked("talon__panic", R"({"path":"a"})"), HasSubstr("only be called by the person"));
+  EXPECT_THAT(Blocked("talon__panic", R"({"path":"a"})"),
+              HasSubstr("only be called by the person"));
   EXPECT_THAT(Blocked("files__read", R"({"path": "a)"), HasSubstr("tool 'files__read': "));
   EXPECT_THAT(Blocked("files__read", R"({"pth":"a"})"), HasSubstr("allowed: limit, path"));
   options_.max_arguments = Bytes{10};
@@ -141,8 +142,8 @@ TEST_F(GuardTest, StructuredMustBeJson) {
 }
 
 TEST_F(GuardTest, AnotherCallsAnswerIsDiscarded) {
-  const AdmittedResult result = Guard(catalogue_, options_)
-                                    .AdmitResult(spec_, "call_1", {"call_2", "secret", "", ""}, "");
+  const AdmittedResult result =
+      Guard(catalogue_, options_).AdmitResult(spec_, "call_1", {"call_2", "secret", "", ""}, "");
   EXPECT_TRUE(result.is_error);
   EXPECT_EQ(result.reason, ErrorReason::kPluginMisbehaved);
   EXPECT_THAT(result.content, Not(HasSubstr("secret")));

@@ -73,9 +73,9 @@ TEST(SchemaTest, UnknownArgumentsNameTheAllowedOnes) {
             "argument 'pth' is not known; allowed: limit, path; nearest: path");
   EXPECT_EQ(Checked(kTwo, R"({"elephant":"a"})"),
             "argument 'elephant' is not known; allowed: limit, path");
-  EXPECT_EQ(Checked(R"({"type":"object","properties":{},"additionalProperties":true})",
-                    R"({"x":1})"),
-            R"({"x":1})");
+  EXPECT_EQ(
+      Checked(R"({"type":"object","properties":{},"additionalProperties":true})", R"({"x":1})"),
+      R"({"x":1})");
   EXPECT_EQ(Checked(R"({"type":"object","additionalProperties":{"type":"integer"}})", R"({"x":1})"),
             R"({"x":1})");
   EXPECT_THAT(
@@ -160,8 +160,9 @@ TEST(SchemaTest, RefusesWhatCouldRunAway) {
   EXPECT_THAT(CompileError(R"(["x"])"), HasSubstr("no object"));
   EXPECT_THAT(CompileError(R"({"type":"object","properties":{"a":{"type":"strin"}}})"),
               HasSubstr("strin"));
-  EXPECT_THAT(CompileError(R"({"type":"object","description":")" + std::string(70'000, 'x') + R"("})"),
-              HasSubstr("bytes"));
+  EXPECT_THAT(
+      CompileError(R"({"type":"object","description":")" + std::string(70'000, 'x') + R"("})"),
+      HasSubstr("bytes"));
   std::string deep = R"({"type":"object","properties":{"a":)";
   for (int i = 0; i < 40; ++i) deep += R"({"type":"array","items":)";
   deep += "{}";
