@@ -27,7 +27,7 @@ bool ParseWithUnit(std::string_view text, const Unit (&units)[N], std::string_vi
   text = TrimSpace(text);
   double number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 0) return false;
+  if (error != std::errc() || !(number >= 0)) return false;
   std::string_view unit =
       TrimSpace({end, static_cast<std::size_t>(text.data() + text.size() - end)});
   if (unit.empty()) {

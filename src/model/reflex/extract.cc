@@ -7,41 +7,12 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "model/reflex/entities.h"
+#include "model/reflex/phrases.h"
 #include "model/reflex/texts.h"
 
 namespace talon::model::reflex {
 namespace {
-
-bool In(std::initializer_list<std::string_view> list, std::string_view word) {
-  return std::find(list.begin(), list.end(), word) != list.end();
-}
-
-ParameterKind KindOf(std::string_view name, std::string_view type, const Parameter& parameter) {
-  if (type == "integer" || type == "number") return ParameterKind::kNumber;
-  if (type == "boolean") return ParameterKind::kBoolean;
-  if (type != "string") return ParameterKind::kOther;
-  if (!parameter.choices.empty()) return ParameterKind::kWord;
-  const std::string lower = ToLowerAscii(name);
-  if (In({"path", "file", "filename", "file_path", "filepath", "folder"}, lower) ||
-      (parameter.required && In({"directory", "dir"}, lower))) {
-    return ParameterKind::kPath;
-  }
-  if (In({"url", "uri", "link", "endpoint"}, lower)) return ParameterKind::kUrl;
-  if (lower == "method") return ParameterKind::kMethod;
-  if (In({"content", "text", "command", "cmd", "script", "query", "q", "pattern", "body", "message",
-          "prompt", "input", "question", "data", "expression", "code"},
-         lower)) {
-    return ParameterKind::kText;
-  }
-  return ParameterKind::kWord;
-}
-
-std::string_view TypeOf(const Json& schema) {
-  const Json* type = JsonFind(schema, "type");
-  if (type != nullptr && type->is_array() && !type->empty()) type = &type->front();
-  if (type == nullptr || !type->is_string()) return "";
-  return type->get_ref<const std::string&>();
-}
 
 class Extractor {
  public:
@@ -312,14 +283,6 @@ class Extractor {
     consumed_.push_back({from, begin + last.size()});
   }
 
-  static bool LeadsToPath(const Words& words, bool required) {
-    const std::string& last = words.back();
-    if (In({"in", "under", "inside", "within", "folder", "directory", "file"}, last)) return true;
-    if (required) return In({"from", "of", "to", "into", "at"}, last);
-    return last == "of" && words.size() > 1 &&
-           In({"content", "contents", "files", "folder"}, words[words.size() - 2]);
-  }
-
   std::size_t OpenWords() const {
     return static_cast<std::size_t>(
         std::count_if(parameters_.begin(), parameters_.end(), [this](const Parameter& parameter) {
@@ -376,15 +339,15 @@ class Extractor {
     if (open == nullptr) return;
     std::string text(rest_);
     for (std::size_t i = 0; i < entities_.size(); ++i) {
-      if (used_[i]) Cut(text, entities_[i].begin, entities_[i].end);
+      if (used_[i]) BlankPart(text, entities_[i].begin, entities_[i].end);
     }
-    for (const auto& [begin, end] : consumed_) Cut(text, begin, end);
+    for (const auto& [begin, end] : consumed_) BlankPart(text, begin, end);
     std::string_view left = TrimSpace(text);
     if (IsCommand(*open)) {
       if (quoted_command_) return;  // words around a quoted command: unclear
       left = CommandOf(left);
     } else {
-      left = TextOf(left);
+      left = FreeTextOf(left);
     }
     if (left.empty()) {
       TakePathAsText(*open);
@@ -399,59 +362,6 @@ class Extractor {
     arguments_[open->name] = std::string(left);
   }
 
-  // Blanks a part, with a preposition that leads to it.
-  static void Cut(std::string& text, std::size_t begin, std::size_t end) {
-    std::string_view before = TrimSpace(std::string_view(text).substr(0, begin));
-    for (const std::string_view link : {"to", "into", "in", "from", "at", "with", "of"}) {
-      if (before == link || (before.ends_with(link) && before.size() > link.size() &&
-                             before[before.size() - link.size() - 1] == ' ')) {
-        begin = before.data() + before.size() - link.size() - text.data();
-        break;
-      }
-    }
-    std::fill(text.begin() + static_cast<long>(begin), text.begin() + static_cast<long>(end), ' ');
-  }
-
-  static bool TakeOff(std::string_view& text, std::initializer_list<std::string_view> openings) {
-    for (const std::string_view opening : openings) {
-      if (EqualsIgnoreCase(text.substr(0, opening.size()), opening)) {
-        text = TrimSpace(text.substr(opening.size()));
-        return true;
-      }
-    }
-    return false;
-  }
-
-  // ": ls" and "the command ls" are "ls"; "the tests" is no command.
-  static std::string_view CommandOf(std::string_view text) {
-    while (TakeOff(text, {":", "the command ", "command ", "this command ", "this:"})) {
-    }
-    std::string_view rest = text;
-    return TakeOff(rest, {"the ", "a ", "an ", "my ", "our ", "all ", "some ", "some of "}) ? ""
-                                                                                            : text;
-  }
-
-  // "a file … with the text x" and "for the word x?" are "x".
-  static std::string_view TextOf(std::string_view text) {
-    const std::string lower = ToLowerAscii(text);
-    for (const std::string_view opening :
-         {"with the text ", "with text ", "with the content ", "with content ", "containing ",
-          "that says ", "saying "}) {
-      if (const std::size_t at = lower.find(opening); at != std::string::npos) {
-        return TrimSpace(text.substr(at + opening.size()));
-      }
-    }
-    std::string_view rest = text;
-    if (TakeOff(rest, {"a file", "file ", "the file", "a new file", "new file", "into "}))
-      return "";
-    while (TakeOff(text, {"for ", "about ", "the text ", "the word ", "text ", ": ", "files with ",
-                          "all files with ", "lines with ", "all lines with "})) {
-    }
-    while (!text.empty() && (text.back() == '?' || text.back() == ':')) text.remove_suffix(1);
-    return TrimSpace(text);
-  }
-
-  // "where is main.cc": nothing but a path is there, and it is what is looked for.
   void TakePathAsText(const Parameter& open) {
     for (const Parameter& parameter : parameters_) {
       if (parameter.kind != ParameterKind::kPath || parameter.required || !Has(parameter)) continue;
@@ -460,13 +370,6 @@ class Extractor {
       return;
     }
   }
-
-  static bool IsReference(std::string_view text) {
-    return In({"it", "that", "this", "them", "the result", "the output", "the answer", "result",
-               "the content", "the contents", "its content", "its contents"},
-              ToLowerAscii(text));
-  }
-
   const std::vector<Parameter>& parameters_;
   std::string_view head_;
   std::string_view rest_;
@@ -480,57 +383,9 @@ class Extractor {
 
 }  // namespace
 
-std::vector<Parameter> ParametersOf(const ToolDefinition& tool) {
-  std::vector<Parameter> parameters;
-  const auto schema = ParseJson(tool.schema, "schema");
-  if (!schema.ok()) return parameters;
-  const Json* properties = JsonFind(*schema, "properties");
-  if (properties == nullptr || !properties->is_object()) return parameters;
-  std::vector<std::string> order;
-  const Json* required = JsonFind(*schema, "required");
-  if (required != nullptr && required->is_array()) {
-    for (const Json& name : *required) {
-      if (name.is_string() && properties->contains(name.get_ref<const std::string&>())) {
-        order.push_back(name.get<std::string>());
-      }
-    }
-  }
-  const std::size_t required_count = order.size();
-  for (const auto& [name, part] : properties->items()) {
-    if (std::find(order.begin(), order.end(), name) == order.end()) order.push_back(name);
-  }
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const Json& part = (*properties)[order[i]];
-    Parameter parameter;
-    parameter.name = order[i];
-    parameter.required = i < required_count;
-    if (const Json* choices = JsonFind(part, "enum"); choices != nullptr && choices->is_array()) {
-      for (const Json& choice : *choices) {
-        if (choice.is_string()) parameter.choices.push_back(choice.get<std::string>());
-      }
-    }
-    const std::string_view type = TypeOf(part);
-    parameter.integer = type == "integer";
-    parameter.kind = KindOf(parameter.name, type, parameter);
-    parameters.push_back(std::move(parameter));
-  }
-  return parameters;
-}
-
 Extracted ExtractArguments(const std::vector<Parameter>& parameters, std::string_view head,
                            std::string_view rest) {
   return Extractor(parameters, head, rest).Run();
-}
-
-std::string ExampleArguments(const std::vector<Parameter>& parameters) {
-  std::string example = "{";
-  for (const Parameter& parameter : parameters) {
-    if (!parameter.required) continue;
-    if (example.size() > 1) example += ", ";
-    AppendJsonString(example, parameter.name);
-    example += parameter.kind == ParameterKind::kNumber ? ": 1" : ": \"…\"";
-  }
-  return example + "}";
 }
 
 }  // namespace talon::model::reflex

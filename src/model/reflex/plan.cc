@@ -13,6 +13,7 @@
 #include "model/reflex/arithmetic.h"
 #include "model/reflex/entities.h"
 #include "model/reflex/extract.h"
+#include "model/reflex/phrases.h"
 #include "model/reflex/rank.h"
 
 namespace talon::model::reflex {
@@ -21,10 +22,6 @@ namespace {
 constexpr std::size_t kShown = 200;   // bytes of a request quoted back
 constexpr std::size_t kMaxWords = 3;  // words of a request a tool may not know
 constexpr double kTooClose = 0.95;    // a second score above this share of the first is a tie
-
-bool In(std::initializer_list<std::string_view> list, std::string_view word) {
-  return std::find(list.begin(), list.end(), word) != list.end();
-}
 
 std::string Shown(std::string_view request) {
   const std::string_view shown = TruncateUtf8(request, kShown);

@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 #include "model/reflex/entities.h"
-#include "model/reflex/extract.h"
+#include "model/reflex/parameters.h"
 
 namespace talon::model::reflex {
 namespace {

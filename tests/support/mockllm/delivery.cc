@@ -71,7 +71,7 @@ class Sender {
 
 io::Task<void> Deliver(io::Loop& loop, io::ResponseWriter& writer, Reply reply,
                        CancelToken client_gone) {
-  const Delivery how = reply.delivery;
+  Delivery how = reply.delivery;
   Sender sender(loop, writer, std::move(client_gone));
   if (!co_await sender.Wait(how.delay_ms)) co_return;
   if (how.hang) {
@@ -90,6 +90,9 @@ io::Task<void> Deliver(io::Loop& loop, io::ResponseWriter& writer, Reply reply,
   if (!reply.streamed && reply.pieces.size() == 1) {
     const std::string& body = reply.pieces.front();
     reply.pieces = {body.substr(0, body.size() / 2), body.substr(body.size() / 2)};
+    for (int* after : {&how.cut_after, &how.hang_after, &how.malformed_after}) {
+      *after = std::min(*after, 1);
+    }
   }
   if (!(co_await writer.StartStream(std::move(head))).ok()) co_return;
   int count = 0;

@@ -79,8 +79,7 @@ guard: {max_result: 128KB}
   EXPECT_THAT(config.orchestrator.rules, ElementsAre("Never send PII", "line one\nline two\n"));
   EXPECT_EQ(config.orchestrator.turn_timeout, std::chrono::seconds(90));
   EXPECT_FALSE(config.plugins.at("mine").enabled);
-  EXPECT_EQ(config.plugins.at("mine").config.text,
-            R"({"deep":[1,2.5,true,"7"],"station":"EDDF"})");
+  EXPECT_EQ(config.plugins.at("mine").config.text, R"({"deep":[1,2.5,true,"7"],"station":"EDDF"})");
   EXPECT_EQ(config.state.durability, store::Durability::kProcess);
   EXPECT_EQ(config.guard.max_result.value, 128u << 10);
 }
@@ -116,7 +115,8 @@ TEST(Config, InvalidYamlNamesTheLine) {
 
 TEST(Config, VariablesExpandAnywhereInText) {
   const Config config = Good(
-      "models:\n  providers:\n    a:\n      api_key: ${KEY}\n      base_url: http://${HOST:-h}:1/\n",
+      "models:\n  providers:\n    a:\n      api_key: ${KEY}\n      base_url: "
+      "http://${HOST:-h}:1/\n",
       {{"KEY", "k-1"}});
   EXPECT_EQ(config.models.providers.at("a").api_key.Reveal(), "k-1");
   EXPECT_EQ(config.models.providers.at("a").base_url, "http://h:1/");
