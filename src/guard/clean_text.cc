@@ -120,10 +120,10 @@ std::size_t SimpleWide(std::string_view text, std::size_t at) {
 std::size_t SimplePrefix(std::string_view text) {
   std::size_t at = 0;
   while (true) {
-    at += PlainPrefix(text.substr(at));
-    const std::size_t wide = SimpleWide(text, at);
-    if (wide == 0) return at;
-    at += wide;
+    for (std::size_t wide = SimpleWide(text, at); wide > 0; wide = SimpleWide(text, at)) at += wide;
+    const std::size_t plain = PlainPrefix(text.substr(at));
+    if (plain == 0) return at;
+    at += plain;
   }
 }
 

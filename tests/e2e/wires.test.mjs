@@ -107,9 +107,12 @@ for (const [model, [wire, key]] of Object.entries(WIRES)) {
 
   test(`${wire}: a stream that breaks in its text is an error, not a short answer`, async () => {
     for (const message of ['cut in the text', 'malformed']) {
-      const outcome = await turn(message, model);
-      assert.equal(outcome.state, 'failed', `${message}: ${JSON.stringify(outcome.error)}`);
-      assert.equal(outcome.error.type, 'upstream_error');
+      for (const stream of [true, false]) {
+        const outcome = await turn(message, model, stream);
+        assert.equal(outcome.state, 'failed', `${message}: ${JSON.stringify(outcome.error)}`);
+        assert.equal(outcome.error.type, 'upstream_error');
+        assert.equal(outcome.text, undefined);
+      }
     }
   });
 

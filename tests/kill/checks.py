@@ -35,7 +35,7 @@ def check_effect(case):
     lines = case.ledger.read_text().splitlines() if case.ledger.exists() else []
     told = [request["tool_result"] for request in case.requests if request["tool_result"]]
     expect(told and len(set(told)) == 1, f"the model was told different things: {told}")
-    unknown = "outcome unknown" in told[0]
+    unknown = case.unknown = "outcome unknown" in told[0]
     if case.variant == "idempotent":
         expect(not unknown and lines == ["one"], f"ledger {lines}, told {told[0]!r}")
     else:

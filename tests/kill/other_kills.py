@@ -8,7 +8,7 @@ import signal
 import socket
 
 import checks
-from programs import Background, Daemon, Ended, TOKEN, call
+from programs import Background, Daemon, Ended
 
 CLIENT_S = 30
 
@@ -52,7 +52,8 @@ class FirstStart:
 
 
 class PluginKilled:
-    """The plugin's process dies in a call: the turn ends, the daemon goes on, the next call works."""
+    """The plugin's process dies in a call: the turn ends, the daemon goes on, the next call works.
+    The ledger is a FIFO at first: the call waits in it, and its other end shows when."""
 
     def __init__(self, bench):
         self.bench = bench
@@ -62,45 +63,29 @@ class PluginKilled:
 
     def run(self, mock, folder):
         ledger = folder / "ledger"
+        os.mkfifo(ledger)
         mock.play({"rules": [
             {"match": {"after_tool": True}, "answer": "told: {{tool_result}}"},
-            {"match": {"user": "hang"}, "answer": {"calls": [{"tool": "ledger__hang", "args": {}}]}},
             {"match": {}, "answer": {"calls": [{"tool": "ledger__ledger_append", "args": {
                 "file": str(ledger), "line": "one"}}]}}]})
         with Daemon(self.bench.programs, folder / "home", self.bench.config(mock)) as daemon:
-            asked = self.start_turn(daemon)
-            [plugin] = daemon.get("/v1/plugins")["plugins"]
-            os.kill(plugin["pid"], signal.SIGKILL)
-            self.happened = 1
-            text = self.rest(asked)
-            checks.expect("event: done" in text and "plugin" in text, f"turn said {text!r}")
+            asked = Background(lambda: ask(daemon, "append", "key-1")[0])
+            with open(ledger, "wb"):  # opens when the plugin does
+                ledger.unlink()
+                [plugin] = [one for one in daemon.get("/v1/plugins")["plugins"]
+                            if one["name"] == "ledger"]
+                checks.expect(plugin["pid"] > 1, f"no process in {plugin}")
+                os.kill(plugin["pid"], signal.SIGKILL)
+                self.happened = 1
+                answer = asked.result()
+            lines = ledger.read_text() if ledger.exists() else ""
+            checks.expect(("appended" in answer) == (lines == "one\n"),
+                          f"told {answer!r}, ledger {lines!r}")
+            ledger.unlink(missing_ok=True)
             answer, _ = ask(daemon, "append", "key-2")
             checks.expect("appended" in answer, f"next call: {answer!r}")
             checks.expect(ledger.read_text() == "one\n", "the next call left no line")
             checks.expect(daemon.stop() == 0, "no ordered stop")
-        checks.expect(mock.requests()[1]["tool_result"] != "", "the model was told nothing")
-
-    def start_turn(self, daemon):
-        """Returns once the turn's stream has shown that the call runs."""
-        body = json.dumps({"message": "hang", "stream": True})
-        client = socket.create_connection(("127.0.0.1", daemon.port), CLIENT_S)
-        client.sendall((f"POST /v1/turns HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
-                        f"{TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode())
-        self.said = ""
-        while "tool_start" not in self.said:
-            piece = client.recv(65536).decode()
-            checks.expect(piece, f"the stream ended early: {self.said!r}")
-            self.said += piece
-        return client
-
-    def rest(self, client):
-        while "event: done" not in self.said and "event: error" not in self.said:
-            piece = client.recv(65536).decode()
-            if not piece:
-                break
-            self.said += piece
-        client.close()
-        return self.said
 
 
 class ModelHangs:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -362,6 +363,7 @@ class Extractor {
     arguments_[open->name] = std::string(left);
   }
 
+  // "where is main.cc": nothing but a path is there, and it is what is looked for.
   void TakePathAsText(const Parameter& open) {
     for (const Parameter& parameter : parameters_) {
       if (parameter.kind != ParameterKind::kPath || parameter.required || !Has(parameter)) continue;
@@ -370,6 +372,7 @@ class Extractor {
       return;
     }
   }
+
   const std::vector<Parameter>& parameters_;
   std::string_view head_;
   std::string_view rest_;

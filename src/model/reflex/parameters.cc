@@ -78,11 +78,6 @@ std::vector<Parameter> ParametersOf(const ToolDefinition& tool) {
   return parameters;
 }
 
-Extracted ExtractArguments(const std::vector<Parameter>& parameters, std::string_view head,
-                           std::string_view rest) {
-  return Extractor(parameters, head, rest).Run();
-}
-
 std::string ExampleArguments(const std::vector<Parameter>& parameters) {
   std::string example = "{";
   for (const Parameter& parameter : parameters) {
