@@ -131,6 +131,9 @@ absl::Status EntryWriter::AddRecords(Entry entry) {
                       Params(end.turn.str(), Text(TurnStateName(end.state)), std::move(end.answer),
                              std::move(end.error), now_.time_since_epoch().count()),
                       /*expect_change=*/true});
+    if (end.release_key) {
+      batch_.push_back({"release_dedupe_key", Params(end.turn.str()), /*expect_change=*/true});
+    }
   }
   return absl::OkStatus();
 }

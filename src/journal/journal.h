@@ -38,6 +38,8 @@ struct Entry {
     TurnState state;
     std::string answer;
     std::string error;
+    // Frees the dedupe key of the turn's event, so that the same request is taken anew.
+    bool release_key = false;
   };
   std::optional<TurnEnd> turn_end;
 };

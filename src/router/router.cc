@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/router.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -10,7 +13,9 @@
 namespace talon::router {
 namespace {
 
+constexpr std::string_view kReflexProvider = "reflex";
 constexpr std::string_view kReflexName = "reflex/reflex";
+constexpr std::size_t kShownName = 120;  // bytes of a name a caller made up, in our messages
 
 // Errors that a different model or credential may not have.
 bool CuredByAnother(const absl::Status& status) {
@@ -54,88 +59,131 @@ class CountingSink : public model::DeltaSink {
 absl::StatusOr<std::unique_ptr<Router>> Router::Create(const model::ModelsOptions& models,
                                                        const RoutingOptions& routing,
                                                        model::ModelDependencies dependencies) {
-  std::unique_ptr<Router> router(new Router());
-  for (const auto& [name, options] : models.providers) {
-    auto adapter = model::MakeChatModel(name, options, dependencies);
-    if (!adapter.ok()) return Annotate(adapter.status(), fmt::format("models.providers.{}", name));
-    model::ChatModel* chat = adapter->get();
-    router->adapters_[name] = *std::move(adapter);
-    router->wires_[name] = options.api;
-    for (const model::ModelEntry& entry : options.models) {
-      router->routes_.push_back({.provider = name,
-                                 .model = entry.id,
-                                 .alias = "",
-                                 .weight = 0,
-                                 .wire = options.api,
-                                 .limits = entry,
-                                 .chat = chat});
-    }
-  }
-  router->adapters_["reflex"] = model::MakeReflexModel(dependencies.clock);
-  router->wires_["reflex"] = model::Wire::kReflex;
-  model::ModelEntry reflex;
-  reflex.id = "reflex";
-  reflex.name = "built-in reflex";
-  reflex.context_window = 1'000'000;
-  router->routes_.push_back({.provider = "reflex",
-                             .model = "reflex",
-                             .alias = "",
-                             .weight = 0,
-                             .wire = model::Wire::kReflex,
-                             .limits = reflex,
-                             .chat = router->adapters_["reflex"].get()});
+  return Create(models, routing,
+                [&](const std::string& provider, const model::ProviderOptions& options) {
+                  return model::MakeChatModel(provider, options, dependencies);
+                });
+}
 
+absl::StatusOr<std::unique_ptr<Router>> Router::Create(const model::ModelsOptions& models,
+                                                       const RoutingOptions& routing,
+                                                       const MakeModel& make) {
+  std::unique_ptr<Router> router(new Router());
+  TALON_RETURN_IF_ERROR(router->AddProviders(models, make));
+  TALON_RETURN_IF_ERROR(router->ReadCatalog(models));
+  TALON_RETURN_IF_ERROR(router->ReadRouting(routing));
+  return router;
+}
+
+absl::Status Router::AddAdapter(const std::string& name, const model::ProviderOptions& options,
+                                const MakeModel& make) {
+  auto adapter = make(name, options);
+  if (!adapter.ok()) return Annotate(adapter.status(), fmt::format("models.providers.{}", name));
+  model::ChatModel* chat = adapter->get();
+  adapters_[name] = *std::move(adapter);
+  wires_[name] = options.api;
+  for (const model::ModelEntry& entry : options.models) {
+    routes_.push_back({.provider = name,
+                       .model = entry.id,
+                       .alias = "",
+                       .weight = 0,
+                       .wire = options.api,
+                       .limits = entry,
+                       .chat = chat});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Router::AddProviders(const model::ModelsOptions& models, const MakeModel& make) {
+  for (const auto& [name, options] : models.providers) {
+    if (name == kReflexProvider || name.find('/') != std::string::npos) {
+      return InvalidArgument(fmt::format(
+          "models.providers.{}: choose another name; '{}' is the built-in model's and '/' divides "
+          "provider and model",
+          name, kReflexProvider));
+    }
+    TALON_RETURN_IF_ERROR(AddAdapter(name, options, make));
+  }
+  model::ProviderOptions reflex;
+  reflex.api = model::Wire::kReflex;
+  reflex.models.emplace_back();
+  reflex.models.back().id = kReflexProvider;
+  reflex.models.back().name = "built-in reflex";
+  reflex.models.back().context_window = 1'000'000;
+  return AddAdapter(std::string(kReflexProvider), reflex, make);
+}
+
+Route* Router::Keep(const Route& route) {
+  for (Route& known : routes_) {
+    if (known.name() == route.name()) return &known;
+  }
+  return &routes_.emplace_back(route);
+}
+
+absl::Status Router::ReadCatalog(const model::ModelsOptions& models) {
+  std::map<std::string, std::string> named;  // alias to model
   for (const auto& [name, entry] : models.catalog) {
-    auto route = router->Resolve(name);
+    auto route = Resolve(name);
     if (!route.ok()) return Annotate(route.status(), fmt::format("models.catalog.{}", name));
-    auto known = std::find_if(router->routes_.begin(), router->routes_.end(),
-                              [&](const Route& r) { return r.name() == route->name(); });
-    if (known == router->routes_.end()) {
-      router->routes_.push_back(*route);
-      known = router->routes_.end() - 1;
+    Route* known = Keep(*route);
+    known->weight = entry.weight;
+    if (entry.alias.empty()) continue;
+    if (auto [other, added] = named.emplace(entry.alias, name); !added) {
+      return InvalidArgument(fmt::format("models.catalog.{}.alias: '{}' already means '{}'", name,
+                                         entry.alias, other->second));
     }
     known->alias = entry.alias;
-    known->weight = entry.weight;
   }
+  return absl::OkStatus();
+}
 
+absl::Status Router::ReadRouting(const RoutingOptions& routing) {
   if (!routing.primary.empty()) {
-    auto primary = router->Resolve(routing.primary);
+    auto primary = Resolve(routing.primary);
     if (!primary.ok()) return Annotate(primary.status(), "routing.primary");
-    router->default_name_ = primary->name();
+    default_name_ = Keep(*primary)->name();
   } else {
     const Route* best = nullptr;
-    for (const Route& route : router->routes_) {
+    for (const Route& route : routes_) {
       if (route.wire == model::Wire::kReflex) continue;
       if (best == nullptr || route.weight > best->weight) best = &route;
     }
-    router->default_name_ = best != nullptr ? best->name() : std::string(kReflexName);
+    default_name_ = best != nullptr ? best->name() : std::string(kReflexName);
+    if (best == nullptr && !only_reflex()) {
+      log::Warn("providers are configured but none of their models is named; set routing.primary",
+                {{"model", kReflexName}});
+    }
   }
   for (const std::string& name : routing.fallbacks) {
-    auto fallback = router->Resolve(name);
+    auto fallback = Resolve(name);
     if (!fallback.ok()) return Annotate(fallback.status(), "routing.fallbacks");
-    router->fallbacks_.push_back(fallback->name());
+    if (std::ranges::find(fallbacks_, fallback->name()) != fallbacks_.end()) continue;
+    fallbacks_.push_back(Keep(*fallback)->name());
   }
-  return router;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Route> Router::Resolve(std::string_view name) const {
   if (name.empty()) name = default_name_;
-  const Route* by_id = nullptr;
-  int id_matches = 0;
+  std::vector<const Route*> by_id;
   for (const Route& route : routes_) {
     if (route.name() == name || (!route.alias.empty() && route.alias == name)) return route;
-    if (route.model == name) {
-      by_id = &route;
-      ++id_matches;
-    }
+    if (route.model == name) by_id.push_back(&route);
   }
-  if (id_matches == 1) return *by_id;
+  if (by_id.size() == 1) return *by_id.front();
+  if (by_id.size() > 1) {
+    std::string offers;
+    for (const Route* route : by_id) offers += (offers.empty() ? "" : ", ") + route->name();
+    return MakeError(absl::StatusCode::kNotFound, ErrorReason::kUnknownModel,
+                     fmt::format("model '{}' is offered more than once; say which: {}",
+                                 TruncateUtf8(name, kShownName), offers));
+  }
   // An unlisted model of a known provider works with default limits.
   const std::size_t slash = name.find('/');
   if (slash != std::string_view::npos && slash + 1 < name.size()) {
     const std::string provider(name.substr(0, slash));
     auto adapter = adapters_.find(provider);
-    if (adapter != adapters_.end() && provider != "reflex") {
+    if (adapter != adapters_.end() && provider != kReflexProvider) {
       Route route;
       route.provider = provider;
       route.model = std::string(name.substr(slash + 1));
@@ -145,19 +193,28 @@ absl::StatusOr<Route> Router::Resolve(std::string_view name) const {
       return route;
     }
   }
+  return UnknownModel(name);
+}
+
+absl::Status Router::UnknownModel(std::string_view name) const {
+  constexpr std::size_t kListed = 8;
   std::vector<std::string> names;
+  std::string known;
   for (const Route& route : routes_) {
     names.push_back(route.name());
+    if (names.size() <= kListed) known += (known.empty() ? "" : ", ") + names.back();
+  }
+  for (const Route& route : routes_) {
+    names.push_back(route.model);
     if (!route.alias.empty()) names.push_back(route.alias);
   }
-  std::string known;
-  for (std::size_t i = 0; i < names.size() && i < 8; ++i) known += (i ? ", " : "") + names[i];
-  std::vector<std::string_view> views(names.begin(), names.end());
-  const std::string_view nearest = Nearest(name, views);
+  const std::string_view nearest =
+      Nearest(name, std::vector<std::string_view>(names.begin(), names.end()));
+  const std::string_view shown = TruncateUtf8(name, kShownName);
   return MakeError(absl::StatusCode::kNotFound, ErrorReason::kUnknownModel,
                    nearest.empty()
-                       ? fmt::format("unknown model '{}'; known: {}", name, known)
-                       : fmt::format("unknown model '{}'; did you mean '{}'?", name, nearest));
+                       ? fmt::format("unknown model '{}'; known: {}", shown, known)
+                       : fmt::format("unknown model '{}'; did you mean '{}'?", shown, nearest));
 }
 
 std::vector<Route> Router::Chain(const Route& first) const {
@@ -187,10 +244,12 @@ io::Task<absl::StatusOr<RoutedResponse>> Router::Complete(std::vector<Route> cha
                                                           model::DeltaSink* sink) {
   RoutedResponse result;
   absl::Status last = Internal("no model to ask");
+  const std::optional<std::int64_t> asked_tokens = request.max_output_tokens;
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const Route& route = chain[i];
     request.model = route.model;
-    if (!request.max_output_tokens && route.limits.max_tokens > 0) {
+    request.max_output_tokens = asked_tokens;
+    if (!asked_tokens && route.limits.max_tokens > 0) {
       request.max_output_tokens = route.limits.max_tokens;
     }
     CountingSink counting(sink);
@@ -212,7 +271,9 @@ io::Task<absl::StatusOr<RoutedResponse>> Router::Complete(std::vector<Route> cha
       result.failed_over.push_back(fmt::format("{}: {}", route.name(), Message(last)));
     }
   }
-  co_return last;
+  if (result.failed_over.empty()) co_return last;
+  co_return Annotate(last, fmt::format("no model of the chain answered ({})",
+                                       fmt::join(result.failed_over, "; ")));
 }
 
 }  // namespace talon::router

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,15 +40,23 @@ struct RoutedResponse {
   std::vector<std::string> failed_over;  // "openai/gpt: <error>" of those that did not
 };
 
+// Makes the adapter of a provider; asked once for each, and for the built-in "reflex".
+using MakeModel = std::function<absl::StatusOr<std::unique_ptr<model::ChatModel>>(
+    const std::string& provider, const model::ProviderOptions& options)>;
+
 class Router {
  public:
   // Builds one adapter a provider. Errors name the configuration key.
   static absl::StatusOr<std::unique_ptr<Router>> Create(const model::ModelsOptions& models,
                                                         const RoutingOptions& routing,
+                                                        const MakeModel& make);
+  // With the adapters of model/factory.h.
+  static absl::StatusOr<std::unique_ptr<Router>> Create(const model::ModelsOptions& models,
+                                                        const RoutingOptions& routing,
                                                         model::ModelDependencies dependencies);
 
-  // "" = the default; an alias; "provider/model"; a model id that only one provider lists.
-  // NotFound/kUnknownModel names the nearest known ones.
+  // "" = the default; an alias; "provider/model", listed or not; a model id that only one provider
+  // lists. NotFound/kUnknownModel names the nearest known ones.
   absl::StatusOr<Route> Resolve(std::string_view name) const;
   // `first`, then the configured fallbacks without it.
   std::vector<Route> Chain(const Route& first) const;
@@ -57,13 +66,23 @@ class Router {
   bool only_reflex() const;
 
   // Asks the chain in order until one answers. Goes on to the next only on errors that another
-  // model can cure, and only while no delta has reached `sink`.
+  // model can cure, and only while no delta has reached `sink`. The error is the last one's and
+  // tells of those before it.
   io::Task<absl::StatusOr<RoutedResponse>> Complete(std::vector<Route> chain,
                                                     model::ChatRequest request, CallContext context,
                                                     model::DeltaSink* sink);
 
  private:
   Router() = default;
+  absl::Status AddProviders(const model::ModelsOptions& models, const MakeModel& make);
+  absl::Status AddAdapter(const std::string& name, const model::ProviderOptions& options,
+                          const MakeModel& make);
+  // The route among routes_, put there when it is new.
+  Route* Keep(const Route& route);
+  absl::Status ReadCatalog(const model::ModelsOptions& models);
+  absl::Status ReadRouting(const RoutingOptions& routing);
+  absl::Status UnknownModel(std::string_view name) const;
+
   std::map<std::string, std::unique_ptr<model::ChatModel>> adapters_;
   std::vector<Route> routes_;
   std::map<std::string, model::Wire> wires_;

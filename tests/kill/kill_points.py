@@ -229,7 +229,7 @@ def run_all(bench, arguments):
         for when in ("before", "after"):
             sweep(bench, variant, when, range(first, last + 1))
         sweep(bench, variant, "torn", range(first, last + 1, 1 if arguments.long else 7))
-        recoveries(bench, variant, first + 3, last, 1 if arguments.long else 60)
+        recoveries(bench, variant, first + 3, last, 1 if arguments.long else 20)
     if not arguments.only and not arguments.at:
         if bench.unknown == 0:
             bench.failures.append("no kill fell into the call: nothing was shown")

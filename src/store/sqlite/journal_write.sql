@@ -35,6 +35,10 @@ SELECT last_insert_rowid(), ?1, s.no, ?3, ?4, ?5, ?6, ?7 FROM sessions s WHERE s
 UPDATE turns SET state = ?2, answer = ?3, error = ?4, finished_at = ?5
 WHERE id = ?1 AND state = 'running';
 
+-- name: release_dedupe_key
+-- turn. Another event may come under the key of the event that began it.
+UPDATE events SET dedupe_key = NULL WHERE no = (SELECT no FROM turns WHERE id = ?1);
+
 -- name: insert_message
 -- session, seq, turn or NULL, role, content, principal, integrity, readers, created_at
 INSERT INTO messages (id, turn, role, content, principal, integrity, readers, created_at)

@@ -168,7 +168,8 @@ TEST(SanitizeTest, OrdinaryTextAndCodePassUntouched) {
   ExpectUntouched("[tool.poetry]\nname = \"x\"\n[[tool.mypy.overrides]]\n[tools]\n");
   ExpectUntouched("I met a Human: she waved.\nHumane: kind.\nUser: root\nassistant: lower\n");
   ExpectUntouched(
-      "Grüße, 日本語、العربية, हिन्दी, ΑΩ, кириллица 👍🏽 ❤️ 👩‍💻 "
+      "Grüße, 日本語、العربية, हिन्दी, ΑΩ, кириллица 👍🏽 ❤️ "
+      "👩‍💻 "
       "می‌خواهم\r\n\tend");
 }
 

@@ -138,7 +138,8 @@ TEST(SchemaTest, MalformedArgumentsAreToldWithTheirPosition) {
 
 TEST(SchemaTest, ReferencesWithinTheSchemaArePutInPlace) {
   constexpr char kReferring[] = R"({"$defs":{"n":{"type":"integer"}},"type":"object",
-      "properties":{"a":{"$ref":"#/$defs/n","description":"x"},"b":{"$ref":"#/$defs/n","minimum":3}}})";
+      "properties":{"a":{"$ref":"#/$defs/n","description":"x"},
+                    "b":{"$ref":"#/$defs/n","minimum":3}}})";
   EXPECT_EQ(Checked(kReferring, R"({"a":"4"})"), R"({"a":4})");
   EXPECT_THAT(Checked(kReferring, R"({"b":1})"), HasSubstr("'b'"));
 }

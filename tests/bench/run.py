@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the release build and prints a row a figure; deploy/bench.sh builds and calls it."""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support/programs"))
+
+import figures
+import idle
+import load
+import process_info
+from figures import Figure
+from programs import Programs, temp_folder
+
+
+class Bench:
+    """What the measurements share."""
+
+    def __init__(self, programs, folder, quick):
+        self.programs = programs
+        self.folder = folder
+        self.quick = quick
+        self.window_s = 10 if quick else 60
+
+    def scaled(self, count, at_least):
+        return max(count // 4, at_least) if self.quick else count
+
+
+def plugin_rtt(bench):
+    arguments = ["2000", "3", "1"] if bench.quick else ["5000", "7", "1"]
+    done = subprocess.run([str(bench.programs.bench_plugin_rtt), *arguments], capture_output=True,
+                          text=True)
+    said = dict(re.findall(r"plugin_rtt (\S.*?)\s+p50\s+([\d.]+) us", done.stdout))
+    if len(said) != 3:
+        raise RuntimeError(f"bench_plugin_rtt: {done.stdout}{done.stderr}")
+    host, floor = float(said["host"]), float(said["grpc++ sync"])
+    return [Figure("plugin_round_trip", host / floor, "×", "<= 2",
+                   f"whole host, warm, 256 bytes: p50 {host:.0f} us, over grpc++ alone: "
+                   f"p50 {floor:.0f} us", steady=True)]
+
+
+def kill(bench):
+    result = bench.folder / "kill.json"
+    subprocess.run([sys.executable, str(ROOT / "tests/kill/kill_points.py"), "--build",
+                    str(bench.programs.build), "--json", str(result)], stdout=subprocess.DEVNULL)
+    told = json.loads(result.read_text())
+    for failure in told["failures"][:5]:
+        print(f"kill: {failure}", file=sys.stderr)
+    return [Figure("kill_points_survived", told["survived"], "", f"= {told['total']}",
+                   f"of {told['total']}: SIGKILL at every write of a turn, tests/kill",
+                   steady=True)]
+
+
+MEASUREMENTS = {"overhead": load.overhead, "throughput": load.throughput, "memory": load.memory,
+                "start": idle.cold_start, "idle": idle.idle, "connections": idle.connections,
+                "plugin_rtt": plugin_rtt, "kill": kill}
+NEEDED = ("talon", "mockllm", "bench_turns", "bench_plugin_rtt", "test_plugin", "kill_shim")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="deploy/bench.sh")
+    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="repeatable")
+    parser.add_argument("--quick", action="store_true",
+                        help="shorter; only figures that no busy machine changes decide")
+    parser.add_argument("--json", help="write the figures to this file", type=pathlib.Path)
+    parser.add_argument("--readme", action="store_true", help="write README.md's table")
+    arguments = parser.parse_args()
+    if arguments.readme and (arguments.only or arguments.quick):
+        parser.error("--readme needs a whole run")
+    programs = Programs(arguments.build)
+    if missing := programs.missing(*NEEDED):
+        sys.exit(f"not built: {', '.join(missing)}")
+    measured = []
+    with temp_folder() as folder:
+        machine = process_info.machine(folder)
+        print(machine, flush=True)
+        bench = Bench(programs, folder, arguments.quick)
+        for name in arguments.only or MEASUREMENTS:
+            for figure in MEASUREMENTS[name](bench):
+                measured.append(figure)
+                print(figures.row(figure), flush=True)
+    if arguments.json:
+        figures.write_json(arguments.json, measured, machine)
+    if arguments.readme:
+        figures.write_readme(ROOT / "README.md", measured, machine)
+    failed = figures.failures(measured, arguments.quick)
+    for figure in failed:
+        print(f"missed: {figure.name} {figure.shown()}, bar {figure.bar}", file=sys.stderr)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
