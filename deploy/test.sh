@@ -1,39 +1,43 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Every test, fast ones first.
-#   deploy/test.sh            all: lint, unit, contract, integration, e2e, kill, fuzz replay, asan, tsan, bench
-#   deploy/test.sh --quick    lint, unit, contract
-#   TALON_LONG=1              full-length soaks and fuzzing
+#   deploy/test.sh            everything
+#   deploy/test.sh --quick    lint, unit and contract tests of the dev build
+#   TALON_LONG=1              kill tests, fuzzers and benchmarks at full length
 set -euo pipefail
 cd "$(dirname "$0")/.."
 deploy/setup.sh --test
 
 run_ctest() {  # preset, then arguments
-  local preset="$1"; shift
+  local preset="$1"
+  shift
   ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@"
 }
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 
 step "build dev"
 deploy/build.sh dev
-step "lint, unit, contract"
-run_ctest dev -L '^lint$' -j2
-run_ctest dev -LE '^(lint|e2e|kill|soak|integration)$' -j2
+step "lint, unit, contract, replayed fuzz corpora"
+run_ctest dev -LE '^(e2e|kill)$' -j2
 [[ "${1:-}" == "--quick" ]] && exit 0
 
 step "build release"
 deploy/build.sh release
-if [[ -f tests/e2e/package-lock.json ]]; then (cd tests/e2e && npm ci --silent --no-audit --no-fund); fi
-step "integration, e2e, kill"
-run_ctest release -L '^(integration|e2e|kill)$'
+step "end to end, and killed at every write"
+run_ctest release -L '^(e2e|kill)$'
 
-step "address and undefined-behaviour sanitizers"
-deploy/build.sh asan unit_tests
-run_ctest asan -LE '^(lint|e2e|kill|soak|integration|tool)$' -j2
+step "address and undefined-behaviour sanitizers, fuzzers"
+deploy/build.sh asan unit_tests fuzzers store_contract_test
+[[ -n "${TALON_LONG:-}" ]] && cmake --preset asan -DTALON_FUZZ_SECONDS=600 >/dev/null
+run_ctest asan -L '^(unit|contract|fuzz)$' -j2
+
 step "thread sanitizer"
 deploy/build.sh tsan concurrent_tests
-run_ctest tsan -L '^concurrent$'
+run_ctest tsan -L '^concurrent$' -j2
 
 step "benchmarks"
-deploy/bench.sh --quick
+if [[ -n "${TALON_LONG:-}" ]]; then deploy/bench.sh; else deploy/bench.sh --quick; fi
+
+step "clang-tidy"
+deploy/dev tidy
 printf '\nall tests passed in %s s\n' "$SECONDS"

@@ -68,6 +68,7 @@ class Child {
     if (!null.valid()) return absl::UnavailableError("cannot open /dev/null");
     const char* const argv[] = {"/bin/sh", "-c", command.text.c_str(), nullptr};
     std::vector<char*> envp;
+    envp.reserve(command.environment.size() + 1);
     for (const std::string& item : command.environment) {
       envp.push_back(const_cast<char*>(item.c_str()));
     }

@@ -5,13 +5,22 @@
 #include <memory>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "agent/agent.h"
 #include "agent/options.h"
 #include "agent/prompt.h"
 #include "model/tokens.h"
+#include "model/types.h"
 
 namespace talon::agent {
+
+// The prompt that was snapshot last: most model calls repeat it.
+struct LastPrompt {
+  std::string system;
+  std::vector<model::ToolDefinition> tools;
+  std::string hash;
+};
 
 struct Core {
   OrchestratorOptions options;
@@ -20,6 +29,7 @@ struct Core {
   model::TokenEstimator tokens;
   // Hashes of prompt snapshots this process has handed to the journal.
   std::unordered_set<std::string> stored_snapshots;
+  LastPrompt last_prompt;
 };
 
 }  // namespace talon::agent

@@ -180,17 +180,7 @@ io::Task<absl::Status> TurnLoop::Flush() {
 
 absl::Status TurnLoop::StartModelCall(bool force, double scale, std::string_view nudge) {
   FitMessages(force, scale, nudge);
-  Json tools = Json::array();
-  for (const model::ToolDefinition& tool : request_.tools) {
-    tools.push_back(
-        {{"name", tool.name}, {"description", tool.description}, {"schema", tool.schema}});
-  }
-  const std::string snapshot = DumpJson({{"system", request_.system}, {"tools", tools}});
-  const std::string hash = Sha256Hex(snapshot);
-  if (core_.stored_snapshots.size() > kMaxKnownSnapshots) core_.stored_snapshots.clear();
-  if (core_.stored_snapshots.insert(hash).second) {
-    entry_.snapshots.push_back({.hash = hash, .content = snapshot});
-  }
+  const std::string& hash = SnapshotPrompt();
   Json data = {{"round", round_ + 1},
                {"model", chain_.front().name()},
                {"prompt", hash},
@@ -198,6 +188,24 @@ absl::Status TurnLoop::StartModelCall(bool force, double scale, std::string_view
                {"estimate", estimate_}};
   AddStep(journal::StepKind::kModelStarted, DumpJson(data));
   return absl::OkStatus();
+}
+
+const std::string& TurnLoop::SnapshotPrompt() {
+  LastPrompt& last = core_.last_prompt;
+  const bool same = last.system == request_.system && last.tools == request_.tools;
+  if (same && core_.stored_snapshots.contains(last.hash)) return last.hash;
+  Json tools = Json::array();
+  for (const model::ToolDefinition& tool : request_.tools) {
+    tools.push_back(
+        {{"name", tool.name}, {"description", tool.description}, {"schema", tool.schema}});
+  }
+  std::string snapshot = DumpJson({{"system", request_.system}, {"tools", tools}});
+  last = {.system = request_.system, .tools = request_.tools, .hash = Sha256Hex(snapshot)};
+  if (core_.stored_snapshots.size() > kMaxKnownSnapshots) core_.stored_snapshots.clear();
+  if (core_.stored_snapshots.insert(last.hash).second) {
+    entry_.snapshots.push_back({.hash = last.hash, .content = std::move(snapshot)});
+  }
+  return last.hash;
 }
 
 void TurnLoop::FitMessages(bool force, double scale, std::string_view nudge) {
@@ -240,7 +248,7 @@ void TurnLoop::FitMessages(bool force, double scale, std::string_view nudge) {
   const auto margin = static_cast<std::int64_t>(static_cast<double>(window) * kMargin);
   const std::int64_t room = std::max<std::int64_t>(window - reserve - margin - fixed, window / 8);
   const auto budget = static_cast<std::int64_t>(static_cast<double>(room) * scale);
-  Window fitted = FitWindow(history, budget, [&](const model::Message& message) {
+  Window fitted = FitWindow(std::move(history), budget, [&](const model::Message& message) {
     return core_.tokens.EstimateMessage(route.wire, route.model, message);
   });
   request_.messages = std::move(fitted.messages);
@@ -258,7 +266,7 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     }
     TALON_CO_RETURN_IF_ERROR(co_await Flush());
     TurnSink sink(run_, !texts_.empty());
-    auto routed = co_await core_.deps.router.Complete(chain_, request_, Context(),
+    auto routed = co_await core_.deps.router.Complete(chain_, std::move(request_), Context(),
                                                       run_.observers.empty() ? nullptr : &sink);
     if (!routed.ok()) {
       AddStep(journal::StepKind::kModelFailed, EncodeError(routed.status()));

@@ -42,6 +42,9 @@ class TurnLoop {
   io::Task<absl::Status> Resume();
   io::Task<absl::StatusOr<model::ChatResponse>> AskModel(bool force);
   absl::Status StartModelCall(bool force, double scale, std::string_view nudge);
+  // Puts the request's system prompt and tools into the entry, unless the journal has them, and
+  // returns their hash.
+  const std::string& SnapshotPrompt();
   void FitMessages(bool force, double scale, std::string_view nudge);
   // Takes in a finished model call: usage, cost, texts, the message. Returns the calls to run.
   std::vector<model::ToolCall> TakeResponse(model::ChatResponse response, bool force);
@@ -71,7 +74,6 @@ class TurnLoop {
   std::vector<router::Route> chain_;
   model::ChatRequest request_;
   std::int64_t estimate_ = 0;
-  std::string snapshot_hash_;
   std::uint32_t round_ = 0;
   std::vector<std::string> texts_;  // of each round
   TurnAnswer answer_;

@@ -15,7 +15,7 @@ constexpr std::size_t kCutTo = 2000;     // bytes kept at each end of a shortene
 constexpr std::size_t kCutHarder = 200;  // the same, when that was not enough
 
 // Pairs every call with a result: drops strays, adds "[no result]".
-std::vector<model::Message> Paired(const std::vector<model::Message>& history) {
+std::vector<model::Message> Paired(std::vector<model::Message> history) {
   std::unordered_set<std::string> answered;
   for (const model::Message& message : history) {
     for (const model::Part& part : message.parts) {
@@ -27,26 +27,28 @@ std::vector<model::Message> Paired(const std::vector<model::Message>& history) {
   std::vector<model::Message> out;
   out.reserve(history.size());
   std::unordered_set<std::string> open;
-  for (const model::Message& message : history) {
+  for (model::Message& message : history) {
     if (message.role == model::Role::kTool) {
-      model::Message kept = message;
-      std::erase_if(kept.parts, [&](const model::Part& part) {
+      std::erase_if(message.parts, [&](const model::Part& part) {
         const auto* result = std::get_if<model::ToolResult>(&part);
         return result == nullptr || open.erase(result->call_id) == 0;
       });
-      if (!kept.parts.empty()) out.push_back(std::move(kept));
+      if (!message.parts.empty()) out.push_back(std::move(message));
       continue;
     }
-    out.push_back(message);
-    if (message.role != model::Role::kAssistant) continue;
-    for (const model::ToolCall& call : model::ToolCallsOf(message)) {
+    const Label label = message.label;
+    const std::vector<model::ToolCall> calls = model::ToolCallsOf(message);
+    const bool may_call = message.role == model::Role::kAssistant;
+    out.push_back(std::move(message));
+    if (!may_call) continue;
+    for (const model::ToolCall& call : calls) {
       if (answered.contains(call.id)) {
         open.insert(call.id);
         continue;
       }
       model::Message missing;
       missing.role = model::Role::kTool;
-      missing.label = message.label;
+      missing.label = label;
       missing.parts.push_back(model::ToolResult{
           .call_id = call.id, .name = call.name, .content = "[no result]", .is_error = true});
       out.push_back(std::move(missing));
@@ -82,9 +84,9 @@ bool CutMessage(model::Message& message, std::size_t keep) {
 
 }  // namespace
 
-Window FitWindow(const std::vector<model::Message>& history, std::int64_t budget,
+Window FitWindow(std::vector<model::Message> history, std::int64_t budget,
                  const TokenCount& count) {
-  std::vector<model::Message> all = Paired(history);
+  std::vector<model::Message> all = Paired(std::move(history));
   std::vector<std::int64_t> tokens(all.size());
   std::int64_t total = 0;
   for (std::size_t i = 0; i < all.size(); ++i) total += tokens[i] = count(all[i]);

@@ -23,7 +23,7 @@ struct Window {
 
 // `history` is oldest first. Calls without a result get "[no result]", results without a call are
 // dropped, so that every wire accepts what comes out.
-Window FitWindow(const std::vector<model::Message>& history, std::int64_t budget,
+Window FitWindow(std::vector<model::Message> history, std::int64_t budget,
                  const TokenCount& count);
 
 }  // namespace talon::agent

@@ -59,8 +59,7 @@ CancelSource::CancelSource() : state_(std::make_shared<internal::CancelState>())
 
 CancelSource::CancelSource(const CancelToken& parent) : CancelSource() {
   std::weak_ptr<internal::CancelState> weak = state_;
-  CancelToken source = parent;
-  state_->parent = parent.OnCancel([weak, source] {
+  state_->parent = parent.OnCancel([weak, source = parent] {
     if (auto state = weak.lock()) {
       CancelSource self;
       self.state_ = state;
