@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/agent.h"
 
+#include <fmt/format.h>
+
 #include "agent/agent_impl.h"
 #include "agent/core_tools.h"
 #include "agent/turn_codec.h"
@@ -11,49 +13,50 @@
 namespace talon::agent {
 namespace {
 
-constexpr std::size_t kMaxInputMessages = 1000;
-
-absl::Status CheckInput(const TurnInput& input) {
-  if (input.messages.empty()) return InvalidArgument("a turn needs at least one message");
-  if (input.messages.size() > kMaxInputMessages) {
-    return InvalidArgument(fmt::format("{} messages in one request; the limit is {}",
-                                       input.messages.size(), kMaxInputMessages));
-  }
-  return absl::OkStatus();
-}
-
-// Sets `expired` to false at `until`, unless `stop` is cancelled first.
-io::Task<void> ExpireAt(io::Loop* loop, SteadyTime until, CancelToken stop,
-                        std::shared_ptr<io::OneShot<bool>> expired) {
-  CallContext context;
-  context.cancel = stop;
-  if ((co_await loop->SleepUntil(until, context)).ok()) expired->Set(false);
-}
-
 // Tells those who watch and wait that the turn ended.
 void Announce(TurnRun& run) {
   for (TurnObserver* observer : std::exchange(run.observers, {})) observer->OnEnd(*run.outcome);
   for (auto& waiter : std::exchange(run.waiters, {})) waiter->Set(true);
 }
 
-// Keeps a session in memory across a suspension.
-class Pin {
- public:
-  explicit Pin(Session& session) : session_(session) { ++session_.pins; }
-  ~Pin() { --session_.pins; }
-  Pin(const Pin&) = delete;
-  Pin& operator=(const Pin&) = delete;
+// The outcome of a turn that stays unfinished in the journal.
+TurnOutcome Unfinished(const TurnRun& run, absl::Status why) {
+  return {.turn = run.turn,
+          .session = run.session,
+          .state = journal::TurnState::kRunning,
+          .answer = {},
+          .error = std::move(why)};
+}
 
- private:
-  Session& session_;
-};
+// The same turn, as a restart would find it. It stays cancelled when it was.
+std::shared_ptr<TurnRun> Again(const TurnRun& run) {
+  auto again = std::make_shared<TurnRun>();
+  again->turn = run.turn;
+  again->event = run.event;
+  again->session = run.session;
+  again->principal = run.principal;
+  again->input = run.input;
+  again->cancel = run.cancel;
+  again->recovered = true;
+  return again;
+}
+
+void LogEnd(const TurnRun& run) {
+  if (run.outcome->error.ok() || run.parked) return;
+  log::Warn("turn ended with an error",
+            {{"turn_id", run.turn.str()},
+             {"session_id", run.session.str()},
+             {"reason", ErrorReasonName(ReasonOf(run.outcome->error))},
+             {"status", absl::StatusCodeToString(run.outcome->error.code())}});
+}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(OrchestratorOptions options,
                                                      Dependencies dependencies) {
   TALON_ASSIGN_OR_RETURN(PromptBook prompts, PromptBook::Load(options.prompts_dir));
-  TALON_RETURN_IF_ERROR(AddCoreTools(dependencies.catalogue, dependencies.journal));
+  TALON_RETURN_IF_ERROR(AddCoreTools(dependencies.catalogue, dependencies.journal,
+                                     dependencies.guard.options().max_result.value));
   return std::make_unique<AgentImpl>(
       Core{std::move(options), dependencies, std::move(prompts), {}, {}});
 }
@@ -63,159 +66,88 @@ AgentImpl::AgentImpl(Core core)
       nursery_(core_.deps.loop),
       sessions_(core_.deps.journal, core_.deps.clock, core_.deps.ids, core_.options) {}
 
-io::Task<absl::StatusOr<journal::Accepted>> AgentImpl::Submit(journal::EventEnvelope event,
-                                                              TurnInput input,
-                                                              TurnObserver* observer) {
-  if (stopping_) co_return Unavailable("the daemon is stopping; try again in a moment");
-  TALON_CO_RETURN_IF_ERROR(CheckInput(input));
-  if (!input.model.empty()) {
-    TALON_CO_RETURN_IF_ERROR(core_.deps.router.Resolve(input.model).status());
-  }
-  auto opened = co_await sessions_.Open(event.principal, event.session_key);
-  TALON_CO_RETURN_IF_ERROR(opened.status());
-  Session& session = **opened;
-  Pin pin(session);
-  TakeUpStranded(session);
-  if (session.waiting.size() >= core_.options.max_queued_turns) {
-    co_return ResourceExhausted(
-        fmt::format("session '{}' already has {} turns waiting (orchestrator.max_queued_turns)",
-                    session.record.key, session.waiting.size()));
-  }
-
-  auto run = std::make_shared<TurnRun>();
-  run->turn = NewTurnId(core_.deps.ids);
-  run->event = event.id = NewEventId(core_.deps.ids);
-  run->session = session.record.id;
-  run->principal = event.principal;
-  run->input = std::move(input);
-  event.received_at = core_.deps.clock.Now();
-  event.payload = EncodeInput(run->input);
-  journal::TurnRecord turn;
-  turn.id = run->turn;
-  turn.session = run->session;
-  turn.event = run->event;
-  turn.principal = run->principal;
-  turn.started_at = event.received_at;
-
-  // An idle session starts at once: the turn's first records join the event's commit.
-  std::unique_ptr<TurnLoop> loop;
-  journal::Entry entry;
-  if (session.running == nullptr && session.waiting.empty() && HasSlot()) {
-    loop = std::make_unique<TurnLoop>(core_, session, *run);
-    if (absl::Status ready = loop->Prepare(); !ready.ok()) {
-      loop->Revert();
-      co_return ready;
-    }
-    entry = loop->TakeEntry();
-    Occupy(session, run);
-  }
-  const bool creates = !std::exchange(session.persisted, true);
-  if (creates) entry.new_sessions.push_back(session.record);
-
-  auto accepted =
-      co_await core_.deps.journal.Accept(std::move(event), std::move(turn), std::move(entry));
-  if (!accepted.ok() || accepted->duplicate) {
-    core_.stored_snapshots.clear();
-    if (creates) session.persisted = false;
-    if (loop != nullptr) {
-      loop->Revert();
-      Release(session);
-    }
-    if (creates && session.idle()) session.discard = true;
-    co_return accepted;
-  }
-  if (observer != nullptr) run->observers.push_back(observer);
-  runs_[run->turn] = run;
-  if (loop != nullptr) {
-    nursery_.Spawn(Drive(&session, run, std::move(loop)));
-  } else {
-    session.waiting.push_back(run);
-    StartNext(session);
-  }
-  co_return accepted;
-}
-
 io::Task<void> AgentImpl::Drive(Session* session, std::shared_ptr<TurnRun> run,
                                 std::unique_ptr<TurnLoop> loop) {
-  run->outcome = co_await loop->Run();
-  if (!run->outcome->error.ok() && !run->parked) {
-    log::Warn("turn ended with an error",
-              {{"turn_id", run->turn.str()},
-               {"session_id", run->session.str()},
-               {"reason", ErrorReasonName(ReasonOf(run->outcome->error))},
-               {"status", absl::StatusCodeToString(run->outcome->error.code())}});
+  bool unrecorded = false;
+  absl::Status fresh;
+  const bool cut = run->recovered && !session->history.empty() &&
+                   session->history.front().turn == run->turn && session->history.front().seq > 1;
+  if (session->stale || cut) fresh = co_await sessions_.Refresh(*session, run->turn);
+  if (fresh.ok()) {
+    if (loop == nullptr) loop = std::make_unique<TurnLoop>(core_, *session, *run);
+    run->outcome = co_await loop->Run();
+    unrecorded = loop->store_failed();
+  } else {
+    run->outcome = Unfinished(*run, Annotate(fresh, "the session could not be loaded"));
+    unrecorded = !absl::IsNotFound(fresh);
   }
-  const bool unrecorded = loop->store_failed();
   loop.reset();
+  LogEnd(*run);
   runs_.erase(run->turn);
+  session->Trim(core_.options.context_messages);
   if (unrecorded) Strand(*session, run);
   Release(*session);
   Announce(*run);
 }
 
 void AgentImpl::Occupy(Session& session, std::shared_ptr<TurnRun> run) {
+  run->started = true;
   session.running = std::move(run);
   ++running_;
+}
+
+void AgentImpl::QueueForSlot(Session& session) {
+  if (!std::exchange(session.ready, true)) ready_.push_back(session.record.id);
 }
 
 void AgentImpl::Release(Session& session) {
   session.running = nullptr;
   --running_;
   if (running_ == 0 && drained_ != nullptr) drained_->Set(true);
-  StartNext(session);
+  // Behind the sessions that wait already: a long queue must not keep the place.
+  if (!session.waiting.empty()) QueueForSlot(session);
   while (!ready_.empty() && HasSlot()) {
-    const SessionId id = ready_.front();
+    Session* next = sessions_.Find(ready_.front());
     ready_.pop_front();
-    if (Session* next = sessions_.Find(id)) StartNext(*next);
+    next->ready = false;
+    StartNext(*next);
   }
 }
 
 void AgentImpl::StartNext(Session& session) {
   if (stopping_ || session.running != nullptr || session.waiting.empty()) return;
   if (!HasSlot()) {
-    ready_.push_back(session.record.id);
+    QueueForSlot(session);
     return;
   }
   std::shared_ptr<TurnRun> run = session.waiting.front();
   session.waiting.pop_front();
   Occupy(session, run);
-  nursery_.Spawn(Drive(&session, run, std::make_unique<TurnLoop>(core_, session, *run)));
+  nursery_.Spawn(Drive(&session, run, nullptr));
 }
 
-// The journal is behind the session in memory: both its turns go back to where a restart would find
-// them, and are taken up by the session's next turn.
+// The journal is behind the session in memory. The turn and those behind it go back to where a
+// restart would find them, and are taken up before the session's next turn.
 void AgentImpl::Strand(Session& session, const std::shared_ptr<TurnRun>& run) {
   log::Error("turn not recorded; it resumes with the session's next turn or at the next start",
              {{"turn_id", run->turn.str()}, {"status", StatusText(run->outcome->error)}});
-  auto& stranded = stranded_[session.record.id];
-  stranded.push_back(run->turn);
-  for (const auto& waiting : session.waiting) {
-    stranded.push_back(waiting->turn);
-    waiting->outcome = TurnOutcome{.turn = waiting->turn,
-                                   .session = waiting->session,
-                                   .state = journal::TurnState::kRunning,
-                                   .answer = {},
-                                   .error = run->outcome->error};
+  session.stale = true;
+  session.stranded.push_back(Again(*run));
+  for (const auto& waiting : std::exchange(session.waiting, {})) {
+    session.stranded.push_back(Again(*waiting));
+    waiting->outcome = Unfinished(*waiting, run->outcome->error);
     runs_.erase(waiting->turn);
     Announce(*waiting);
   }
-  session.waiting.clear();
-  session.discard = true;
 }
 
 void AgentImpl::TakeUpStranded(Session& session) {
-  auto found = stranded_.find(session.record.id);
-  if (found == stranded_.end()) return;
-  std::vector<TurnId> turns = std::move(found->second);
-  stranded_.erase(found);
-  nursery_.Spawn([](AgentImpl* self, std::vector<TurnId> ids) -> io::Task<void> {
-    for (const TurnId& id : ids) {
-      auto turn = co_await self->core_.deps.journal.LoadTurn(id);
-      if (turn.ok() && turn->state == journal::TurnState::kRunning) {
-        co_await self->Resume(*std::move(turn));
-      }
-    }
-  }(this, std::move(turns)));
+  if (stopping_) return;
+  for (; !session.stranded.empty(); session.stranded.pop_back()) {
+    const std::shared_ptr<TurnRun>& run = session.stranded.back();
+    runs_[run->turn] = run;
+    session.waiting.push_front(run);
+  }
 }
 
 void AgentImpl::Forget(const TurnId& turn, TurnObserver* observer) {
@@ -225,18 +157,19 @@ void AgentImpl::Forget(const TurnId& turn, TurnObserver* observer) {
 }
 
 io::Task<absl::StatusOr<TurnOutcome>> AgentImpl::Await(TurnId turn, CallContext context) {
+  co_await Recovered();
   auto found = runs_.find(turn);
   if (found != runs_.end()) {
     std::shared_ptr<TurnRun> run = found->second;
     auto waiter = std::make_shared<io::OneShot<bool>>();
     run->waiters.push_back(waiter);
     auto cancelled = context.cancel.OnCancel([waiter] { waiter->Set(false); });
-    CancelSource timer;
+    io::TimerId timer;
     if (context.deadline != SteadyTime::max()) {
-      nursery_.Spawn(ExpireAt(&core_.deps.loop, context.deadline, timer.token(), waiter));
+      timer = core_.deps.loop.CallAt(context.deadline, [waiter] { waiter->Set(false); });
     }
     const bool ended = co_await waiter->Wait();
-    timer.Cancel(Cancelled("the wait is over"));
+    core_.deps.loop.CancelTimer(timer);
     std::erase(run->waiters, waiter);
     if (ended) co_return *run->outcome;
     if (context.cancel.cancelled()) co_return context.cancel.status();
@@ -261,8 +194,25 @@ io::Task<absl::StatusOr<TurnOutcome>> AgentImpl::Await(TurnId turn, CallContext 
 bool AgentImpl::Cancel(const TurnId& turn, absl::Status reason) {
   auto found = runs_.find(turn);
   if (found == runs_.end()) return false;
-  found->second->cancel.Cancel(std::move(reason));
+  std::shared_ptr<TurnRun> run = found->second;
+  run->cancel.Cancel(std::move(reason));
+  if (run->started) return true;
+  // It waits: it need not do so to its place in the queue.
+  Session* session = sessions_.Find(run->session);
+  std::erase(session->waiting, run);
+  run->started = true;
+  nursery_.Spawn(Discard(Pin(*session), std::move(run)));
   return true;
+}
+
+io::Task<void> AgentImpl::Discard(Pin session, std::shared_ptr<TurnRun> run) {
+  // A cancelled turn ends before it touches the session.
+  TurnLoop loop(core_, *session, *run);
+  run->outcome = co_await loop.Run();
+  LogEnd(*run);
+  runs_.erase(run->turn);
+  if (loop.store_failed()) (*session).stranded.push_back(Again(*run));
+  Announce(*run);
 }
 
 void AgentImpl::Delivered(const TurnId& turn) {
@@ -270,14 +220,35 @@ void AgentImpl::Delivered(const TurnId& turn) {
 }
 
 io::Task<absl::Status> AgentImpl::Recover() {
+  recovering_ = true;
+  absl::Status status = co_await ResumeAll();
+  recovering_ = false;
+  for (auto& waiter : std::exchange(until_recovered_, {})) waiter->Set(true);
+  co_return status;
+}
+
+io::Task<void> AgentImpl::Recovered() {
+  if (!recovering_) co_return;
+  auto recovered = std::make_shared<io::OneShot<bool>>();
+  until_recovered_.push_back(recovered);
+  co_await recovered->Wait();
+}
+
+io::Task<absl::Status> AgentImpl::ResumeAll() {
   auto turns = co_await core_.deps.journal.UnfinishedTurns();
   TALON_CO_RETURN_IF_ERROR(turns.status());
   if (!turns->empty()) log::Info("resuming unfinished turns", {{"count", turns->size()}});
-  for (journal::TurnRecord& turn : *turns) co_await Resume(std::move(turn));
+  for (journal::TurnRecord& turn : *turns) {
+    const TurnId id = turn.id;
+    if (absl::Status resumed = co_await Resume(std::move(turn)); !resumed.ok()) {
+      log::Error("a turn cannot be resumed; it stays unfinished",
+                 {{"turn_id", id.str()}, {"status", StatusText(resumed)}});
+    }
+  }
   co_return absl::OkStatus();
 }
 
-io::Task<void> AgentImpl::Resume(journal::TurnRecord turn) {
+io::Task<absl::Status> AgentImpl::Resume(journal::TurnRecord turn) {
   auto run = std::make_shared<TurnRun>();
   run->turn = turn.id;
   run->event = turn.event;
@@ -285,48 +256,51 @@ io::Task<void> AgentImpl::Resume(journal::TurnRecord turn) {
   run->principal = turn.principal;
   run->recovered = true;
   auto input = DecodeInput(turn.payload);
-  auto record = co_await core_.deps.journal.LoadSession(turn.session);
-  if (!input.ok() || !record.ok()) {
-    const absl::Status error = input.ok() ? record.status() : input.status();
-    log::Error("a turn cannot be resumed",
-               {{"turn_id", turn.id.str()}, {"status", StatusText(error)}});
+  if (!input.ok()) {
     journal::Entry entry;
-    entry.turn_end = {turn.id, journal::TurnState::kFailed, "", EncodeError(error)};
-    core_.deps.journal.AppendLater(std::move(entry));
-    co_return;
+    entry.turn_end = {turn.id, journal::TurnState::kFailed, "", EncodeError(input.status())};
+    TALON_CO_RETURN_IF_ERROR(co_await core_.deps.journal.Append(std::move(entry)));
+    co_return input.status();
   }
   run->input = *std::move(input);
-  auto session = co_await sessions_.Open(record->principal, record->key);
-  if (!session.ok() || stopping_ || runs_.contains(run->turn)) co_return;
+  TALON_CO_ASSIGN_OR_RETURN(const journal::SessionRecord record,
+                            co_await core_.deps.journal.LoadSession(turn.session));
+  TALON_CO_ASSIGN_OR_RETURN(Session * session,
+                            co_await sessions_.Open(record.principal, record.key));
+  if (stopping_) co_return absl::OkStatus();  // the next start has it
   runs_[run->turn] = run;
-  (*session)->waiting.push_back(run);
-  StartNext(**session);
+  session->waiting.push_back(run);
+  StartNext(*session);
+  co_return absl::OkStatus();
+}
+
+void AgentImpl::ParkWaiting() {
+  for (auto runs = runs_; auto& [id, run] : runs) {
+    if (run->started) continue;
+    run->parked = true;
+    run->outcome =
+        Unfinished(*run, Unavailable("the daemon is stopping; the turn runs at its next start"));
+    runs_.erase(id);
+    Announce(*run);
+  }
 }
 
 io::Task<void> AgentImpl::Stop(SteadyTime deadline) {
   stopping_ = true;
+  ParkWaiting();
   if (running_ > 0) {
-    auto drained = std::make_shared<io::OneShot<bool>>();
-    drained_ = drained;
-    CancelSource timer;
-    nursery_.Spawn(ExpireAt(&core_.deps.loop, deadline, timer.token(), drained));
+    auto drained = drained_ = std::make_shared<io::OneShot<bool>>();
+    const io::TimerId timer = core_.deps.loop.CallAt(deadline, [drained] { drained->Set(false); });
     co_await drained->Wait();
+    core_.deps.loop.CancelTimer(timer);
     drained_ = nullptr;
-    timer.Cancel(Cancelled("drained"));
   }
   for (auto runs = runs_; auto& [id, run] : runs) {
-    run->parked = true;
+    // One that was cancelled before ends as such.
+    run->parked = !run->cancel.token().cancelled();
     run->cancel.Cancel(Unavailable("the daemon is stopping; the turn resumes at its next start"));
   }
   co_await nursery_.Join();
-  for (auto runs = std::exchange(runs_, {}); auto& [id, run] : runs) {
-    run->outcome = TurnOutcome{.turn = run->turn,
-                               .session = run->session,
-                               .state = journal::TurnState::kRunning,
-                               .answer = {},
-                               .error = run->cancel.token().status()};
-    Announce(*run);
-  }
 }
 
 io::Task<absl::StatusOr<ContextReport>> AgentImpl::Context(Principal principal,
@@ -337,10 +311,11 @@ io::Task<absl::StatusOr<ContextReport>> AgentImpl::Context(Principal principal,
   if (!session_key.empty()) {
     auto opened = co_await sessions_.Open(principal, session_key);
     TALON_CO_RETURN_IF_ERROR(opened.status());
-    scratch = **opened;
-    scratch.running = nullptr;
-    scratch.waiting.clear();
-    if (!(*opened)->persisted && (*opened)->idle()) (*opened)->discard = true;
+    scratch.record = (*opened)->record;
+    scratch.history = (*opened)->history;
+    scratch.label = (*opened)->label;
+    scratch.last_seq = (*opened)->last_seq;
+    if (!(*opened)->persisted && (*opened)->idle()) (*opened)->stale = true;
   }
   TurnRun run;
   run.turn = NewTurnId(core_.deps.ids);
@@ -348,10 +323,7 @@ io::Task<absl::StatusOr<ContextReport>> AgentImpl::Context(Principal principal,
   run.input.model = std::move(model);
   run.input.messages = {model::TextMessage(model::Role::kUser, "ping", Integrity::kUser)};
   TurnLoop loop(core_, scratch, run);
-  const auto stored = core_.stored_snapshots;
-  absl::Status ready = loop.Prepare();
-  core_.stored_snapshots = stored;
-  TALON_CO_RETURN_IF_ERROR(ready);
+  TALON_CO_RETURN_IF_ERROR(loop.Prepare());
   co_return loop.Report();
 }
 
@@ -361,6 +333,20 @@ std::size_t AgentImpl::running_turns() const {
 
 void AgentImpl::Evict(const SessionId& session) {
   sessions_.Evict(session);
+}
+
+io::Task<absl::Status> AgentImpl::DeleteSession(SessionId id) {
+  Session* session = sessions_.Find(id);
+  if (session != nullptr &&
+      (session->running != nullptr || !session->waiting.empty() || session->pins > 0)) {
+    co_return FailedPrecondition(
+        fmt::format("session '{}' has a turn under way; cancel it first", session->record.key));
+  }
+  TALON_CO_RETURN_IF_ERROR(co_await core_.deps.journal.DeleteSession(id));
+  // What is stranded in it went with it.
+  if (session = sessions_.Find(id); session != nullptr) session->stranded.clear();
+  sessions_.Evict(id);
+  co_return absl::OkStatus();
 }
 
 }  // namespace talon::agent

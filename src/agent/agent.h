@@ -86,21 +86,24 @@ class Agent {
                                                        Dependencies dependencies);
   virtual ~Agent() = default;
 
-  // Durable when it ends; the turn then runs by itself. Errors: ResourceExhausted (queue),
-  // NotFound/kUnknownModel, InvalidArgument, and the journal's.
+  // Durable when it ends; the turn then runs by itself. A duplicate of an earlier event runs
+  // nothing and `observer` sees nothing: Await() its turn. Errors: ResourceExhausted (queue),
+  // NotFound/kUnknownModel, InvalidArgument, Aborted (the session was deleted meanwhile),
+  // Unavailable (stopping), and the journal's.
   virtual io::Task<absl::StatusOr<journal::Accepted>> Submit(journal::EventEnvelope event,
                                                              TurnInput input,
                                                              TurnObserver* observer) = 0;
   // Stops calling `observer`. Must run before the observer dies, if its turn may still run.
   virtual void Forget(const TurnId& turn, TurnObserver* observer) = 0;
-  // Ends with the turn, at once for one that has ended. `context` bounds the waiting only.
+  // Ends with the turn, at once for one that has ended. `context` bounds the waiting only. A turn
+  // that nobody runs now has the outcome kRunning and an Unavailable error.
   virtual io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) = 0;
-  // False when no such turn runs or waits.
+  // Ends a turn that runs or waits; false when there is none.
   virtual bool Cancel(const TurnId& turn, absl::Status reason) = 0;
   // The answer left the process: it will not be delivered again.
   virtual void Delivered(const TurnId& turn) = 0;
 
-  // Takes up every turn the journal holds unfinished. Call once, before the first Submit.
+  // Takes up every turn the journal holds unfinished. Call once; a Submit waits for it.
   virtual io::Task<absl::Status> Recover() = 0;
   // No new turns; those under way get until `deadline`, the rest stays in the journal.
   virtual io::Task<void> Stop(SteadyTime deadline) = 0;
@@ -109,8 +112,10 @@ class Agent {
                                                           std::string session_key,
                                                           std::string model) = 0;
   virtual std::size_t running_turns() const = 0;
-  // Drops the cached copy of a session that was changed or deleted in the journal.
+  // Takes notice that a session was changed in the journal.
   virtual void Evict(const SessionId& session) = 0;
+  // NotFound; FailedPrecondition while a turn runs or waits in it.
+  virtual io::Task<absl::Status> DeleteSession(SessionId session) = 0;
 };
 
 }  // namespace talon::agent

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's inside: which turns run, wait, or are stranded. Only agent.cc includes this. Loop's
-// thread.
+// The agent's inside: which turns run, wait, or are stranded. agent.cc and submit.cc
+// implement it. Loop's thread.
 #pragma once
 
 #include <deque>
@@ -35,27 +35,50 @@ class AgentImpl : public Agent {
                                                   std::string model) override;
   std::size_t running_turns() const override;
   void Evict(const SessionId& session) override;
+  io::Task<absl::Status> DeleteSession(SessionId session) override;
 
  private:
+  // A turn on its way into the journal.
+  struct Arrival {
+    journal::EventEnvelope event;
+    std::shared_ptr<TurnRun> run;
+    std::unique_ptr<TurnLoop> loop;  // when it starts at once
+  };
+
+  absl::Status CheckArrival(const journal::EventEnvelope& event, const TurnInput& input) const;
+  io::Task<absl::StatusOr<Pin>> OpenSession(const journal::EventEnvelope& event);
+  io::Task<absl::StatusOr<journal::Accepted>> Store(Session& session, Arrival arrival,
+                                                    TurnObserver* observer);
+  void Undo(Session& session, Arrival& arrival);
+
   bool HasSlot() const { return running_ < core_.options.max_concurrent_sessions; }
+  bool MustWait(const Session& session) const;
   void Occupy(Session& session, std::shared_ptr<TurnRun> run);
   // Ends the session's turn and starts what waits for its place.
   void Release(Session& session);
   void StartNext(Session& session);
+  void QueueForSlot(Session& session);
   io::Task<void> Drive(Session* session, std::shared_ptr<TurnRun> run,
                        std::unique_ptr<TurnLoop> loop);
+  // Ends a turn that was cancelled before it started.
+  io::Task<void> Discard(Pin session, std::shared_ptr<TurnRun> run);
   void Strand(Session& session, const std::shared_ptr<TurnRun>& run);
   void TakeUpStranded(Session& session);
-  io::Task<void> Resume(journal::TurnRecord turn);
+  io::Task<absl::Status> Resume(journal::TurnRecord turn);
+  io::Task<absl::Status> ResumeAll();
+  // Ends when no recovery is under way.
+  io::Task<void> Recovered();
+  void ParkWaiting();
 
   Core core_;
   io::Nursery nursery_;
   SessionCache sessions_;
   std::unordered_map<TurnId, std::shared_ptr<TurnRun>> runs_;  // running or waiting
-  std::unordered_map<SessionId, std::vector<TurnId>> stranded_;
-  std::deque<SessionId> ready_;  // sessions that wait for a slot
+  std::deque<SessionId> ready_;                                // sessions that wait for a slot
   std::size_t running_ = 0;
   bool stopping_ = false;
+  bool recovering_ = false;
+  std::vector<std::shared_ptr<io::OneShot<bool>>> until_recovered_;
   std::shared_ptr<io::OneShot<bool>> drained_;
 };
 

@@ -20,6 +20,8 @@ struct OrchestratorOptions {
   std::uint32_t max_queued_turns = 100;
   std::uint32_t max_parallel_calls = 8;
   std::uint32_t max_calls_per_round = 32;
+  std::uint32_t max_input_messages = 1000;
+  std::uint32_t max_key_bytes = 512;
   std::uint32_t max_repairs = 2;
   std::uint32_t no_progress_rounds = 5;
   std::uint32_t context_messages = 200;
@@ -43,8 +45,12 @@ struct OrchestratorOptions {
                "Read-only tool calls of one answer that run at once."),
         Option("max_calls_per_round", &O::max_calls_per_round,
                "Tool calls of one answer; the rest is refused."),
+        Option("max_input_messages", &O::max_input_messages,
+               "Messages of one request; more are refused."),
+        Option("max_key_bytes", &O::max_key_bytes,
+               "Longest session key and idempotency key, in bytes."),
         Option("max_repairs", &O::max_repairs,
-               "Empty or malformed answers asked again within one turn."),
+               "Empty answers of a model asked again within one turn."),
         Option(
             "no_progress_rounds", &O::no_progress_rounds,
             "Rounds in a row in which no call succeeds or all repeat; then the model must answer."),

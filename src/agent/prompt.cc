@@ -32,7 +32,9 @@ absl::StatusOr<PromptBook> PromptBook::Load(const std::string& prompts_dir) {
   }
   if (prompts_dir.empty()) return book;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(prompts_dir, error)) {
+  std::filesystem::directory_iterator folder(prompts_dir, error);
+  for (; !error && folder != std::filesystem::directory_iterator(); folder.increment(error)) {
+    const std::filesystem::directory_entry& entry = *folder;
     const std::string name = entry.path().stem().string();
     if (entry.path().extension() != ".txt") continue;
     if (!book.texts_.contains(name)) {

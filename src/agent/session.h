@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/agent.h"
@@ -25,8 +26,10 @@ struct TurnRun {
   SessionId session;
   Principal principal;
   TurnInput input;
-  bool recovered = false;  // taken up from the journal
+  bool recovered = false;  // taken up from the journal: it may have begun before
+  bool started = false;    // no longer waits in its session
   bool parked = false;     // the daemon stops: leave the turn unfinished in the journal
+  SteadyTime deadline = SteadyTime::max();
   std::vector<TurnObserver*> observers;
   CancelSource cancel;
   std::optional<TurnOutcome> outcome;
@@ -34,23 +37,59 @@ struct TurnRun {
   std::int64_t step_seq = 0;  // last step recorded
 };
 
+// What the turn's calls of models and tools are given.
+CallContext ContextOf(const TurnRun& run);
+// Why the turn must not go on; OK while it may.
+absl::Status Alive(const TurnRun& run, const Clock& clock);
+
 struct StoredMessage {
   TurnId turn;
+  std::int64_t seq = 0;
   model::Message message;
 };
 
 struct Session {
   journal::SessionRecord record;
   bool persisted = false;
-  std::deque<StoredMessage> history;  // the last `context_messages`
+  bool stale = false;                 // not as the journal has it: loaded anew before its next turn
+  std::deque<StoredMessage> history;  // the last `context_messages`, and what the running turn adds
   std::int64_t last_seq = 0;
+  Label label{.integrity = Integrity::kSystem, .readers = {}};  // join over the history
   std::shared_ptr<TurnRun> running;
   std::deque<std::shared_ptr<TurnRun>> waiting;
+  // Turns that a failing disk left unfinished in the journal, oldest first. They resume before the
+  // session's next turn.
+  std::deque<std::shared_ptr<TurnRun>> stranded;
+  bool ready = false;        // waits for a slot
+  std::size_t arriving = 0;  // turns that will wait once the journal has accepted them
+  // While the session's first turn is being stored, those who wait for that.
+  bool creating = false;
+  std::vector<std::shared_ptr<io::OneShot<bool>>> until_created;
   std::uint64_t last_used = 0;  // for eviction
   int pins = 0;                 // users that hold it across a suspension
-  bool discard = false;         // ahead of or behind the journal: load it anew when idle
 
-  bool idle() const { return running == nullptr && waiting.empty() && pins == 0; }
+  bool idle() const {
+    return running == nullptr && waiting.empty() && stranded.empty() && !ready && pins == 0;
+  }
+  void Add(StoredMessage stored);
+  // Lets the oldest messages beyond `limit` go. Between turns: a turn must not lose what it was
+  // asked.
+  void Trim(std::size_t limit);
+};
+
+// Keeps a session in memory across a suspension.
+class Pin {
+ public:
+  explicit Pin(Session& session) : session_(&session) { ++session_->pins; }
+  Pin(Pin&& other) noexcept : session_(std::exchange(other.session_, nullptr)) {}
+  Pin& operator=(Pin&&) = delete;
+  ~Pin() {
+    if (session_ != nullptr) --session_->pins;
+  }
+  Session& operator*() const { return *session_; }
+
+ private:
+  Session* session_;
 };
 
 }  // namespace talon::agent

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/session_cache.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 #include "model/codec.h"
 
 namespace talon::agent {
 namespace {
 
+// The key stands last and the edge sets the names before it, so no two can be mistaken.
 std::string FullKey(const Principal& principal, const std::string& key) {
-  // '\x1f' cannot be part of a principal's names or of a session key that came over HTTP.
   return principal.tenant + '\x1f' + principal.user + '\x1f' + principal.agent + '\x1f' + key;
 }
 
@@ -19,26 +21,32 @@ Session* SessionCache::Find(const SessionId& id) {
   return found == sessions_.end() ? nullptr : found->second.get();
 }
 
+void SessionCache::Forget(const SessionId& id) {
+  const journal::SessionRecord& record = sessions_.at(id)->record;
+  by_key_.erase(FullKey(record.principal, record.key));
+  sessions_.erase(SessionId(id));  // a copy: `id` may be the session's own
+}
+
 void SessionCache::Evict(const SessionId& id) {
+  ++evictions_;
   Session* session = Find(id);
   if (session == nullptr) return;
-  session->discard = true;
-  if (!session->idle()) return;
-  by_key_.erase(FullKey(session->record.principal, session->record.key));
-  sessions_.erase(id);
+  session->stale = true;
+  if (session->idle()) Forget(id);
 }
 
 void SessionCache::Trim() {
-  if (sessions_.size() <= options_.cached_sessions) return;
-  SessionId oldest;
-  std::uint64_t oldest_use = UINT64_MAX;
+  if (sessions_.size() < options_.cached_sessions) return;
+  std::vector<const Session*> idle;
   for (const auto& [id, session] : sessions_) {
-    if (session->idle() && session->last_used < oldest_use) {
-      oldest = id;
-      oldest_use = session->last_used;
-    }
+    if (session->idle()) idle.push_back(session.get());
   }
-  if (!oldest.empty()) Evict(oldest);
+  const std::size_t too_many = sessions_.size() + 1 - std::max(options_.cached_sessions, 1u);
+  const auto count = static_cast<std::ptrdiff_t>(std::min(too_many, idle.size()));
+  std::ranges::partial_sort(idle, idle.begin() + count, {}, &Session::last_used);
+  for (auto session = idle.begin(); session != idle.begin() + count; ++session) {
+    Forget((*session)->record.id);
+  }
 }
 
 io::Task<absl::StatusOr<Session*>> SessionCache::Open(Principal principal, std::string key) {
@@ -52,14 +60,15 @@ io::Task<absl::StatusOr<Session*>> SessionCache::Open(Principal principal, std::
     }
     if (auto known = by_key_.find(full); known != by_key_.end()) {
       Session* session = Find(known->second);
-      if (!session->discard || !session->idle()) {
+      if (!session->stale || !session->idle()) {
         session->last_used = ++uses_;
         co_return session;
       }
-      Evict(known->second);
+      Forget(session->record.id);
     }
     loading_[full];
   }
+  const std::uint64_t evictions = evictions_;
   auto session = co_await Load(principal, key);
   if (!key.empty()) {
     for (auto& waiter : loading_.extract(full).mapped()) waiter->Set(true);
@@ -67,6 +76,7 @@ io::Task<absl::StatusOr<Session*>> SessionCache::Open(Principal principal, std::
   TALON_CO_RETURN_IF_ERROR(session.status());
   Trim();
   Session* opened = session->get();
+  opened->stale = evictions != evictions_ && opened->persisted;
   opened->last_used = ++uses_;
   by_key_[FullKey(principal, opened->record.key)] = opened->record.id;
   sessions_[opened->record.id] = *std::move(session);
@@ -80,17 +90,9 @@ io::Task<absl::StatusOr<std::unique_ptr<Session>>> SessionCache::Load(Principal 
     auto record = co_await journal_.FindSession(principal, key);
     TALON_CO_RETURN_IF_ERROR(record.status());
     if (record->has_value()) {
-      session->record = **record;
+      session->record = **std::move(record);
       session->persisted = true;
-      auto messages = co_await journal_.LoadMessages(
-          session->record.id, static_cast<std::int64_t>(options_.context_messages));
-      TALON_CO_RETURN_IF_ERROR(messages.status());
-      for (const journal::MessageRecord& message : *messages) {
-        TALON_CO_ASSIGN_OR_RETURN(model::Message decoded, model::DecodeMessage(message.content));
-        decoded.label = message.label;
-        session->history.push_back({message.turn, std::move(decoded)});
-        session->last_seq = message.seq;
-      }
+      TALON_CO_RETURN_IF_ERROR(co_await LoadHistory(*session, {}));
       co_return session;
     }
   }
@@ -99,6 +101,44 @@ io::Task<absl::StatusOr<std::unique_ptr<Session>>> SessionCache::Load(Principal 
   session->record.principal = principal;
   session->record.created_at = session->record.updated_at = clock_.Now();
   co_return session;
+}
+
+io::Task<absl::Status> SessionCache::Refresh(Session& session, TurnId turn) {
+  session.stale = false;
+  auto record = co_await journal_.LoadSession(session.record.id);
+  if (record.ok()) {
+    session.record = *std::move(record);
+    absl::Status loaded = co_await LoadHistory(session, std::move(turn));
+    if (loaded.ok()) co_return loaded;
+    record = loaded;
+  }
+  session.stale = true;
+  co_return record.status();
+}
+
+io::Task<absl::Status> SessionCache::LoadHistory(Session& session, TurnId turn) {
+  absl::StatusOr<std::vector<journal::MessageRecord>> messages;
+  auto limit = std::max<std::int64_t>(options_.context_messages, 1);
+  while (true) {
+    messages = co_await journal_.LoadMessages(session.record.id, limit);
+    TALON_CO_RETURN_IF_ERROR(messages.status());
+    const bool cut = !messages->empty() && messages->front().turn == turn &&
+                     messages->size() == static_cast<std::size_t>(limit);
+    if (!cut) break;
+    limit *= 2;
+  }
+  std::deque<StoredMessage> history;
+  session.label = {.integrity = Integrity::kSystem, .readers = {}};
+  session.last_seq = session.record.message_count;
+  for (journal::MessageRecord& message : *messages) {
+    TALON_CO_ASSIGN_OR_RETURN(model::Message decoded, model::DecodeMessage(message.content));
+    decoded.label = message.label;
+    session.label = Join(session.label, message.label);
+    session.last_seq = message.seq;
+    history.push_back({std::move(message.turn), message.seq, std::move(decoded)});
+  }
+  session.history = std::move(history);
+  co_return absl::OkStatus();
 }
 
 }  // namespace talon::agent

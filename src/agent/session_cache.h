@@ -21,19 +21,28 @@ namespace talon::agent {
 
 class SessionCache {
  public:
+  // All must outlive the cache.
   SessionCache(journal::Journal& journal, const Clock& clock, IdSource& ids,
                const OrchestratorOptions& options)
       : journal_(journal), clock_(clock), ids_(ids), options_(options) {}
 
   // The session of that key, from memory, the journal, or new (not yet persisted). An empty key
-  // makes a new session. The pointer stays valid while the session is not idle.
+  // makes a new session. The pointer stays valid while the session is not idle: pin it before the
+  // next suspension.
   io::Task<absl::StatusOr<Session*>> Open(Principal principal, std::string key);
   Session* Find(const SessionId& id);
-  // Forgets an idle session; one in use is dropped when it becomes idle.
+  // Loads a session in use anew, where it stands: its record and messages, with all of `turn`'s.
+  // Nobody else may touch its history meanwhile. NotFound when it was deleted.
+  io::Task<absl::Status> Refresh(Session& session, TurnId turn);
+  // The journal has changed behind the session: forgets it when it is idle, else it is refreshed
+  // before its next turn.
   void Evict(const SessionId& id);
 
  private:
   io::Task<absl::StatusOr<std::unique_ptr<Session>>> Load(Principal principal, std::string key);
+  io::Task<absl::Status> LoadHistory(Session& session, TurnId turn);
+  void Forget(const SessionId& id);
+  // Makes room for one more.
   void Trim();
 
   journal::Journal& journal_;
@@ -45,6 +54,7 @@ class SessionCache {
   // Keys being loaded, with those who wait for that.
   std::map<std::string, std::vector<std::shared_ptr<io::OneShot<bool>>>> loading_;
   std::uint64_t uses_ = 0;
+  std::uint64_t evictions_ = 0;  // a load that overlaps with one may have read what was before it
 };
 
 }  // namespace talon::agent

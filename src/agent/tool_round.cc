@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/tool_round.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/digest.h"
@@ -16,29 +18,50 @@ namespace {
 
 constexpr std::size_t kExcerptBytes = 2048;
 
-std::string WithCount(std::string text, std::size_t count) {
+std::string WithCount(std::string text, int count) {
   if (const auto at = text.find("{count}"); at != std::string::npos) {
     text.replace(at, 7, std::to_string(count));
   }
   return text;
 }
 
+absl::Status OutcomeUnknown() {
+  return MakeError(absl::StatusCode::kAborted, ErrorReason::kOutcomeUnknown,
+                   "outcome unknown: the process ended while this call ran; it was not repeated. "
+                   "Check what it did before you do it again, and tell the user");
+}
+
 }  // namespace
+
+enum class Fate {
+  kRuns,
+  kRefused,  // by the guard, a limit, or the end of the turn: it has not run
+  kUnknown,  // it may have run before the process ended, and is not repeated
+};
 
 struct ToolRound::Planned {
   model::ToolCall call;
-  std::shared_ptr<tool::Tool> tool;  // null when the call must not run
+  Fate fate = Fate::kRuns;
+  std::shared_ptr<tool::Tool> tool;  // null when no such tool may run
   tool::ToolSpec spec;               // of the tool; a stand-in when there is none
-  std::string arguments;
+  std::string arguments;             // canonical where the guard allowed the call
   std::string effect_key;
+  bool intended = false;  // recorded as about to run
   ArtifactId artifact;
-  SteadyTime started;
   long duration_ms = 0;
-  bool runs = false;
-  bool intended_before = false;
-  bool unknown_outcome = false;
   guard::AdmittedResult result;
 };
+
+void ToolRound::Resume(const Remains& remains) {
+  intended_ = remains.intended;
+  done_ = remains.done;
+  effects_ = remains.effects;
+}
+
+void ToolRound::Refuse(Planned& planned, const absl::Status& why) {
+  planned.fate = Fate::kRefused;
+  planned.result = core_.deps.guard.AdmitError(planned.spec, why);
+}
 
 ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t seed,
                                    std::size_t index) {
@@ -50,43 +73,45 @@ ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t see
   guard::CheckedCall checked = core_.deps.guard.CheckCall({.tool = call.name,
                                                            .arguments = call.arguments,
                                                            .principal = run_.principal,
-                                                           .context = hooks_.label(),
+                                                           .context = session_.label,
                                                            .from_user = false});
   if (checked.entry != nullptr) planned.spec = checked.entry->tool->spec();
-  auto refuse = [&](std::string_view why) {
-    planned.result = core_.deps.guard.AdmitError(planned.spec, PermissionDenied(why));
-  };
   if (checked.decision.verdict != guard::Verdict::kAllow || checked.entry == nullptr) {
-    refuse(checked.decision.reason);
-    return planned;
+    Refuse(planned, PermissionDenied(checked.decision.reason));
+  } else if (index >= core_.options.max_calls_per_round) {
+    Refuse(planned, PermissionDenied(fmt::format("not executed: more than {} calls in one answer",
+                                                 core_.options.max_calls_per_round)));
+  } else {
+    planned.tool = checked.entry->tool;
+    planned.arguments = std::move(checked.arguments);
+    planned.effect_key = Sha256Hex(fmt::format("{}|{}|{}|{}|{}", run_.turn.str(), seed, index,
+                                               planned.spec.name, planned.arguments));
   }
-  if (index >= core_.options.max_calls_per_round) {
-    refuse(fmt::format("not executed: more than {} calls in one answer",
-                       core_.options.max_calls_per_round));
-    return planned;
+  if (auto before = intended_.find(call.id); before != intended_.end()) {
+    PlanAgain(before->second, planned);
   }
-  planned.tool = checked.entry->tool;
-  planned.arguments = std::move(checked.arguments);
-  planned.effect_key = Sha256Hex(fmt::format("{}|{}|{}|{}|{}", run_.turn.str(), seed, index,
-                                             planned.spec.name, planned.arguments));
-  planned.intended_before = intended_.contains(planned.effect_key);
-  const int repeats = loop_guard_.Repeats(planned.spec.name, planned.arguments);
-  if (repeats >= LoopGuard::kBlockAt) {
-    refuse(WithCount(core_.prompts.Get("repeat_block"), static_cast<std::size_t>(repeats)));
-    loop_guard_.RecordBlocked(planned.spec.name, planned.arguments);
-    return planned;
-  }
-  if (planned.intended_before && !planned.spec.read_only && !planned.spec.idempotent) {
-    planned.unknown_outcome = true;
-    planned.result = core_.deps.guard.AdmitError(
-        planned.spec,
-        MakeError(absl::StatusCode::kAborted, ErrorReason::kOutcomeUnknown,
-                  "outcome unknown: the process ended while this call ran; it was not repeated. "
-                  "Check what it did before you do it again, and tell the user"));
-    return planned;
-  }
-  planned.runs = true;
   return planned;
+}
+
+// What was recorded decides, not what the call would be today: its tool, schema or the guard's
+// rules may have changed since.
+void ToolRound::PlanAgain(const IntendedCall& before, Planned& planned) {
+  if (before.read_only) return;
+  planned.effect_key = before.effect_key;
+  planned.arguments = before.arguments;
+  planned.intended = true;
+  if (planned.fate == Fate::kRuns && planned.spec.idempotent) return;
+  planned.fate = Fate::kUnknown;
+  planned.spec.read_only = false;
+  planned.result = core_.deps.guard.AdmitError(planned.spec, OutcomeUnknown());
+}
+
+void ToolRound::CheckRepeats(Planned& planned) {
+  if (planned.fate != Fate::kRuns) return;
+  const int repeats = loop_guard_.Repeats(planned.spec.name, planned.arguments);
+  if (repeats < LoopGuard::kBlockAt) return;
+  loop_guard_.RecordBlocked(planned.spec.name, planned.arguments);
+  Refuse(planned, PermissionDenied(WithCount(core_.prompts.Get("repeat_block"), repeats)));
 }
 
 io::Task<absl::Status> ToolRound::Run(std::vector<model::ToolCall> calls, std::int64_t seed) {
@@ -99,14 +124,24 @@ io::Task<absl::Status> ToolRound::Run(std::vector<model::ToolCall> calls, std::i
   done_.clear();
 
   std::size_t next = 0;
+  // The next call, when it may join the group that begins with `first`.
+  auto joins = [&](const Planned& first) {
+    if (!first.spec.read_only || next >= plan.size() || !plan[next].spec.read_only) return false;
+    CheckRepeats(plan[next]);
+    return plan[next].fate == Fate::kRuns;
+  };
   while (next < plan.size()) {
-    if (!plan[next].runs) {
-      Conclude(plan[next++]);
+    Planned& first = plan[next];
+    CheckRepeats(first);
+    ++next;
+    if (first.fate != Fate::kRuns) {
+      ShowStart(first);
+      ShowResult(first);
+      Conclude(first);
       continue;
     }
-    std::vector<Planned*> group = {&plan[next++]};
-    while (group.front()->spec.read_only && next < plan.size() && plan[next].runs &&
-           plan[next].spec.read_only && group.size() < core_.options.max_parallel_calls) {
+    std::vector<Planned*> group = {&first};
+    while (group.size() < core_.options.max_parallel_calls && joins(first)) {
       group.push_back(&plan[next++]);
     }
     TALON_CO_RETURN_IF_ERROR(co_await RunGroup(std::move(group)));
@@ -116,9 +151,13 @@ io::Task<absl::Status> ToolRound::Run(std::vector<model::ToolCall> calls, std::i
 }
 
 io::Task<absl::Status> ToolRound::RunGroup(std::vector<Planned*> group) {
-  for (const Planned* planned : group) Intend(*planned);
-  TALON_CO_RETURN_IF_ERROR(co_await hooks_.flush());
-  if (group.size() == 1) {
+  TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
+  for (Planned* planned : group) Intend(*planned);
+  TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
+  const absl::Status ended = Alive(run_, core_.deps.clock);
+  if (!ended.ok()) {
+    for (Planned* planned : group) Refuse(*planned, Annotate(ended, "not executed"));
+  } else if (group.size() == 1) {
     co_await Execute(group.front());
   } else {
     io::Nursery nursery(core_.deps.loop);
@@ -126,37 +165,61 @@ io::Task<absl::Status> ToolRound::RunGroup(std::vector<Planned*> group) {
     co_await nursery.Join();
   }
   for (Planned* planned : group) Conclude(*planned);
-  co_return hooks_.context().cancel.status();
+  co_return Alive(run_, core_.deps.clock);
 }
 
-void ToolRound::Intend(const Planned& planned) {
+void ToolRound::Intend(Planned& planned) {
+  planned.intended = true;
   Json data = {{"call_id", planned.call.id},
                {"tool", planned.spec.name},
                {"arguments", planned.arguments},
-               {"effect_key", planned.effect_key}};
-  hooks_.add_step(journal::StepKind::kToolIntended, DumpJson(data));
+               {"effect_key", planned.effect_key},
+               {"read_only", planned.spec.read_only}};
+  writer_.AddStep(journal::StepKind::kToolIntended, DumpJson(data));
   if (planned.spec.read_only) return;
+  effects_ = true;
+  WriteEffect(planned, journal::EffectState::kIntended, session_.label);
+}
+
+void ToolRound::WriteEffect(const Planned& planned, journal::EffectState state,
+                            const Label& label) {
   journal::EffectRecord effect;
   effect.key = planned.effect_key;
   effect.turn = run_.turn;
   effect.call_id = planned.call.id;
   effect.tool = planned.spec.name;
   effect.effect_class = tool::EffectClassName(planned.spec.effect);
+  effect.state = state;
   effect.principal = run_.principal;
-  effect.label = hooks_.label();
-  hooks_.entry().effects.push_back(std::move(effect));
+  effect.label = label;
+  writer_.entry().effects.push_back(std::move(effect));
+}
+
+void ToolRound::ShowStart(const Planned& planned) {
+  if (run_.observers.empty()) return;
+  ToolActivity activity;
+  activity.call_id = planned.call.id;
+  activity.tool = planned.spec.name;
+  activity.arguments = TruncateUtf8(planned.arguments, kExcerptBytes);
+  for (TurnObserver* observer : run_.observers) observer->OnToolStart(activity);
+}
+
+void ToolRound::ShowResult(const Planned& planned) {
+  if (run_.observers.empty()) return;
+  ToolActivity activity;
+  activity.call_id = planned.call.id;
+  activity.tool = planned.spec.name;
+  activity.arguments = TruncateUtf8(planned.arguments, kExcerptBytes);
+  activity.result = TruncateUtf8(planned.result.content, kExcerptBytes);
+  activity.is_error = planned.result.is_error;
+  activity.duration_ms = planned.duration_ms;
+  for (TurnObserver* observer : run_.observers) observer->OnToolResult(activity);
 }
 
 io::Task<void> ToolRound::Execute(Planned* planned) {
-  planned->started = core_.deps.clock.SteadyNow();
+  const SteadyTime started = core_.deps.clock.SteadyNow();
   planned->artifact = NewArtifactId(core_.deps.ids);
-  ToolActivity activity{.call_id = planned->call.id,
-                        .tool = planned->spec.name,
-                        .arguments = std::string(TruncateUtf8(planned->arguments, kExcerptBytes)),
-                        .result = "",
-                        .is_error = false,
-                        .duration_ms = 0};
-  for (TurnObserver* observer : run_.observers) observer->OnToolStart(activity);
+  ShowStart(*planned);
   const auto timeout = planned->spec.timeout.count() > 0 ? planned->spec.timeout
                                                          : core_.deps.guard.options().tool_timeout;
   tool::Invocation invocation{.call_id = planned->call.id,
@@ -165,10 +228,10 @@ io::Task<void> ToolRound::Execute(Planned* planned) {
                               .idempotency_key = planned->spec.read_only ? "" : planned->effect_key,
                               .session = run_.session};
   auto output = co_await planned->tool->Execute(std::move(invocation),
-                                                hooks_.context().Until(planned->started + timeout));
-  planned->duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                             core_.deps.clock.SteadyNow() - planned->started)
-                             .count();
+                                                ContextOf(run_).Until(started + timeout));
+  planned->duration_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(core_.deps.clock.SteadyNow() - started)
+          .count();
   if (output.ok()) {
     planned->result = core_.deps.guard.AdmitResult(planned->spec, planned->call.id, *output,
                                                    planned->artifact.str());
@@ -179,59 +242,48 @@ io::Task<void> ToolRound::Execute(Planned* planned) {
                                    {"status", absl::StatusCodeToString(output.status().code())}});
     planned->result = core_.deps.guard.AdmitError(planned->spec, output.status());
   }
-  activity.result = std::string(TruncateUtf8(planned->result.content, kExcerptBytes));
-  activity.is_error = planned->result.is_error;
-  activity.duration_ms = planned->duration_ms;
-  for (TurnObserver* observer : run_.observers) observer->OnToolResult(activity);
+  ShowResult(*planned);
 }
 
 void ToolRound::Conclude(Planned& planned) {
-  if (planned.runs && loop_guard_.Record(planned.spec.name, planned.arguments,
-                                         planned.result.content, planned.result.is_error)) {
-    planned.result.content += "\n" + core_.prompts.Get("repeat_warning");
+  guard::AdmittedResult& result = planned.result;
+  const bool ran = planned.fate == Fate::kRuns;
+  if (ran &&
+      loop_guard_.Record(planned.spec.name, planned.arguments, result.content, result.is_error)) {
+    result.content += "\n" + core_.prompts.Get("repeat_warning");
   }
-  if (planned.runs || planned.unknown_outcome) {
-    const auto state = planned.unknown_outcome   ? journal::EffectState::kUnknown
-                       : planned.result.is_error ? journal::EffectState::kFailed
-                                                 : journal::EffectState::kDone;
-    if (!planned.spec.read_only) {
-      journal::EffectRecord effect;
-      effect.key = planned.effect_key;
-      effect.turn = run_.turn;
-      effect.call_id = planned.call.id;
-      effect.tool = planned.spec.name;
-      effect.effect_class = tool::EffectClassName(planned.spec.effect);
-      effect.state = state;
-      effect.principal = run_.principal;
-      effect.label = planned.result.label;
-      hooks_.entry().effects.push_back(std::move(effect));
-    }
-    Json data = {{"call_id", planned.call.id},
-                 {"tool", planned.spec.name},
-                 {"is_error", planned.result.is_error},
-                 {"outcome", journal::EffectStateName(state)},
-                 {"duration_ms", planned.duration_ms}};
-    hooks_.add_step(journal::StepKind::kToolFinished, DumpJson(data));
+  const auto state = planned.fate == Fate::kUnknown ? journal::EffectState::kUnknown
+                     : result.is_error              ? journal::EffectState::kFailed
+                                                    : journal::EffectState::kDone;
+  if (planned.intended && !planned.spec.read_only) {
+    WriteEffect(planned, state, result.label);
   }
-  if (!planned.result.overflow.empty()) {
+  Json data = {
+      {"call_id", planned.call.id},
+      {"tool", planned.spec.name},
+      {"is_error", result.is_error},
+      {"outcome", planned.fate == Fate::kRefused ? "refused" : journal::EffectStateName(state)},
+      {"duration_ms", planned.duration_ms}};
+  writer_.AddStep(journal::StepKind::kToolFinished, DumpJson(data));
+  if (!result.overflow.empty()) {
     journal::ArtifactRecord artifact;
     artifact.id = planned.artifact;
     artifact.session = run_.session;
     artifact.turn = run_.turn;
     artifact.media_type = "text/plain; charset=utf-8";
-    artifact.content = std::move(planned.result.overflow);
-    artifact.label = planned.result.label;
+    artifact.content = std::move(result.overflow);
+    artifact.label = result.label;
     artifact.principal = run_.principal;
-    hooks_.entry().artifacts.push_back(std::move(artifact));
+    writer_.entry().artifacts.push_back(std::move(artifact));
   }
   model::Message message;
   message.role = model::Role::kTool;
-  message.label = planned.result.label;
+  message.label = result.label;
   message.parts.push_back(model::ToolResult{.call_id = planned.call.id,
                                             .name = planned.call.name,
-                                            .content = std::move(planned.result.content),
-                                            .is_error = planned.result.is_error});
-  hooks_.add_message(std::move(message));
+                                            .content = std::move(result.content),
+                                            .is_error = result.is_error});
+  writer_.AddMessage(std::move(message));
 }
 
 }  // namespace talon::agent

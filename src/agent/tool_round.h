@@ -4,7 +4,8 @@
 // thread.
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,49 +13,52 @@
 
 #include "agent/core.h"
 #include "agent/loop_guard.h"
+#include "agent/remains.h"
 #include "agent/session.h"
+#include "agent/turn_writer.h"
 
 namespace talon::agent {
 
 class ToolRound {
  public:
-  // What the round needs from its turn.
-  struct Hooks {
-    std::function<void(journal::StepKind, std::string)> add_step;
-    std::function<void(model::Message)> add_message;
-    std::function<io::Task<absl::Status>()> flush;
-    std::function<journal::Entry&()> entry;
-    std::function<CallContext()> context;
-    std::function<Label()> label;
-  };
+  // All must outlive this.
+  ToolRound(Core& core, Session& session, TurnRun& run, TurnWriter& writer, LoopGuard& loop_guard)
+      : core_(core), session_(session), run_(run), writer_(writer), loop_guard_(loop_guard) {}
 
-  ToolRound(Core& core, TurnRun& run, LoopGuard& loop_guard, Hooks hooks)
-      : core_(core), run_(run), loop_guard_(loop_guard), hooks_(std::move(hooks)) {}
-
-  // The next Run() goes on where a process ended: `intended` are the keys of calls that were about
-  // to run, `done` the ids of calls that have their result.
-  void Resume(std::set<std::string> intended, std::set<std::string> done) {
-    intended_ = std::move(intended);
-    done_ = std::move(done);
-  }
+  // The next Run() goes on where a process ended.
+  void Resume(const Remains& remains);
 
   // `seed` makes call keys unique within the turn (position of the assistant message). Fails only
-  // when the journal fails or the turn is cancelled.
+  // when the journal fails or the turn must not go on.
   io::Task<absl::Status> Run(std::vector<model::ToolCall> calls, std::int64_t seed);
+
+  // Whether a call that changes something may have run in this turn.
+  bool effects() const { return effects_; }
 
  private:
   struct Planned;
   Planned Plan(const model::ToolCall& call, std::int64_t seed, std::size_t index);
+  // What becomes of a call that was about to run when the process ended.
+  void PlanAgain(const IntendedCall& before, Planned& planned);
+  // Refuses a call that was made too often.
+  void CheckRepeats(Planned& planned);
+  void Refuse(Planned& planned, const absl::Status& why);
   io::Task<absl::Status> RunGroup(std::vector<Planned*> group);
   io::Task<void> Execute(Planned* planned);
-  void Intend(const Planned& planned);
+  void Intend(Planned& planned);
   void Conclude(Planned& planned);
+  void WriteEffect(const Planned& planned, journal::EffectState state, const Label& label);
+  void ShowStart(const Planned& planned);
+  void ShowResult(const Planned& planned);
 
   Core& core_;
+  Session& session_;
   TurnRun& run_;
+  TurnWriter& writer_;
   LoopGuard& loop_guard_;
-  Hooks hooks_;
-  std::set<std::string> intended_, done_;
+  std::map<std::string, IntendedCall> intended_;
+  std::set<std::string> done_;
+  bool effects_ = false;
 };
 
 }  // namespace talon::agent

@@ -34,7 +34,7 @@ std::vector<std::string> LoadedNames(std::string_view arguments) {
 }
 
 Toolset ChooseTools(const tool::Catalogue& catalogue, std::size_t eager_limit,
-                    const std::vector<model::Message>& history) {
+                    const std::vector<const model::Message*>& history) {
   std::vector<const tool::Entry*> offered;
   for (const tool::Entry* entry : catalogue.All()) {
     const tool::ToolSpec& spec = entry->tool->spec();
@@ -43,10 +43,11 @@ Toolset ChooseTools(const tool::Catalogue& catalogue, std::size_t eager_limit,
   const bool lazy = offered.size() > eager_limit;
   std::set<std::string, std::less<>> loaded;
   if (lazy) {
-    for (const model::Message& message : history) {
-      for (const model::ToolCall& call : model::ToolCallsOf(message)) {
-        if (call.name != kLoadToolsName) continue;
-        for (const std::string& name : LoadedNames(call.arguments)) {
+    for (const model::Message* message : history) {
+      for (const model::Part& part : message->parts) {
+        const auto* call = std::get_if<model::ToolCall>(&part);
+        if (call == nullptr || call->name != kLoadToolsName) continue;
+        for (const std::string& name : LoadedNames(call->arguments)) {
           if (const tool::Entry* entry = catalogue.Find(name)) {
             loaded.insert(entry->tool->spec().name);
           }

@@ -23,7 +23,7 @@ struct Toolset {
 
 // `history` is searched for calls to talon__load_tools.
 Toolset ChooseTools(const tool::Catalogue& catalogue, std::size_t eager_limit,
-                    const std::vector<model::Message>& history);
+                    const std::vector<const model::Message*>& history);
 
 // The names in a talon__load_tools call.
 std::vector<std::string> LoadedNames(std::string_view arguments);

@@ -11,6 +11,14 @@ namespace talon::agent {
 namespace {
 
 constexpr int kLastReason = static_cast<int>(ErrorReason::kUnknownModel);
+constexpr int kLastChoice = static_cast<int>(model::ToolChoice::kRequired);
+constexpr int kLastFinish = static_cast<int>(model::FinishReason::kContentFilter);
+
+// The member as a number from 0 to `last`, else 0.
+long IntWithin(const Json& json, std::string_view key, int last) {
+  const long value = JsonInt(json, key);
+  return value < 0 || value > last ? 0 : value;
+}
 
 absl::StatusOr<Json> ParseObject(std::string_view json, std::string_view what) {
   TALON_ASSIGN_OR_RETURN(Json value, ParseJson(json, what));
@@ -76,7 +84,7 @@ absl::StatusOr<TurnInput> DecodeInput(std::string_view text) {
                                     .schema = JsonString(tool, "schema")});
     }
   }
-  input.tool_choice = static_cast<model::ToolChoice>(JsonInt(json, "tool_choice", 0) % 3);
+  input.tool_choice = static_cast<model::ToolChoice>(IntWithin(json, "tool_choice", kLastChoice));
   if (json.contains("max_output_tokens")) {
     input.max_output_tokens = JsonInt(json, "max_output_tokens");
   }
@@ -105,7 +113,8 @@ absl::StatusOr<TurnAnswer> DecodeAnswer(std::string_view text) {
   TALON_ASSIGN_OR_RETURN(Json json, ParseObject(text, "turn answer"));
   TurnAnswer answer;
   answer.text = JsonString(json, "text");
-  answer.finish_reason = static_cast<model::FinishReason>(JsonInt(json, "finish_reason") % 4);
+  answer.finish_reason =
+      static_cast<model::FinishReason>(IntWithin(json, "finish_reason", kLastFinish));
   if (auto usage = model::DecodeUsage(JsonString(json, "usage")); usage.ok()) answer.usage = *usage;
   answer.cost_usd = JsonDouble(json, "cost_usd");
   answer.model = JsonString(json, "model");
@@ -132,10 +141,9 @@ std::string EncodeError(const absl::Status& error) {
 absl::Status DecodeError(std::string_view text) {
   auto json = ParseObject(text, "turn error");
   if (!json.ok()) return json.status();
-  long code = JsonInt(*json, "code", static_cast<long>(absl::StatusCode::kInternal));
-  if (code <= 0 || code > 16) code = static_cast<long>(absl::StatusCode::kInternal);
-  long reason = JsonInt(*json, "reason");
-  if (reason < 0 || reason > kLastReason) reason = 0;
+  long code = IntWithin(*json, "code", static_cast<int>(absl::StatusCode::kUnauthenticated));
+  if (code == 0) code = static_cast<long>(absl::StatusCode::kInternal);
+  const long reason = IntWithin(*json, "reason", kLastReason);
   absl::Status error =
       MakeError(static_cast<absl::StatusCode>(code), static_cast<ErrorReason>(reason),
                 JsonString(*json, "message", "unknown error"));

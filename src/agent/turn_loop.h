@@ -6,15 +6,17 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "agent/core.h"
 #include "agent/loop_guard.h"
+#include "agent/remains.h"
+#include "agent/request.h"
 #include "agent/session.h"
 #include "agent/tool_round.h"
+#include "agent/turn_writer.h"
 
 namespace talon::agent {
 
@@ -26,55 +28,54 @@ class TurnLoop {
   // Puts the person's messages into the session and prepares the first model call; the records wait
   // in TakeEntry(). Fails without a trace when the model is unknown.
   absl::Status Prepare();
-  journal::Entry TakeEntry();
+  journal::Entry TakeEntry() { return writer_.TakeEntry(); }
   // Undoes Prepare() in the session, when its entry was not stored.
-  void Revert();
+  void Revert() { writer_.Revert(prepared_messages_, label_before_); }
 
   // Runs the turn to its end and records it. Prepares first when that was not done.
   io::Task<TurnOutcome> Run();
-  // The journal could not be written: the session in memory is ahead of it and must be dropped.
-  bool store_failed() const { return store_failed_; }
+  // The journal could not be written or read: the session in memory does not match it.
+  bool store_failed() const { return writer_.store_failed(); }
   // What the prepared request carries.
   ContextReport Report() const;
 
  private:
   io::Task<absl::Status> RunRounds();
-  io::Task<absl::Status> Resume();
+  absl::Status ChooseModel();
+  void Begin();
+  // Reads what a turn from the journal left; false when it had not begun.
+  io::Task<absl::StatusOr<bool>> ReadRemains();
+  io::Task<absl::Status> FinishRemains();
   io::Task<absl::StatusOr<model::ChatResponse>> AskModel(bool force);
-  absl::Status StartModelCall(bool force, double scale, std::string_view nudge);
-  // Puts the request's system prompt and tools into the entry, unless the journal has them, and
-  // returns their hash.
-  const std::string& SnapshotPrompt();
-  void FitMessages(bool force, double scale, std::string_view nudge);
-  // Takes in a finished model call: usage, cost, texts, the message. Returns the calls to run.
+  void StartModelCall(const RequestShape& shape);
+  // Takes in a finished model call: usage, cost, a step.
+  void NoteResponse(const router::RoutedResponse& routed);
+  // Takes in an answer: texts, the message. Returns the calls to run.
   std::vector<model::ToolCall> TakeResponse(model::ChatResponse response, bool force);
+  std::string FallbackText() const;
   // Moves the calls of the caller's own tools from `calls` to the answer.
   void SplitClientCalls(std::vector<model::ToolCall>& calls);
-  io::Task<absl::Status> Flush();
   io::Task<TurnOutcome> End(absl::Status status);
   void AddAnswer(TurnOutcome& outcome);
-  void AddStep(journal::StepKind kind, std::string data);
-  void AddMessage(model::Message message);
-  absl::Status Alive() const;
-  CallContext Context() const;
-  Label ContextLabel() const;
+  void AddFailure(const absl::Status& status, TurnOutcome& outcome);
 
   Core& core_;
   Session& session_;
   TurnRun& run_;
-  SteadyTime deadline_;
-  journal::Entry entry_;
-  LoopGuard loop_guard_;
+  TurnWriter writer_;
+  LoopGuard loop_guard_;  // of this process's part of the turn
   ToolRound tool_round_;
+  Remains remains_;  // of a turn taken up from the journal
+  const Label label_before_;
   std::size_t prepared_messages_ = 0;
   bool prepared_ = false;
   bool call_started_ = false;  // the model call's records are already in the journal
-  bool store_failed_ = false;
 
   std::vector<router::Route> chain_;
-  model::ChatRequest request_;
-  std::int64_t estimate_ = 0;
+  BuiltRequest built_;
+  std::optional<std::int64_t> message_limit_;  // tokens; set once a provider refused more
   std::uint32_t round_ = 0;
+  std::uint32_t repairs_ = 0;
   std::vector<std::string> texts_;  // of each round
   TurnAnswer answer_;
 };

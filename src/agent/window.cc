@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/window.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <deque>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "base/text.h"
 
@@ -14,58 +15,83 @@ namespace {
 constexpr std::size_t kCutTo = 2000;     // bytes kept at each end of a shortened text
 constexpr std::size_t kCutHarder = 200;  // the same, when that was not enough
 
-// Pairs every call with a result: drops strays, adds "[no result]".
-std::vector<model::Message> Paired(std::vector<model::Message> history) {
-  std::unordered_set<std::string> answered;
-  for (const model::Message& message : history) {
-    for (const model::Part& part : message.parts) {
-      if (const auto* result = std::get_if<model::ToolResult>(&part)) {
-        answered.insert(result->call_id);
-      }
-    }
-  }
-  std::vector<model::Message> out;
-  out.reserve(history.size());
-  std::unordered_set<std::string> open;
-  for (model::Message& message : history) {
+struct Item {
+  const model::Message* message;
+  std::int64_t tokens = 0;
+};
+
+// Pairs every call with a result: drops strays, adds "[no result]". `made` owns what is new.
+class Pairing {
+ public:
+  explicit Pairing(std::deque<model::Message>& made) : made_(made) {}
+
+  void Add(const model::Message& message) {
     if (message.role == model::Role::kTool) {
-      std::erase_if(message.parts, [&](const model::Part& part) {
-        const auto* result = std::get_if<model::ToolResult>(&part);
-        return result == nullptr || open.erase(result->call_id) == 0;
-      });
-      if (!message.parts.empty()) out.push_back(std::move(message));
-      continue;
+      AddResults(message);
+      return;
     }
-    const Label label = message.label;
-    const std::vector<model::ToolCall> calls = model::ToolCallsOf(message);
-    const bool may_call = message.role == model::Role::kAssistant;
-    out.push_back(std::move(message));
-    if (!may_call) continue;
-    for (const model::ToolCall& call : calls) {
-      if (answered.contains(call.id)) {
-        open.insert(call.id);
-        continue;
-      }
-      model::Message missing;
-      missing.role = model::Role::kTool;
-      missing.label = label;
-      missing.parts.push_back(model::ToolResult{
-          .call_id = call.id, .name = call.name, .content = "[no result]", .is_error = true});
-      out.push_back(std::move(missing));
+    CloseOpenCalls();
+    items_.push_back({&message});
+    if (message.role != model::Role::kAssistant) return;
+    for (const model::Part& part : message.parts) {
+      if (const auto* call = std::get_if<model::ToolCall>(&part)) open_.push_back(call);
+    }
+    answer_ = &message;
+  }
+  std::vector<Item> Take() {
+    CloseOpenCalls();
+    return std::move(items_);
+  }
+
+ private:
+  // Whether the result's call is open; then it is no more.
+  bool Close(const model::Part& part) {
+    const auto* result = std::get_if<model::ToolResult>(&part);
+    if (result == nullptr) return false;
+    return std::erase_if(
+               open_, [&](const model::ToolCall* call) { return call->id == result->call_id; }) > 0;
+  }
+
+  void AddResults(const model::Message& message) {
+    std::vector<model::Part> kept;
+    for (const model::Part& part : message.parts) {
+      if (Close(part)) kept.push_back(part);
+    }
+    if (kept.size() == message.parts.size()) {
+      items_.push_back({&message});
+    } else if (!kept.empty()) {
+      made_.push_back({model::Role::kTool, std::move(kept), message.label});
+      items_.push_back({&made_.back()});
     }
   }
-  return out;
-}
+
+  void CloseOpenCalls() {
+    for (const model::ToolCall* call : std::exchange(open_, {})) {
+      made_.push_back({model::Role::kTool,
+                       {model::ToolResult{.call_id = call->id,
+                                          .name = call->name,
+                                          .content = "[no result]",
+                                          .is_error = true}},
+                       answer_->label});
+      items_.push_back({&made_.back()});
+    }
+  }
+
+  std::deque<model::Message>& made_;
+  std::vector<Item> items_;
+  std::vector<const model::ToolCall*> open_;
+  const model::Message* answer_ = nullptr;  // whose calls are open
+};
 
 bool CutMiddle(std::string& text, std::size_t keep) {
   if (text.size() <= 2 * keep + 64) return false;
-  std::string_view tail(text);
-  tail.remove_prefix(text.size() - keep);
+  const std::string_view head = TruncateUtf8(text, keep);
+  std::string_view tail = std::string_view(text).substr(text.size() - keep);
   while (!tail.empty() && (static_cast<unsigned char>(tail.front()) & 0xC0) == 0x80) {
     tail.remove_prefix(1);
   }
-  const std::size_t left_out = text.size() - keep - tail.size();
-  text = fmt::format("{}\n[… {} bytes left out …]\n{}", TruncateUtf8(text, keep), left_out, tail);
+  text = fmt::format("{}\n[… {} bytes left out …]\n{}", head,
+                     text.size() - head.size() - tail.size(), tail);
   return true;
 }
 
@@ -82,44 +108,49 @@ bool CutMessage(model::Message& message, std::size_t keep) {
   return cut;
 }
 
+bool IsUser(const Item& item) {
+  return item.message->role == model::Role::kUser;
+}
+
 }  // namespace
 
-Window FitWindow(std::vector<model::Message> history, std::int64_t budget,
+Window FitWindow(const std::vector<const model::Message*>& history, std::int64_t budget,
                  const TokenCount& count) {
-  std::vector<model::Message> all = Paired(std::move(history));
-  std::vector<std::int64_t> tokens(all.size());
+  std::deque<model::Message> made;
+  Pairing pairing(made);
+  for (const model::Message* message : history) pairing.Add(*message);
+  std::vector<Item> all = pairing.Take();
   std::int64_t total = 0;
-  for (std::size_t i = 0; i < all.size(); ++i) total += tokens[i] = count(all[i]);
+  for (Item& item : all) total += item.tokens = count(*item.message);
 
-  // Whole exchanges, each opened by a user message, fall out at the old end.
+  // Whole exchanges, each opened by a user message, fall out at the old end; so does the rest of
+  // one whose opening the session no longer has.
+  std::size_t last_user = all.size();
+  while (last_user > 0 && !IsUser(all[last_user - 1])) --last_user;
+  last_user = last_user > 0 ? last_user - 1 : 0;
   std::size_t first = 0;
-  while (first < all.size() && all[first].role == model::Role::kTool) total -= tokens[first++];
-  std::size_t last_user = 0;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].role == model::Role::kUser) last_user = i;
-  }
-  while (total > budget && first < last_user) {
+  while (first < last_user && (total > budget || !IsUser(all[first]))) {
     do {
-      total -= tokens[first++];
-    } while (first < last_user && all[first].role != model::Role::kUser);
+      total -= all[first++].tokens;
+    } while (first < last_user && !IsUser(all[first]));
   }
 
   Window window;
   window.dropped = first;
-  window.messages.assign(std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(first)),
-                         std::make_move_iterator(all.end()));
-  tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(first));
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(first));
+  window.messages.reserve(all.size());
+  for (const Item& item : all) window.messages.push_back(*item.message);
 
   // The current exchange alone is too large: shorten its messages, tool results first, oldest
   // first.
   for (const std::size_t keep : {kCutTo, kCutHarder}) {
     for (const bool tools_only : {true, false}) {
-      for (std::size_t i = 0; i < window.messages.size() && total > budget; ++i) {
+      for (std::size_t i = 0; i < all.size() && total > budget; ++i) {
         const bool is_tool = window.messages[i].role == model::Role::kTool;
         if (is_tool != tools_only || !CutMessage(window.messages[i], keep)) continue;
         const std::int64_t now = count(window.messages[i]);
-        total += now - tokens[i];
-        tokens[i] = now;
+        total += now - all[i].tokens;
+        all[i].tokens = now;
         ++window.cut;
       }
     }

@@ -26,6 +26,7 @@ struct StoreOptions {
   Durability durability = Durability::kPower;
   std::chrono::milliseconds busy_timeout{5'000};
   std::uint32_t max_queued_batches = 10'000;
+  std::chrono::milliseconds later_delay{100};
   Bytes page_cache{2 << 20};
   Bytes checkpoint_at{4 << 20};
   Bytes max_log{16 << 20};
@@ -42,6 +43,10 @@ struct StoreOptions {
                "Longest wait for another process's lock on the database.", Reload::kRestart),
         Option("max_queued_batches", &O::max_queued_batches,
                "Batches waiting for the writer; more are refused.", Reload::kRestart),
+        Option("later_delay", &O::later_delay,
+               "Longest wait of records nobody waits for (an answer's delivered mark) for a commit "
+               "to share.",
+               Reload::kRestart),
         Option("page_cache", &O::page_cache, "SQLite page cache of each connection.",
                Reload::kRestart),
         Option(

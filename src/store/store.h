@@ -72,7 +72,8 @@ class Store {
   virtual ~Store() = default;
   // Ends when the batch is durable (as the options say) or refused.
   virtual io::Task<absl::Status> Commit(Batch batch) = 0;
-  // Queues the batch without waiting; errors are logged and counted. For records nobody depends on.
+  // Queues the batch without waiting; errors are logged and counted. For records nobody depends on:
+  // it goes with the next Commit(), at the latest after `later_delay`.
   virtual void CommitLater(Batch batch) = 0;
   // Runs a named query on a reader; it sees every batch whose Commit() has ended.
   virtual io::Task<absl::StatusOr<Rows>> Read(std::string_view statement,

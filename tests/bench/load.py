@@ -22,6 +22,7 @@ class Setup:
         self.mock_arguments = ("--bench", *(TOOL if with_tool else ()))
         self.more = {"state": {"durability": durability}}
         self.with_tool = with_tool
+        self.env = {}
 
     def __enter__(self):
         self.folder = temp_folder()
@@ -30,7 +31,7 @@ class Setup:
         workspace = home / "workspace/main"
         workspace.mkdir(parents=True)
         (workspace / "notes.txt").write_text("buy milk\n")
-        self.daemon = Daemon(self.bench.programs, home, config(self.mock.url, self.more)).start()
+        self.daemon = Daemon(self.bench.programs, home, config(self.mock.url, self.more), self.env).start()
         return self
 
     def __exit__(self, *error):

@@ -88,6 +88,7 @@ struct Callbacks {
   using State = Session::State;
   static State& Of(void* user) { return *static_cast<State*>(user); }
 
+  // NOLINTNEXTLINE(readability-function-size): the signature is nghttp2's.
   static int OnHeader(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                       std::uint8_t, void* user) {

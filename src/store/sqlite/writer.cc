@@ -29,6 +29,7 @@ Writer::Writer(io::Loop& loop, std::unique_ptr<Connection> connection, const Sto
       max_queued_(options.max_queued_batches),
       checkpoint_pages_(Pages(options.checkpoint_at)),
       max_log_pages_(Pages(options.max_log)),
+      later_delay_(options.later_delay),
       connection_(std::move(connection)) {}
 
 Writer::~Writer() {
@@ -60,7 +61,11 @@ absl::Status Writer::Add(Batch batch, std::shared_ptr<Done> done) {
       return ResourceExhausted(fmt::format(
           "store: commit: {} batches wait already (store.max_queued_batches)", queue_.size()));
     }
+    const bool waited_for = done != nullptr;
+    const bool known = !queue_.empty() && (urgent_ || !waited_for);  // to the thread
     queue_.push_back({std::move(batch), std::move(done), absl::OkStatus()});
+    urgent_ |= waited_for;
+    if (known) return absl::OkStatus();
   }
   work_.notify_one();
   return absl::OkStatus();
@@ -88,8 +93,10 @@ void Writer::Run() {
     {
       std::unique_lock lock(mutex_);
       work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      work_.wait_for(lock, later_delay_, [this] { return stopping_ || urgent_; });
       if (queue_.empty()) return;
       jobs.swap(queue_);
+      urgent_ = false;
     }
     Commit(jobs);
     Report(std::move(jobs));

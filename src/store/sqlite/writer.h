@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread `talon-writer`: it sleeps on a condition variable and, woken, takes every batch that
-// waits into one transaction with one sync. Add() from the event loop's thread; Create() and Stop()
+// waits into one transaction with one sync. Batches nobody waits for let others go first, so that
+// they cost no sync of their own. Add() from the event loop's thread; Create() and Stop()
 // block.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -58,6 +60,7 @@ class Writer {
   const std::uint64_t max_queued_;
   const std::int64_t checkpoint_pages_;
   const std::int64_t max_log_pages_;
+  const std::chrono::milliseconds later_delay_;
 
   // Confined to the writer's thread once it runs.
   std::unique_ptr<Connection> connection_;
@@ -65,6 +68,7 @@ class Writer {
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::vector<Job> queue_;  // guarded by mutex_
+  bool urgent_ = false;     // guarded by mutex_: somebody waits for one of the queue
   bool stopping_ = false;   // guarded by mutex_
 
   std::atomic<std::uint64_t> batches_{0};
