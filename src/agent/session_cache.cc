@@ -71,7 +71,8 @@ io::Task<absl::StatusOr<Session*>> SessionCache::Open(Principal principal, std::
   const std::uint64_t evictions = evictions_;
   auto session = co_await Load(principal, key);
   if (!key.empty()) {
-    for (auto& waiter : loading_.extract(full).mapped()) waiter->Set(true);
+    const auto waiters = loading_.extract(full);
+    for (auto& waiter : waiters.mapped()) waiter->Set(true);
   }
   TALON_CO_RETURN_IF_ERROR(session.status());
   Trim();

@@ -31,6 +31,27 @@ absl::Status OutcomeUnknown() {
                    "Check what it did before you do it again, and tell the user");
 }
 
+// Whether a call that ended with `error` may have had its effect all the same.
+bool MayHaveRun(const absl::Status& error) {
+  switch (ReasonOf(error)) {
+    case ErrorReason::kPluginCrashed:
+    case ErrorReason::kPluginMisbehaved:
+      return true;
+    default:
+      break;
+  }
+  switch (error.code()) {
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 enum class Fate {
@@ -47,6 +68,7 @@ struct ToolRound::Planned {
   std::string arguments;             // canonical where the guard allowed the call
   std::string effect_key;
   bool intended = false;  // recorded as about to run
+  bool open = false;      // it ran and failed so that its effect may have happened
   ArtifactId artifact;
   long duration_ms = 0;
   guard::AdmittedResult result;
@@ -235,13 +257,17 @@ io::Task<void> ToolRound::Execute(Planned* planned) {
   if (output.ok()) {
     planned->result = core_.deps.guard.AdmitResult(planned->spec, planned->call.id, *output,
                                                    planned->artifact.str());
+    planned->open = planned->result.reason == ErrorReason::kPluginMisbehaved;
   } else {
     log::Warn("tool call failed", {{"tool", planned->spec.name},
                                    {"turn_id", run_.turn.str()},
                                    {"duration_ms", planned->duration_ms},
                                    {"status", absl::StatusCodeToString(output.status().code())}});
     planned->result = core_.deps.guard.AdmitError(planned->spec, output.status());
+    planned->open = MayHaveRun(output.status());
   }
+  planned->open = planned->open && !planned->spec.read_only;
+  if (planned->open) planned->result.content += "\n" + core_.prompts.Get("open_outcome");
   ShowResult(*planned);
 }
 
@@ -252,9 +278,9 @@ void ToolRound::Conclude(Planned& planned) {
       loop_guard_.Record(planned.spec.name, planned.arguments, result.content, result.is_error)) {
     result.content += "\n" + core_.prompts.Get("repeat_warning");
   }
-  const auto state = planned.fate == Fate::kUnknown ? journal::EffectState::kUnknown
-                     : result.is_error              ? journal::EffectState::kFailed
-                                                    : journal::EffectState::kDone;
+  const auto state = planned.fate == Fate::kUnknown || planned.open ? journal::EffectState::kUnknown
+                     : result.is_error                              ? journal::EffectState::kFailed
+                                                                    : journal::EffectState::kDone;
   if (planned.intended && !planned.spec.read_only) {
     WriteEffect(planned, state, result.label);
   }

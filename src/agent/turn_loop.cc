@@ -17,16 +17,23 @@ namespace {
 
 constexpr double kShrink = 0.5;  // of the messages sent, after a provider's refusal
 
-// Passes deltas to the observers, with a blank line between the texts of two rounds.
+// Passes deltas to the observers so that what they see adds up to the answer: without the space
+// around the text of a round, and with a blank line between the texts of two.
 class TurnSink : public model::DeltaSink {
  public:
   TurnSink(TurnRun& run, bool separate) : run_(run), separate_(separate) {}
   void OnText(std::string_view text) override {
-    for (TurnObserver* observer : run_.observers) {
-      if (separate_) observer->OnText("\n\n");
-      observer->OnText(text);
+    const std::string_view words = TrimSpace(text);
+    if (words.empty()) {
+      if (begun_) space_ += text;
+      return;
     }
-    separate_ = false;
+    const auto at = static_cast<std::size_t>(words.data() - text.data());
+    std::string piece = begun_ ? space_ + std::string(text.substr(0, at)) : separate_ ? "\n\n" : "";
+    piece += words;
+    space_ = text.substr(at + words.size());
+    begun_ = true;
+    for (TurnObserver* observer : run_.observers) observer->OnText(piece);
   }
   void OnReasoning(std::string_view text) override {
     for (TurnObserver* observer : run_.observers) observer->OnReasoning(text);
@@ -34,7 +41,9 @@ class TurnSink : public model::DeltaSink {
 
  private:
   TurnRun& run_;
-  bool separate_;
+  const bool separate_;
+  bool begun_ = false;
+  std::string space_;  // held back until more text follows
 };
 
 double CostOf(const model::Usage& usage, const model::CostOptions& cost) {

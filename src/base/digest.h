@@ -11,6 +11,9 @@ namespace talon {
 // 64 lower-case hex characters.
 std::string Sha256Hex(std::string_view data);
 
+// HMAC-SHA-256 of `data` under `key`, 64 hex characters.
+std::string HmacSha256Hex(std::string_view key, std::string_view data);
+
 // `count` random bytes as 2 × count hex characters.
 std::string RandomHex(std::size_t count);
 

@@ -37,12 +37,33 @@ constexpr std::string_view kHelp =
     "/quit            leave (Ctrl-D too)\n"
     "Ctrl-C cancels the answer under way.\n";
 
+volatile std::sig_atomic_t g_interrupts = 0;  // a signal handler can reach nothing else
+
+// While it lives, Ctrl-C interrupts a read and does nothing more.
+class InterruptCatcher {
+ public:
+  InterruptCatcher() {
+    g_interrupts = 0;
+    struct sigaction action{};
+    action.sa_handler = [](int) { g_interrupts = g_interrupts + 1; };
+    ::sigaction(SIGINT, &action, &before_);  // no SA_RESTART: the read must end
+  }
+  ~InterruptCatcher() { ::sigaction(SIGINT, &before_, nullptr); }
+  InterruptCatcher(const InterruptCatcher&) = delete;
+  InterruptCatcher& operator=(const InterruptCatcher&) = delete;
+  bool caught() const { return g_interrupts > 0; }
+
+ private:
+  struct sigaction before_{};
+};
+
 // Lines from a person at a terminal, or from a pipe.
 class LineReader {
  public:
   explicit LineReader(std::string history) : history_(std::move(history)) {
     interactive_ = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
     if (!interactive_) return;
+    ::rl_catch_signals = 0;
     ::using_history();
     ::stifle_history(kHistoryLines);
     ::read_history(history_.c_str());
@@ -61,13 +82,16 @@ class LineReader {
       std::printf("%s%s\n", kPrompt, line.c_str());
       return line;
     }
-    errno = 0;
-    char* text = ::readline(kPrompt);
-    if (text == nullptr) {
-      if (errno != EINTR) return std::nullopt;
-      std::printf("\n(/quit leaves)\n");
-      return "";
+    char* text = nullptr;
+    {
+      InterruptCatcher interrupts;
+      text = ::readline(kPrompt);
+      if (text == nullptr && interrupts.caught()) {
+        std::printf("\n(/quit leaves)\n");
+        return "";
+      }
     }
+    if (text == nullptr) return std::nullopt;
     std::string line(text);
     std::free(text);
     if (!TrimSpace(line).empty()) ::add_history(line.c_str());

@@ -7,11 +7,14 @@
 #include <optional>
 #include <thread>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "daemon/paths.h"
+#include "gateway/api.h"
 #include "io/http_client.h"
 #include "io/loop.h"
 #include "io/one_shot.h"
@@ -21,6 +24,12 @@ namespace talon::cli {
 namespace {
 
 constexpr std::chrono::seconds kHealthTimeout{2};
+constexpr std::size_t kNonceBytes = 24;
+// How long, and how often, a daemon that another client is starting or ending is waited for.
+constexpr std::chrono::seconds kStartPatience{5};
+constexpr std::chrono::milliseconds kStartPause{50};
+// Others may have joined the daemon in this process: their turns may end before it does.
+constexpr std::chrono::seconds kEmbeddedDrain{30};
 
 // The Status an error answer stands for.
 absl::Status FromAnswer(int http_status, const std::string& body) {
@@ -81,7 +90,7 @@ class Client::Embedded {
       ready.set_value(status);
       if (!status.ok()) co_return false;
       co_await self.stop_.Wait();
-      co_await server.Stop(std::chrono::milliseconds(2000));
+      co_await server.Stop(kEmbeddedDrain);
       co_return true;
     }(*this, server, ready));
   }
@@ -112,34 +121,58 @@ bool Client::embedded() const {
   return parts_->embedded != nullptr;
 }
 
+bool Client::Join(const daemon::Paths& paths, const Secret& configured) {
+  auto announced = daemon::ReadAnnouncement(paths);
+  if (!announced.ok()) return false;
+  auto token = daemon::ReadOrMakeToken(paths, configured);
+  if (!token.ok()) return false;
+  std::string host = announced->bind;
+  if (host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "::") host = "::1";
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  parts_->base = fmt::format("http://{}:{}", host, announced->port);
+  io::HttpRequest request;
+  request.url = parts_->base + "/health";
+  const std::string nonce = RandomHex(kNonceBytes);
+  request.headers.Set("X-Talon-Nonce", nonce);
+  CallContext context;
+  context.deadline = std::chrono::steady_clock::now() + kHealthTimeout;
+  auto health = loop().RunUntilDone(parts_->http->Fetch(std::move(request), context));
+  if (!health.ok() || !ConstantTimeEquals(health->headers.Get("X-Talon-Proof"),
+                                          gateway::HealthProof(*token, nonce))) {
+    return false;
+  }
+  parts_->token = *std::move(token);
+  return true;
+}
+
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect() {
   TALON_ASSIGN_OR_RETURN(daemon::Paths paths, daemon::FindPaths(&std::getenv));
   TALON_ASSIGN_OR_RETURN(config::Loaded loaded, config::Load(paths.config, &std::getenv));
   auto parts = std::make_unique<Parts>();
   parts->http = io::MakeCurlClient(parts->loop, {});
   std::unique_ptr<Client> client(new Client(std::move(parts)));
-  if (auto announced = daemon::ReadAnnouncement(paths); announced.ok()) {
-    const std::string host = announced->bind == "0.0.0.0" ? "127.0.0.1"
-                             : announced->bind == "::"    ? "[::1]"
-                                                          : announced->bind;
-    client->parts_->base = fmt::format("http://{}:{}", host, announced->port);
-    CallContext context;
-    context.deadline = std::chrono::steady_clock::now() + kHealthTimeout;
-    auto health = client->loop().RunUntilDone(client->CallAsync("GET", "/health", "", context));
-    if (health.ok()) {
-      TALON_ASSIGN_OR_RETURN(client->parts_->token,
-                             daemon::ReadOrMakeToken(paths, loaded.config.gateway.token));
-      return client;
-    }
-  }
+  const Secret configured = loaded.config.gateway.token;
   loaded.config.gateway.http.port = 0;
   loaded.config.gateway.http.bind = "127.0.0.1";
-  loaded.config.log.level = std::max(loaded.config.log.level, log::Level::kWarn);
-  client->parts_->embedded = std::make_unique<Embedded>(std::move(loaded), std::move(paths));
-  TALON_RETURN_IF_ERROR(client->parts_->embedded->status());
-  client->parts_->base = fmt::format("http://127.0.0.1:{}", client->parts_->embedded->port());
-  client->parts_->token = client->parts_->embedded->token();
-  return client;
+  loaded.config.log.level = std::max(loaded.config.log.level, log::Level::kError);
+  const SteadyTime give_up = std::chrono::steady_clock::now() + kStartPatience;
+  while (true) {
+    if (client->Join(paths, configured)) return client;
+    auto embedded = std::make_unique<Embedded>(loaded, paths);
+    if (embedded->status().ok()) {
+      client->parts_->base = fmt::format("http://127.0.0.1:{}", embedded->port());
+      client->parts_->token = embedded->token();
+      client->parts_->embedded = std::move(embedded);
+      return client;
+    }
+    // Another client's daemon holds the folder: it is about to announce itself or to end.
+    const bool held = ReasonOf(embedded->status()) == ErrorReason::kAlreadyRunning;
+    if (!held || std::chrono::steady_clock::now() > give_up) return embedded->status();
+    io::Loop& loop = client->loop();
+    TALON_RETURN_IF_ERROR(loop.RunUntilDone(
+        loop.SleepUntil(std::chrono::steady_clock::now() + kStartPause, CallContext())));
+  }
 }
 
 io::Task<absl::StatusOr<std::string>> Client::CallAsync(std::string method, std::string path,

@@ -15,6 +15,10 @@
 #include "base/secret.h"
 #include "io/task.h"
 
+namespace talon::daemon {
+struct Paths;
+}
+
 namespace talon::io {
 class Loop;
 class HttpClient;
@@ -32,7 +36,7 @@ using EventHandler = std::function<void(std::string_view event, const Json& data
 
 class Client {
  public:
-  // Finds or starts a daemon.
+  // Finds or starts a daemon. The token is shown only to a daemon that proves it knows it.
   static absl::StatusOr<std::unique_ptr<Client>> Connect();
   ~Client();
   Client(const Client&) = delete;
@@ -52,6 +56,8 @@ class Client {
   class Embedded;
   struct Parts;
   explicit Client(std::unique_ptr<Parts> parts);
+  // True when the announced daemon answers and is ours.
+  bool Join(const daemon::Paths& paths, const Secret& configured);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -30,7 +30,8 @@ int Serve(const Globals& globals) {
 
 int ConfigCheck(const Globals& globals) {
   auto loaded = LoadConfig();
-  if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
+  const absl::Status status = loaded.ok() ? daemon::CheckConfig(loaded->config) : loaded.status();
+  if (!status.ok()) return Fail(globals, status, kUsage);
   if (globals.json) {
     std::printf("%s\n", DumpJson({{"ok", true}, {"data", {{"sources", loaded->sources}}}}).c_str());
     return kOk;

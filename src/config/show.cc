@@ -83,11 +83,11 @@ class YamlWriter {
 class ReferenceWriter {
  public:
   template <OptionStruct T>
-  void Struct(const std::string& path, const T& defaults) {
+  void Struct(const std::string& path, const T& defaults, Reload outer = Reload::kLive) {
     std::apply(
         [&](const auto&... field) {
-          (Member(path + std::string(field.name), field.doc, field.reload,
-                  defaults.*(field.member)),
+          (Member(path + std::string(field.name), field.doc,
+                  outer == Reload::kRestart ? outer : field.reload, defaults.*(field.member)),
            ...);
         },
         T::Fields());
@@ -98,15 +98,15 @@ class ReferenceWriter {
   template <class T>
   void Member(const std::string& path, std::string_view doc, Reload reload, const T& value) {
     if constexpr (OptionStruct<T>) {
-      Struct(path + ".", value);
+      Struct(path + ".", value, reload);
     } else {
       Row(path, TypeName<T>(), Default(value), reload, doc);
       if constexpr (IsMap<T>::value) {
         using Item = typename T::mapped_type;
-        if constexpr (OptionStruct<Item>) Struct(path + ".<name>.", Item{});
+        if constexpr (OptionStruct<Item>) Struct(path + ".<name>.", Item{}, reload);
       } else if constexpr (IsVector<T>::value) {
         using Item = typename T::value_type;
-        if constexpr (OptionStruct<Item>) Struct(path + "[].", Item{});
+        if constexpr (OptionStruct<Item>) Struct(path + "[].", Item{}, reload);
       }
     }
   }

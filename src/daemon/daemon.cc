@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/daemon.h"
 
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -8,6 +10,8 @@
 #include <optional>
 
 #include "agent/agent.h"
+#include "agent/prompt.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -43,11 +47,18 @@ void AddBundledPlugins(const std::string& folder,
 absl::StatusOr<std::string> SocketFolder(const Paths& paths) {
   std::string folder = paths.run() + "/p";
   if (folder.size() > kLongestRunPath) {
-    std::string pattern = "/tmp/talon-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) {
-      return ErrnoToStatus(errno, "create a folder for plugin sockets under /tmp");
+    // The same for every start of this home, so that leftovers are found again.
+    folder = fmt::format("/tmp/talon-{}-{}", ::getuid(), Sha256Hex(paths.home).substr(0, 12));
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+      return ErrnoToStatus(errno, fmt::format("create '{}' for plugin sockets", folder));
     }
-    return pattern;
+    struct stat info{};
+    if (::lstat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
+        info.st_uid != ::getuid() || (info.st_mode & 077) != 0) {
+      return PermissionDenied(fmt::format(
+          "'{}' is not a private folder of this user; remove it or shorten TALON_HOME", folder));
+    }
+    return folder;
   }
   TALON_RETURN_IF_ERROR(MakeDirectories(folder, 0700));
   return folder;
@@ -72,6 +83,17 @@ struct Daemon::Parts {
   bool announced = false;
 };
 
+absl::Status CheckConfig(const config::Config& config) {
+  io::Loop loop;
+  SystemClock clock;
+  Redactor redactor;
+  const auto http = io::MakeCurlClient(loop, config.http_client);
+  TALON_RETURN_IF_ERROR(
+      router::Router::Create(config.models, config.routing, {loop, *http, redactor, clock})
+          .status());
+  return agent::PromptBook::Load(config.orchestrator.prompts_dir).status();
+}
+
 Daemon::Daemon(io::Loop& loop, config::Loaded loaded, Paths paths)
     : loop_(loop), loaded_(std::move(loaded)), paths_(std::move(paths)) {}
 
@@ -87,6 +109,8 @@ io::Task<absl::Status> Daemon::Start() {
 io::Task<absl::Status> Daemon::StartParts() {
   const config::Config& config = loaded_.config;
   Parts& parts = *parts_;
+  // Nobody else of this user may read the memory or the environment: plugins run as the same user.
+  ::prctl(PR_SET_DUMPABLE, 0);
   TALON_CO_RETURN_IF_ERROR(MakeDirectories(paths_.home, 0700));
   TALON_CO_RETURN_IF_ERROR(MakeDirectories(paths_.run(), 0700));
   TALON_CO_ASSIGN_OR_RETURN(parts.store, store::OpenSqlite(loop_, paths_.home, config.state));
@@ -113,7 +137,7 @@ io::Task<absl::Status> Daemon::StartParts() {
   std::map<std::string, plugin::PluginEntry> entries = config.plugins;
   AddBundledPlugins(paths_.plugins, entries);
   TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(std::move(entries)));
-  parts.guard.emplace(parts.catalogue, config.guard);
+  parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
   TALON_CO_ASSIGN_OR_RETURN(
       parts.agent,
       agent::Agent::Create(config.orchestrator, {loop_, parts.clock, parts.ids, *parts.journal,
@@ -151,6 +175,7 @@ void Daemon::WatchConfig() {
 
 absl::Status Daemon::Reload() {
   TALON_ASSIGN_OR_RETURN(config::Loaded loaded, config::Load(paths_.config, &std::getenv));
+  TALON_RETURN_IF_ERROR(CheckConfig(loaded.config));
   const std::vector<config::Change> changes = config::Compare(loaded_.config, loaded.config);
   TALON_ASSIGN_OR_RETURN(Secret token, ReadOrMakeToken(paths_, loaded.config.gateway.token));
   parts_->redactor.Register(token);

@@ -53,6 +53,9 @@ class Daemon {
   std::unique_ptr<Parts> parts_;
 };
 
+// What only the rooms can check: model names, aliases, prompt files. No I/O but reading prompts.
+absl::Status CheckConfig(const config::Config& config);
+
 // `talon serve`: runs until SIGTERM or SIGINT (a second one ends at once); SIGHUP reloads. Returns
 // the process's exit code.
 int RunDaemon(config::Loaded loaded, Paths paths);

@@ -155,6 +155,10 @@ absl::Status CheckMember(const Json& object, std::string_view name, JsonKind kin
   return absl::OkStatus();
 }
 
+std::string HealthProof(const Secret& token, std::string_view nonce) {
+  return HmacSha256Hex(token.Reveal(), "talon-health:" + std::string(nonce));
+}
+
 std::string QueryValue(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const std::size_t end = query.find('&');

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "io/http_server.h"
 
 namespace talon::gateway {
@@ -31,6 +32,10 @@ bool BearerMatches(const io::ServerRequest& request, std::string_view token);
 // Reading it as absent would do something else than was asked.
 enum class JsonKind { kString, kBool, kNumber, kCount, kArray, kObject };  // kCount: at least 1
 absl::Status CheckMember(const Json& object, std::string_view name, JsonKind kind);
+
+// What `GET /health` with `X-Talon-Nonce: nonce` answers in X-Talon-Proof: only who knows the token
+// can say it.
+std::string HealthProof(const Secret& token, std::string_view nonce);
 
 // The value of `name` in a query string, percent-decoded; empty when absent.
 std::string QueryValue(std::string_view query, std::string_view name);

@@ -25,6 +25,9 @@ std::string_view HostOnly(std::string_view host) {
 }
 
 // Addresses as numbers only: "127.0.0.1.example" is a name that anybody may own.
+constexpr std::size_t kShortestNonce = 32;
+constexpr std::size_t kLongestNonce = 128;
+
 bool IsLoopbackName(std::string_view host) {
   in_addr address{};
   if (::inet_pton(AF_INET, std::string(host).c_str(), &address) == 1) {
@@ -51,6 +54,7 @@ class GatewayImpl : public Gateway {
     options_.token = options.token;
     options_.allowed_hosts = options.allowed_hosts;
     options_.allowed_origins = options.allowed_origins;
+    server_->Update(options.http);
   }
   io::Task<void> Drain(SteadyTime deadline) override { return server_->Drain(deadline); }
 
@@ -94,7 +98,13 @@ io::Task<void> GatewayImpl::Serve(io::ServerRequest request, io::ResponseWriter&
   }
   const std::string& path = request.path;
   if (path == "/health" || path == "/healthz" || path == "/readyz") {
-    co_await Reply(writer, native_.Health());
+    io::ServerResponse health = native_.Health();
+    // Proves to a client that this is its daemon, before the client shows its token.
+    const std::string_view nonce = request.headers.Get("X-Talon-Nonce");
+    if (nonce.size() >= kShortestNonce && nonce.size() <= kLongestNonce) {
+      health.headers.Set("X-Talon-Proof", HealthProof(options_.token, nonce));
+    }
+    co_await Reply(writer, std::move(health));
     co_return;
   }
   if (!BearerMatches(request, options_.token.Reveal())) {

@@ -82,6 +82,23 @@ class NativeStream : public StreamFormat {
   }
 };
 
+absl::Status CheckTurnBody(const Json& body) {
+  for (const char* name : {"message", "session", "model", "mode", "origin"}) {
+    TALON_RETURN_IF_ERROR(CheckMember(body, name, JsonKind::kString));
+  }
+  TALON_RETURN_IF_ERROR(CheckMember(body, "stream", JsonKind::kBool));
+  if (JsonString(body, "message").empty()) return InvalidArgument("message: missing or empty");
+  const std::string mode = JsonString(body, "mode", "chat");
+  if (mode != "chat" && mode != "task") {
+    return InvalidArgument(fmt::format("mode: '{}' is not one of chat, task", mode));
+  }
+  const std::string origin = JsonString(body, "origin", "api");
+  if (origin != "api" && origin != "cli") {
+    return InvalidArgument(fmt::format("origin: '{}' is not one of api, cli", origin));
+  }
+  return absl::OkStatus();
+}
+
 // The id in "/v1/<collection>/<id><suffix>", empty when the path is another.
 std::string IdIn(std::string_view path, std::string_view prefix, std::string_view suffix) {
   if (!path.starts_with(prefix) || !path.ends_with(suffix)) return "";
@@ -140,15 +157,8 @@ io::Task<void> NativeSurface::StartTurn(const io::ServerRequest& request,
     co_await Reply(writer, ErrorResponse(body.status()));
     co_return;
   }
-  for (const char* name : {"message", "session", "model", "mode", "origin"}) {
-    if (absl::Status status = CheckMember(*body, name, JsonKind::kString); !status.ok()) {
-      co_await Reply(writer, ErrorResponse(status));
-      co_return;
-    }
-  }
-  const std::string text = JsonString(*body, "message");
-  if (text.empty()) {
-    co_await Reply(writer, ErrorResponse(InvalidArgument("message: missing or empty")));
+  if (absl::Status status = CheckTurnBody(*body); !status.ok()) {
+    co_await Reply(writer, ErrorResponse(status));
     co_return;
   }
   journal::EventEnvelope event;
@@ -159,7 +169,8 @@ io::Task<void> NativeSurface::StartTurn(const io::ServerRequest& request,
   event.dedupe_key = std::string(request.headers.Get("Idempotency-Key"));
   if (!event.dedupe_key.empty()) event.payload_digest = Sha256Hex(request.body);
   agent::TurnInput input;
-  input.messages = {model::TextMessage(model::Role::kUser, text, Integrity::kUser)};
+  input.messages = {
+      model::TextMessage(model::Role::kUser, JsonString(*body, "message"), Integrity::kUser)};
   input.model = JsonString(*body, "model");
   if (JsonString(*body, "mode") == "task") input.mode = agent::TurnMode::kTask;
 

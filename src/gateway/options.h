@@ -2,7 +2,6 @@
 // `gateway:` of talon.yaml: the HTTP API. Every default stands here once.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -18,7 +17,6 @@ struct GatewayOptions {
   Secret token;
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
-  std::chrono::milliseconds sse_keepalive{0};
 
   static constexpr auto Fields() {
     using O = GatewayOptions;
@@ -30,9 +28,7 @@ struct GatewayOptions {
         Option("allowed_hosts", &O::allowed_hosts,
                "Host headers accepted besides localhost and literal loopback addresses."),
         Option("allowed_origins", &O::allowed_origins,
-               "Origins of browser pages that may call the API. None by default."),
-        Option("sse_keepalive", &O::sse_keepalive,
-               "A comment line on open streams this often; 0 = never, and no wake-ups."));
+               "Origins of browser pages that may call the API. None by default."));
   }
 };
 

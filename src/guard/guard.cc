@@ -53,8 +53,8 @@ struct Body {
 
 }  // namespace
 
-Guard::Guard(const tool::Catalogue& catalogue, GuardOptions options)
-    : catalogue_(catalogue), options_(options) {}
+Guard::Guard(const tool::Catalogue& catalogue, GuardOptions options, const Redactor* redactor)
+    : catalogue_(catalogue), options_(options), redactor_(redactor) {}
 
 CheckedCall Guard::CheckCall(const CallRequest& request) const {
   CheckedCall checked;
@@ -66,8 +66,8 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
   checked.entry = entry;
   const tool::ToolSpec& spec = entry->tool->spec();
   if (spec.user_only && !request.from_user) {
-    checked.decision = Block(fmt::format(
-        "tool '{}' can only be called by the person, with /tool {}", spec.name, spec.name));
+    checked.decision =
+        Block(fmt::format("tool '{}' is for the person, not for a model", spec.name));
     return checked;
   }
   if (request.arguments.size() > options_.max_arguments.value) {
@@ -88,10 +88,11 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
     return checked;
   }
   if (NeedsPerson(spec, request)) {
-    checked.decision = Block(fmt::format(
-        "tool '{}' has the effect '{}' and the conversation holds text from outside; only the "
-        "person can call it, with /tool {}",
-        spec.name, tool::EffectClassName(spec.effect), spec.name));
+    checked.decision =
+        Block(fmt::format("tool '{}' has the effect '{}' and the conversation holds text from "
+                          "outside: it is not for a "
+                          "model to call here",
+                          spec.name, tool::EffectClassName(spec.effect)));
   }
   return checked;
 }
@@ -117,6 +118,7 @@ AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view e
     }
   }
   if (body.text.empty()) body.text = "(no output)";
+  if (redactor_ != nullptr) body.text = redactor_->Redact(body.text);
 
   AdmittedResult result;
   result.is_error = !output.error.empty();
@@ -147,7 +149,8 @@ AdmittedResult Guard::AdmitError(const tool::ToolSpec& spec, const absl::Status&
   result.is_error = true;
   result.label.integrity = Integrity::kUntrusted;
   result.reason = ReasonOf(error);
-  const std::string_view message = Message(error);
+  const std::string message =
+      redactor_ != nullptr ? redactor_->Redact(Message(error)) : std::string(Message(error));
   const std::string text =
       SanitizeUntrusted(TruncateUtf8(message, options_.max_result.value), &result.strikes);
   result.content = WrapPluginOutput(

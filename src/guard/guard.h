@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/label.h"
 #include "base/principal.h"
+#include "base/secret.h"
 #include "base/status.h"
 #include "guard/decision.h"
 #include "guard/options.h"
@@ -46,7 +47,8 @@ struct AdmittedResult {
 
 class Guard {
  public:
-  Guard(const tool::Catalogue& catalogue, GuardOptions options);
+  // `redactor`, when there is one, takes registered secrets out of every result.
+  Guard(const tool::Catalogue& catalogue, GuardOptions options, const Redactor* redactor = nullptr);
   CheckedCall CheckCall(const CallRequest& request) const;
   // `artifact_handle` is named in the notice where the text is cut.
   AdmittedResult AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
@@ -59,6 +61,7 @@ class Guard {
  private:
   const tool::Catalogue& catalogue_;
   GuardOptions options_;
+  const Redactor* redactor_;
 };
 
 // Text from outside made harmless: valid UTF-8, no control or invisible format characters, no

@@ -57,18 +57,20 @@ WriteMemory::WriteMemory(const JournalOptions& options)
       codec(options.compress_from.value, options.max_snapshot.value) {}
 
 std::int64_t EntryWriter::Number(const Principal& principal) {
-  if (last_number_ != 0 && principal == last_principal_) return last_number_;
-  last_principal_ = principal;
-  last_number_ = PrincipalNumber(principal);
-  if (!memory_.principals.contains(last_number_) &&
-      std::ranges::find(new_principals_, last_number_) == new_principals_.end()) {
+  if (memory_.last_number == 0 || principal != memory_.last_principal) {
+    memory_.last_principal = principal;
+    memory_.last_number = PrincipalNumber(principal);
+  }
+  const std::int64_t number = memory_.last_number;
+  if (!memory_.principals.contains(number) &&
+      std::ranges::find(new_principals_, number) == new_principals_.end()) {
     batch_.push_back(
         {"insert_principal",
-         Params(last_number_, principal.tenant, principal.user, principal.agent, principal.origin),
+         Params(number, principal.tenant, principal.user, principal.agent, principal.origin),
          /*expect_change=*/true});
-    new_principals_.push_back(last_number_);
+    new_principals_.push_back(number);
   }
-  return last_number_;
+  return number;
 }
 
 std::int64_t EntryWriter::TimeOr(WallTime time) const {

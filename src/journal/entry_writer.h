@@ -30,6 +30,9 @@ struct WriteMemory {
   const std::uint32_t max_snapshots;
   std::unordered_set<std::int64_t> principals;
   std::unordered_set<std::string> snapshots;
+  // The principal asked for last, and its number; most records of a while are of one.
+  Principal last_principal;
+  std::int64_t last_number = 0;  // 0 = none yet
   SnapshotCodec codec;
 };
 
@@ -63,8 +66,6 @@ class EntryWriter {
   const WallTime now_;
   store::Batch batch_;
   // Of this batch.
-  Principal last_principal_;
-  std::int64_t last_number_ = 0;  // 0 = none yet
   std::vector<std::int64_t> new_principals_;
   std::vector<std::string> new_snapshots_;
 };

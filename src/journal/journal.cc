@@ -43,7 +43,7 @@ io::Task<absl::StatusOr<Accepted>> Journal::Accept(EventEnvelope event, TurnReco
   const std::string source = event.source;
   const std::string key = event.dedupe_key;
   const std::string digest = event.payload_digest;
-  const std::int64_t principal = PrincipalNumber(event.principal);
+  const Principal principal = event.principal;
 
   EntryWriter writer(*memory_, clock_.Now());
   writer.AddSessions(std::exchange(entry.new_sessions, {}));
@@ -58,7 +58,7 @@ io::Task<absl::StatusOr<Accepted>> Journal::Accept(EventEnvelope event, TurnReco
       Annotate(stored, fmt::format("journal: accept event '{}'", accepted.event.str()));
   if (ReasonOf(stored) != ErrorReason::kDuplicate || key.empty()) co_return error;
 
-  std::vector<Value> params{source, key, principal};
+  std::vector<Value> params{source, key, PrincipalNumber(principal)};
   const auto first = co_await store_.Read("find_first_arrival", std::move(params));
   if (!first.ok()) co_return first.status();
   if (first->empty()) co_return error;  // something else existed, such as the session's key

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "guard/guard.h"
 #include "io/loop.h"
 #include "io/nursery.h"
@@ -33,12 +34,12 @@ namespace talon::agent {
 
 #define ASSERT_OK(expression)                                     \
   do {                                                            \
-    const auto outcome_ = (expression);                           \
+    const auto& outcome_ = (expression);                          \
     ASSERT_TRUE(outcome_.ok()) << StatusText(ToStatus(outcome_)); \
   } while (false)
 #define EXPECT_OK(expression)                                     \
   do {                                                            \
-    const auto outcome_ = (expression);                           \
+    const auto& outcome_ = (expression);                          \
     EXPECT_TRUE(outcome_.ok()) << StatusText(ToStatus(outcome_)); \
   } while (false)
 inline absl::Status ToStatus(const absl::Status& status) {
@@ -82,7 +83,7 @@ inline Open Closed() {
 }
 
 class AgentTest : public testing::Test {
- protected:
+ public:
   AgentTest() {
     model::ProviderOptions provider;
     provider.models.emplace_back();
