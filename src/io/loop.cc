@@ -7,23 +7,19 @@
 #include <boost/asio/post.hpp>
 #include <exception>
 
-#include "io/remote_queue.h"
 #include "io/task_end.h"
 #include "io/timer_queue.h"
 #include "io/worker_pool.h"
 
 namespace talon::io {
 
-// Order of death: what sleeps, the workers (they post), what they posted, the context with every coroutine that still
+// Order of death: what sleeps, the workers (they post), the context with every coroutine that still
 // waits; those may touch the timers, so their map goes last.
 struct Loop::State {
-  explicit State(std::size_t worker_threads) : remote(context), workers(worker_threads) {
-    timers.Open(context);
-  }
+  explicit State(std::size_t worker_threads) : workers(worker_threads) { timers.Open(context); }
   ~State() { timers.Close(); }
   TimerQueue timers;
   boost::asio::io_context context{1};
-  RemoteQueue remote;
   WorkerPool workers;
 };
 
@@ -42,11 +38,7 @@ void Loop::Stop() {
 }
 
 void Loop::Post(absl::AnyInvocable<void()> work) {
-  if (OnLoopThread()) {
-    boost::asio::post(state_->context, std::move(work));
-  } else {
-    state_->remote.Add(std::move(work));
-  }
+  boost::asio::post(state_->context, std::move(work));
 }
 
 void Loop::Spawn(Task<void> task) {

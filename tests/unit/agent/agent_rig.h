@@ -112,8 +112,14 @@ class AgentTest : public testing::Test {
             });
   }
 
+  void ForgetTools() { tools_.clear(); }
+
   // Begins a process; the tools are those added so far.
-  void Start(absl::Status recovered = absl::OkStatus()) {
+  void Start() {
+    StartWithoutRecovery();
+    EXPECT_OK(Run(agent->Recover()));
+  }
+  void StartWithoutRecovery() {
     auto opened =
         store::OpenSqlite(loop, folder_.path(), {.durability = store::Durability::kProcess});
     ASSERT_OK(opened);
@@ -133,7 +139,6 @@ class AgentTest : public testing::Test {
         Agent::Create(options, {loop, clock, ids, *journal, *router, *catalogue, *guard});
     ASSERT_OK(created);
     agent = *std::move(created);
-    EXPECT_EQ(Run(agent->Recover()), recovered);
   }
   // Ends a process: nothing more reaches the disk.
   void Crash() {
