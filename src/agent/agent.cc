@@ -76,7 +76,7 @@ io::Task<void> AgentImpl::Drive(Session* session, std::shared_ptr<TurnRun> run,
   if (fresh.ok()) {
     if (loop == nullptr) loop = std::make_unique<TurnLoop>(core_, *session, *run);
     run->outcome = co_await loop->Run();
-    unrecorded = loop->store_failed();
+    unrecorded = loop->unrecorded();
   } else {
     run->outcome = Unfinished(*run, Annotate(fresh, "the session could not be loaded"));
     unrecorded = !absl::IsNotFound(fresh);
@@ -211,7 +211,7 @@ io::Task<void> AgentImpl::Discard(Pin session, std::shared_ptr<TurnRun> run) {
   run->outcome = co_await loop.Run();
   LogEnd(*run);
   runs_.erase(run->turn);
-  if (loop.store_failed()) (*session).stranded.push_back(Again(*run));
+  if (loop.unrecorded()) (*session).stranded.push_back(Again(*run));
   Announce(*run);
 }
 

@@ -49,7 +49,25 @@ void SessionCache::Trim() {
   }
 }
 
+// Who was told a session's id may use it for its key.
+io::Task<absl::StatusOr<std::string>> SessionCache::KeyOf(Principal principal, std::string key) {
+  if (!key.starts_with("ses_")) co_return key;
+  const SessionId id(key);
+  journal::SessionRecord record;
+  if (const Session* session = Find(id); session != nullptr) {
+    record = session->record;
+  } else {
+    auto loaded = co_await journal_.LoadSession(id);
+    if (absl::IsNotFound(loaded.status())) co_return key;
+    TALON_CO_RETURN_IF_ERROR(loaded.status());
+    record = *std::move(loaded);
+  }
+  const bool own = FullKey(principal, record.key) == FullKey(record.principal, record.key);
+  co_return own ? record.key : key;
+}
+
 io::Task<absl::StatusOr<Session*>> SessionCache::Open(Principal principal, std::string key) {
+  TALON_CO_ASSIGN_OR_RETURN(key, co_await KeyOf(principal, std::move(key)));
   std::string full;
   if (!key.empty()) {
     full = FullKey(principal, key);

@@ -26,8 +26,8 @@ class SessionCache {
                const OrchestratorOptions& options)
       : journal_(journal), clock_(clock), ids_(ids), options_(options) {}
 
-  // The session of that key, from memory, the journal, or new (not yet persisted). An empty key
-  // makes a new session. The pointer stays valid while the session is not idle: pin it before the
+  // The session of that key or id, from memory, the journal, or new (not yet persisted). An empty
+  // key makes a new session. The pointer stays valid while the session is not idle: pin it before the
   // next suspension.
   io::Task<absl::StatusOr<Session*>> Open(Principal principal, std::string key);
   Session* Find(const SessionId& id);
@@ -39,6 +39,7 @@ class SessionCache {
   void Evict(const SessionId& id);
 
  private:
+  io::Task<absl::StatusOr<std::string>> KeyOf(Principal principal, std::string key);
   io::Task<absl::StatusOr<std::unique_ptr<Session>>> Load(Principal principal, std::string key);
   io::Task<absl::Status> LoadHistory(Session& session, TurnId turn);
   void Forget(const SessionId& id);

@@ -320,24 +320,46 @@ io::Task<TurnOutcome> TurnLoop::End(absl::Status status) {
   outcome.turn = run_.turn;
   outcome.session = run_.session;
   outcome.error = status;
-  if (writer_.store_failed() || (run_.parked && !status.ok())) {
+  if (run_.parked && !status.ok()) {
     outcome.state = journal::TurnState::kRunning;
     co_return outcome;
   }
-  if (status.ok()) {
-    AddAnswer(outcome);
-  } else {
-    AddFailure(status, outcome);
-  }
-  writer_.AddStep(journal::StepKind::kFinished,
-                  fmt::format(R"({{"state":"{}"}})", journal::TurnStateName(outcome.state)));
-  absl::Status stored = co_await writer_.Flush();
-  if (!stored.ok()) {
-    outcome.state = journal::TurnState::kRunning;
+  if (!writer_.store_failed()) {
+    if (status.ok()) {
+      AddAnswer(outcome);
+    } else {
+      AddFailure(status, outcome);
+    }
+    writer_.AddStep(journal::StepKind::kFinished,
+                    fmt::format(R"({{"state":"{}"}})", journal::TurnStateName(outcome.state)));
+    absl::Status stored = co_await writer_.Flush();
+    if (stored.ok()) co_return outcome;
     outcome.answer = {};
     outcome.error = Annotate(stored, "the end of the turn could not be recorded");
   }
+  co_await EndUnrecorded(outcome);
   co_return outcome;
+}
+
+// The turn resumes where the journal has it, unless what it writes would be refused again: then it
+// ends, and only that is written.
+io::Task<void> TurnLoop::EndUnrecorded(TurnOutcome& outcome) {
+  outcome.state = journal::TurnState::kRunning;
+  switch (outcome.error.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+      break;
+    default:
+      co_return;
+  }
+  journal::Entry end;
+  end.turn_end = {run_.turn, journal::TurnState::kFailed, "", EncodeError(outcome.error)};
+  unrecorded_ = !(co_await core_.deps.journal.Append(std::move(end))).ok();
+  if (unrecorded_) co_return;
+  outcome.state = journal::TurnState::kFailed;
+  session_.stale = true;
 }
 
 ContextReport TurnLoop::Report() const {

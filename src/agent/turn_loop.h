@@ -34,8 +34,9 @@ class TurnLoop {
 
   // Runs the turn to its end and records it. Prepares first when that was not done.
   io::Task<TurnOutcome> Run();
-  // The journal could not be written or read: the session in memory does not match it.
-  bool store_failed() const { return writer_.store_failed(); }
+  // The journal could not be written or read: the turn is unfinished there, and the session in
+  // memory does not match it.
+  bool unrecorded() const { return writer_.store_failed() && unrecorded_; }
   // What the prepared request carries.
   ContextReport Report() const;
 
@@ -56,6 +57,7 @@ class TurnLoop {
   // Moves the calls of the caller's own tools from `calls` to the answer.
   void SplitClientCalls(std::vector<model::ToolCall>& calls);
   io::Task<TurnOutcome> End(absl::Status status);
+  io::Task<void> EndUnrecorded(TurnOutcome& outcome);
   void AddAnswer(TurnOutcome& outcome);
   void AddFailure(const absl::Status& status, TurnOutcome& outcome);
 
@@ -69,6 +71,7 @@ class TurnLoop {
   const Label label_before_;
   std::size_t prepared_messages_ = 0;
   bool prepared_ = false;
+  bool unrecorded_ = true;     // matters once the store has failed
   bool call_started_ = false;  // the model call's records are already in the journal
 
   std::vector<router::Route> chain_;

@@ -60,6 +60,7 @@ Mapping MapByCode(absl::StatusCode code) {
       return {404, "not_found_error"};
     case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kAborted:
+    case absl::StatusCode::kFailedPrecondition:
       return {409, "conflict_error"};
     case absl::StatusCode::kResourceExhausted:
       return {429, "rate_limit_error"};
@@ -103,7 +104,7 @@ io::ServerResponse ErrorResponse(const absl::Status& error) {
   if (const long wait = RetryAfterMsOf(error); wait > 0) {
     response.headers.Set("Retry-After", std::to_string((wait + 999) / 1000));
   }
-  if (error.code() == absl::StatusCode::kUnauthenticated) {
+  if (response.status == 401) {
     response.headers.Set("WWW-Authenticate", "Bearer");
   }
   return response;
@@ -121,7 +122,16 @@ io::ServerResponse JsonResponse(int status, std::string body) {
   return response;
 }
 
+io::ServerResponse WrongMethod(std::string_view path, std::string_view allowed) {
+  io::ServerResponse response =
+      ErrorResponse(InvalidArgument(fmt::format("{} takes {}", path, allowed)));
+  response.status = 405;
+  response.headers.Set("Allow", std::string(allowed));
+  return response;
+}
+
 bool BearerMatches(const io::ServerRequest& request, std::string_view token) {
+  if (token.empty()) return false;
   constexpr std::string_view kPrefix = "bearer ";
   std::string_view value = request.headers.Get("Authorization");
   if (value.size() < kPrefix.size() ||

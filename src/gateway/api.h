@@ -25,7 +25,11 @@ io::Task<void> Reply(io::ResponseWriter& writer, io::ServerResponse response);
 
 io::ServerResponse JsonResponse(int status, std::string body);
 
-// True when "Authorization: Bearer <token>" matches, in constant time. Tokens in URLs never count.
+// 405, with the methods `path` takes: "GET, POST".
+io::ServerResponse WrongMethod(std::string_view path, std::string_view allowed);
+
+// True when "Authorization: Bearer <token>" matches, in constant time. Tokens in URLs never count,
+// and an empty token matches nothing.
 bool BearerMatches(const io::ServerRequest& request, std::string_view token);
 
 // InvalidArgument naming the member of `object` that is there, not null and of another kind.

@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/digest.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "gateway/api.h"
@@ -62,6 +61,41 @@ class PassSink : public model::DeltaSink {
   TurnStream& stream_;
 };
 
+agent::TurnInput InputOf(ChatCompletionRequest chat, bool in_session) {
+  agent::TurnInput input;
+  input.messages = in_session ? NewMessages(std::move(chat.messages)) : std::move(chat.messages);
+  GuardClientResults(input.messages);
+  if (chat.model.size() > kAgentModel.size()) {
+    input.model = chat.model.substr(kAgentModel.size() + 1);
+  }
+  input.instructions = std::move(chat.instructions);
+  input.client_tools = std::move(chat.tools);
+  input.tool_choice = chat.tool_choice;
+  input.max_output_tokens = chat.max_output_tokens;
+  input.temperature = chat.temperature;
+  input.top_p = chat.top_p;
+  input.stop = std::move(chat.stop);
+  return input;
+}
+
+model::ChatRequest RequestOf(ChatCompletionRequest chat) {
+  model::ChatRequest ask;
+  ask.system = std::move(chat.instructions);
+  ask.messages = std::move(chat.messages);
+  ask.tools = std::move(chat.tools);
+  ask.tool_choice = chat.tool_choice;
+  ask.max_output_tokens = chat.max_output_tokens;
+  ask.temperature = chat.temperature;
+  ask.top_p = chat.top_p;
+  ask.stop = std::move(chat.stop);
+  return ask;
+}
+
+void NameTurn(const journal::Accepted& accepted, io::Headers& headers) {
+  headers.Set("X-Talon-Turn", accepted.turn.str());
+  headers.Set("X-Talon-Session", accepted.session.str());
+}
+
 agent::TurnAnswer AnswerOf(const model::ChatResponse& response, std::string model) {
   agent::TurnAnswer answer;
   answer.text = model::TextOf(response.message);
@@ -74,13 +108,6 @@ agent::TurnAnswer AnswerOf(const model::ChatResponse& response, std::string mode
 }
 
 }  // namespace
-
-Principal PrincipalOf(const io::ServerRequest& request, std::string_view origin) {
-  (void)request;
-  Principal principal;
-  principal.origin = origin;
-  return principal;
-}
 
 io::Task<void> CompletionsSurface::Models(io::ResponseWriter& writer) {
   Json data = Json::array();
@@ -110,85 +137,94 @@ io::Task<void> CompletionsSurface::Complete(io::ServerRequest request, io::Respo
   }
 }
 
+absl::Status CompletionsSurface::CheckTools(const ChatCompletionRequest& chat) const {
+  for (const model::ToolDefinition& tool : chat.tools) {
+    const tool::Entry* own = deps_.catalogue.Find(tool.name);
+    if (own == nullptr || own->tool->spec().name != tool.name) continue;
+    return InvalidArgument(
+        fmt::format("tools: '{}' is a tool of the agent's own; rename yours", tool.name));
+  }
+  return absl::OkStatus();
+}
+
 io::Task<void> CompletionsSurface::RunAgent(const io::ServerRequest& request,
                                             ChatCompletionRequest chat,
                                             io::ResponseWriter& writer) {
-  for (const model::ToolDefinition& tool : chat.tools) {
-    if (deps_.catalogue.Find(tool.name) == nullptr) continue;
-    co_await Reply(writer,
-                   ErrorResponse(InvalidArgument(fmt::format(
-                       "tools: '{}' is a tool of the agent's own; rename yours", tool.name))));
+  if (absl::Status tools = CheckTools(chat); !tools.ok()) {
+    co_await Reply(writer, ErrorResponse(tools));
     co_return;
   }
-  journal::EventEnvelope event;
-  event.source = "http";
-  event.principal = PrincipalOf(request, "http");
-  event.label.integrity = Integrity::kUser;
-  event.session_key = std::string(request.headers.Get("X-Talon-Session"));
-  if (event.session_key.empty() && !chat.user.empty()) event.session_key = "user:" + chat.user;
-  event.dedupe_key = std::string(request.headers.Get("Idempotency-Key"));
-  if (!event.dedupe_key.empty()) event.payload_digest = Sha256Hex(request.body);
-
-  agent::TurnInput input;
-  input.messages =
-      event.session_key.empty() ? std::move(chat.messages) : NewMessages(std::move(chat.messages));
-  GuardClientResults(input.messages);
-  if (chat.model.size() > kAgentModel.size())
-    input.model = chat.model.substr(kAgentModel.size() + 1);
-  input.instructions = std::move(chat.instructions);
-  input.client_tools = std::move(chat.tools);
-  input.tool_choice = chat.tool_choice;
-  input.max_output_tokens = chat.max_output_tokens;
-  input.temperature = chat.temperature;
-  input.top_p = chat.top_p;
-  input.stop = std::move(chat.stop);
-
+  std::string session(request.headers.Get("X-Talon-Session"));
+  if (session.empty() && !chat.user.empty()) session = "user:" + chat.user;
+  journal::EventEnvelope event = EventOf(request, "http", "http", std::move(session));
+  StartedTurn started;
+  started.keyed = !event.dedupe_key.empty();
+  started.client_gone = request.client_gone;
   CompletionIds ids{.id = "", .model = chat.model, .created = UnixSeconds(deps_.clock.Now())};
-  OpenAiStream format(ids, chat.include_usage);
-  TurnStream stream(format);
-  const bool keyed = !event.dedupe_key.empty();
-  auto accepted = co_await deps_.agent.Submit(std::move(event), std::move(input),
-                                              chat.stream ? &stream : nullptr);
+  const bool streams = chat.stream;
+  const bool include_usage = chat.include_usage;
+  agent::TurnInput input = InputOf(std::move(chat), !event.session_key.empty());
+
+  OpenAiStream format(ids, include_usage);
+  TurnStream stream(format, options_.stream_buffer.value);
+  auto accepted =
+      co_await deps_.agent.Submit(std::move(event), std::move(input), streams ? &stream : nullptr);
   if (!accepted.ok()) {
     co_await Reply(writer, ErrorResponse(accepted.status()));
     co_return;
   }
-  const TurnId turn = accepted->turn;
-  ids.id = "chatcmpl-" + turn.str();
-  format = OpenAiStream(ids, chat.include_usage);
-  // Without a key nobody can ask for the answer again, so nobody waits for it.
-  auto gone = request.client_gone.OnCancel([this, turn, keyed] {
-    if (!keyed) deps_.agent.Cancel(turn, Cancelled("the client went away"));
-  });
-  CallContext wait;
-  wait.cancel = request.client_gone;
-
-  if (chat.stream) {
-    io::ServerResponse head = StreamHead();
-    head.headers.Set("X-Talon-Turn", turn.str());
-    head.headers.Set("X-Talon-Session", accepted->session.str());
-    absl::Status written = co_await writer.StartStream(std::move(head));
-    if (written.ok()) written = co_await writer.Write(format.Start());
-    if (written.ok() && accepted->duplicate) {
-      auto outcome = co_await deps_.agent.Await(turn, wait);
-      if (!outcome.ok())
-        outcome = agent::TurnOutcome{
-            .turn = turn, .session = {}, .state = {}, .answer = {}, .error = outcome.status()};
-      stream.OnEnd(*outcome);
-    }
-    if (written.ok()) written = co_await stream.Pump(writer);
-    deps_.agent.Forget(turn, &stream);
-    if (written.ok()) deps_.agent.Delivered(turn);
-    if (!written.ok() && !keyed) deps_.agent.Cancel(turn, Cancelled("the client went away"));
-    co_return;
+  started.accepted = *std::move(accepted);
+  ids.id = "chatcmpl-" + started.accepted.turn.str();
+  format = OpenAiStream(ids, include_usage);
+  const CancelRegistration gone = CancelWhenGone(deps_.agent, started);
+  if (streams) {
+    co_await SendStream(started, stream, format.Start(), writer);
+  } else {
+    co_await SendAnswer(started, ids, writer);
   }
-  auto outcome = co_await deps_.agent.Await(turn, wait);
-  absl::Status error = outcome.ok() ? outcome->error : outcome.status();
+}
+
+io::Task<void> CompletionsSurface::SendAnswer(const StartedTurn& started, const CompletionIds& ids,
+                                              io::ResponseWriter& writer) {
+  CallContext wait;
+  wait.cancel = started.client_gone;
+  auto outcome = co_await deps_.agent.Await(started.accepted.turn, wait);
+  const absl::Status error = outcome.ok() ? outcome->error : outcome.status();
   io::ServerResponse response =
       error.ok() ? JsonResponse(200, FormatCompletion(ids, outcome->answer)) : ErrorResponse(error);
-  response.headers.Set("X-Talon-Turn", turn.str());
-  response.headers.Set("X-Talon-Session", accepted->session.str());
-  if ((co_await writer.Send(std::move(response))).ok()) deps_.agent.Delivered(turn);
+  NameTurn(started.accepted, response.headers);
+  const bool sent = (co_await writer.Send(std::move(response))).ok();
+  if (sent && error.ok()) deps_.agent.Delivered(started.accepted.turn);
+}
+
+io::Task<void> CompletionsSurface::SendStream(const StartedTurn& started, TurnStream& stream,
+                                              std::string start, io::ResponseWriter& writer) {
+  const TurnId& turn = started.accepted.turn;
+  if (started.accepted.duplicate) {
+    CallContext wait;
+    wait.cancel = started.client_gone;
+    auto outcome = co_await deps_.agent.Await(turn, wait);
+    agent::TurnOutcome failed;
+    failed.error = outcome.status();
+    stream.OnEnd(outcome.ok() ? *outcome : failed);
+  }
+  co_await stream.Begun();
+  if (!stream.early_error().ok()) {
+    io::ServerResponse response = ErrorResponse(stream.early_error());
+    NameTurn(started.accepted, response.headers);
+    co_await Reply(writer, std::move(response));
+    co_return;
+  }
+  io::ServerResponse head = StreamHead();
+  NameTurn(started.accepted, head.headers);
+  absl::Status written = co_await writer.StartStream(std::move(head));
+  if (written.ok()) written = co_await writer.Write(std::move(start));
+  if (written.ok()) written = co_await stream.Pump(writer);
+  deps_.agent.Forget(turn, &stream);
+  if (written.ok()) deps_.agent.Delivered(turn);
+  if (!written.ok() && !started.keyed) {
+    deps_.agent.Cancel(turn, Cancelled("the client went away"));
+  }
 }
 
 io::Task<void> CompletionsSurface::PassThrough(const io::ServerRequest& request,
@@ -199,15 +235,9 @@ io::Task<void> CompletionsSurface::PassThrough(const io::ServerRequest& request,
     co_await Reply(writer, ErrorResponse(route.status()));
     co_return;
   }
-  model::ChatRequest ask;
-  ask.system = std::move(chat.instructions);
-  ask.messages = std::move(chat.messages);
-  ask.tools = std::move(chat.tools);
-  ask.tool_choice = chat.tool_choice;
-  ask.max_output_tokens = chat.max_output_tokens;
-  ask.temperature = chat.temperature;
-  ask.top_p = chat.top_p;
-  ask.stop = std::move(chat.stop);
+  const std::string name = route->name();
+  std::vector<router::Route> chain;
+  chain.push_back(*std::move(route));
   CallContext context;
   context.principal = PrincipalOf(request, "http");
   context.cancel = request.client_gone;
@@ -215,33 +245,45 @@ io::Task<void> CompletionsSurface::PassThrough(const io::ServerRequest& request,
   const CompletionIds ids{.id = "chatcmpl-" + context.trace_id,
                           .model = chat.model,
                           .created = UnixSeconds(deps_.clock.Now())};
-  std::vector<router::Route> chain;
-  chain.push_back(*route);
-
-  if (!chat.stream) {
-    auto routed = co_await deps_.router.Complete(chain, std::move(ask), context, nullptr);
-    co_await Reply(
-        writer, routed.ok() ? JsonResponse(200, FormatCompletion(
-                                                    ids, AnswerOf(routed->response, route->name())))
-                            : ErrorResponse(routed.status()));
+  if (chat.stream) {
+    OpenAiStream format(ids, chat.include_usage);
+    co_await StreamModel(std::move(chain), RequestOf(std::move(chat)), context, format, writer);
     co_return;
   }
-  OpenAiStream format(ids, chat.include_usage);
-  TurnStream stream(format);
+  auto routed = co_await deps_.router.Complete(std::move(chain), RequestOf(std::move(chat)),
+                                               context, nullptr);
+  co_await Reply(writer, routed.ok() ? JsonResponse(200, FormatCompletion(
+                                                             ids, AnswerOf(routed->response, name)))
+                                     : ErrorResponse(routed.status()));
+}
+
+io::Task<void> CompletionsSurface::StreamModel(std::vector<router::Route> chain,
+                                               model::ChatRequest ask, CallContext context,
+                                               OpenAiStream& format, io::ResponseWriter& writer) {
+  TurnStream stream(format, options_.stream_buffer.value);
   PassSink sink(stream);
+  CancelSource unread(context.cancel);
+  context.cancel = unread.token();
   io::Nursery nursery(deps_.loop);
-  nursery.Spawn([](Dependencies* deps, std::vector<router::Route> to, model::ChatRequest what,
+  nursery.Spawn([](router::Router* router, std::vector<router::Route> to, model::ChatRequest what,
                    CallContext until, PassSink* out, TurnStream* end) -> io::Task<void> {
     const std::string name = to.front().name();
-    auto routed = co_await deps->router.Complete(std::move(to), std::move(what), until, out);
+    auto routed = co_await router->Complete(std::move(to), std::move(what), until, out);
     agent::TurnOutcome outcome;
     outcome.error = routed.status();
     if (routed.ok()) outcome.answer = AnswerOf(routed->response, name);
     end->OnEnd(outcome);
-  }(&deps_, std::move(chain), std::move(ask), context, &sink, &stream));
-  absl::Status written = co_await writer.StartStream(StreamHead());
-  if (written.ok()) written = co_await writer.Write(format.Start());
-  if (written.ok()) written = co_await stream.Pump(writer);
+  }(&deps_.router, std::move(chain), std::move(ask), context, &sink, &stream));
+  co_await stream.Begun();
+  absl::Status written = stream.early_error();
+  if (!written.ok()) {
+    co_await Reply(writer, ErrorResponse(written));
+  } else {
+    written = co_await writer.StartStream(StreamHead());
+    if (written.ok()) written = co_await writer.Write(format.Start());
+    if (written.ok()) written = co_await stream.Pump(writer);
+  }
+  if (!written.ok()) unread.Cancel(written);
   co_await nursery.Join();
 }
 

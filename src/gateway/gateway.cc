@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "gateway/api.h"
+#include "gateway/cors.h"
 #include "gateway/surfaces.h"
 #include "io/loop.h"
 
@@ -24,10 +25,10 @@ std::string_view HostOnly(std::string_view host) {
   return rest.empty() || rest.starts_with(':') ? host.substr(0, end) : "";
 }
 
-// Addresses as numbers only: "127.0.0.1.example" is a name that anybody may own.
 constexpr std::size_t kShortestNonce = 32;
 constexpr std::size_t kLongestNonce = 128;
 
+// Addresses as numbers only: "127.0.0.1.example" is a name that anybody may own.
 bool IsLoopbackName(std::string_view host) {
   in_addr address{};
   if (::inet_pton(AF_INET, std::string(host).c_str(), &address) == 1) {
@@ -39,7 +40,10 @@ bool IsLoopbackName(std::string_view host) {
 class GatewayImpl : public Gateway {
  public:
   GatewayImpl(GatewayOptions options, Dependencies deps)
-      : options_(std::move(options)), deps_(std::move(deps)), completions_(deps_), native_(deps_) {}
+      : options_(std::move(options)),
+        deps_(std::move(deps)),
+        completions_(deps_, options_),
+        native_(deps_, options_) {}
 
   absl::Status Listen() {
     TALON_ASSIGN_OR_RETURN(
@@ -51,7 +55,8 @@ class GatewayImpl : public Gateway {
   }
   std::uint16_t port() const override { return server_->port(); }
   void Reload(const GatewayOptions& options) override {
-    options_.token = options.token;
+    if (!options.token.empty()) options_.token = options.token;
+    options_.stream_buffer = options.stream_buffer;
     options_.allowed_hosts = options.allowed_hosts;
     options_.allowed_origins = options.allowed_origins;
     server_->Update(options.http);
@@ -60,6 +65,7 @@ class GatewayImpl : public Gateway {
 
  private:
   io::Task<void> Serve(io::ServerRequest request, io::ResponseWriter& writer);
+  io::Task<void> Route(io::ServerRequest request, io::ResponseWriter& writer);
   absl::Status Admit(const io::ServerRequest& request) const;
 
   GatewayOptions options_;
@@ -96,6 +102,20 @@ io::Task<void> GatewayImpl::Serve(io::ServerRequest request, io::ResponseWriter&
     co_await Reply(writer, ErrorResponse(admitted));
     co_return;
   }
+  const std::string origin(request.headers.Get("Origin"));
+  if (origin.empty()) {
+    co_await Route(std::move(request), writer);
+    co_return;
+  }
+  CorsWriter open(writer, origin);
+  if (IsPreflight(request)) {
+    co_await Reply(open, PreflightAnswer(request));
+  } else {
+    co_await Route(std::move(request), open);
+  }
+}
+
+io::Task<void> GatewayImpl::Route(io::ServerRequest request, io::ResponseWriter& writer) {
   const std::string& path = request.path;
   if (path == "/health" || path == "/healthz" || path == "/readyz") {
     io::ServerResponse health = native_.Health();
@@ -124,10 +144,7 @@ io::Task<void> GatewayImpl::Serve(io::ServerRequest request, io::ResponseWriter&
     if (request.method == "POST") {
       co_await completions_.Complete(std::move(request), writer);
     } else {
-      io::ServerResponse response =
-          ErrorResponse(InvalidArgument("/v1/chat/completions takes POST"));
-      response.status = 405;
-      co_await Reply(writer, std::move(response));
+      co_await Reply(writer, WrongMethod(path, "POST"));
     }
     co_return;
   }

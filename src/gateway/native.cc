@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/digest.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "gateway/api.h"
@@ -132,7 +131,7 @@ io::Task<bool> NativeSurface::Serve(const io::ServerRequest& request, io::Respon
   } else if (path == "/v1/sessions" && get) {
     response = co_await Sessions(request);
   } else if (!(id = IdIn(path, "/v1/sessions/", "/messages")).empty() && get) {
-    response = co_await Messages(id);
+    response = co_await Messages(request, id);
   } else if (!(id = IdIn(path, "/v1/sessions/", "")).empty()) {
     response = co_await Session(request, id);
   } else if (path == "/v1/context" && get) {
@@ -161,13 +160,11 @@ io::Task<void> NativeSurface::StartTurn(const io::ServerRequest& request,
     co_await Reply(writer, ErrorResponse(status));
     co_return;
   }
-  journal::EventEnvelope event;
-  event.source = "api";
-  event.principal = PrincipalOf(request, JsonString(*body, "origin", "api"));
-  event.label.integrity = Integrity::kUser;
-  event.session_key = JsonString(*body, "session");
-  event.dedupe_key = std::string(request.headers.Get("Idempotency-Key"));
-  if (!event.dedupe_key.empty()) event.payload_digest = Sha256Hex(request.body);
+  journal::EventEnvelope event =
+      EventOf(request, "api", JsonString(*body, "origin", "api"), JsonString(*body, "session"));
+  StartedTurn started;
+  started.keyed = !event.dedupe_key.empty();
+  started.client_gone = request.client_gone;
   agent::TurnInput input;
   input.messages = {
       model::TextMessage(model::Role::kUser, JsonString(*body, "message"), Integrity::kUser)};
@@ -175,47 +172,67 @@ io::Task<void> NativeSurface::StartTurn(const io::ServerRequest& request,
   if (JsonString(*body, "mode") == "task") input.mode = agent::TurnMode::kTask;
 
   NativeStream format;
-  TurnStream stream(format);
+  TurnStream stream(format, options_.stream_buffer.value);
   const bool streams = JsonBool(*body, "stream", true);
-  const bool keyed = !event.dedupe_key.empty();
   auto accepted =
       co_await deps_.agent.Submit(std::move(event), std::move(input), streams ? &stream : nullptr);
   if (!accepted.ok()) {
     co_await Reply(writer, ErrorResponse(accepted.status()));
     co_return;
   }
-  const TurnId turn = accepted->turn;
-  auto gone = request.client_gone.OnCancel([this, turn, keyed] {
-    if (!keyed) deps_.agent.Cancel(turn, Cancelled("the client went away"));
-  });
-  CallContext wait;
-  wait.cancel = request.client_gone;
-  if (!streams || accepted->duplicate) {
-    auto outcome = co_await deps_.agent.Await(turn, wait);
-    if (!outcome.ok()) {
-      co_await Reply(writer, ErrorResponse(outcome.status()));
-      co_return;
-    }
-    if (!streams) {
-      io::ServerResponse response = Ok(OutcomeJson(*outcome));
-      if (!outcome->error.ok()) response.status = HttpStatusOf(outcome->error);
-      if ((co_await writer.Send(std::move(response))).ok()) deps_.agent.Delivered(turn);
-      co_return;
-    }
-    stream.OnEnd(*outcome);
+  started.accepted = *std::move(accepted);
+  const CancelRegistration gone = CancelWhenGone(deps_.agent, started);
+  if (streams) {
+    co_await SendStream(started, stream, writer);
+  } else {
+    co_await SendAnswer(started, writer);
   }
+}
+
+io::Task<void> NativeSurface::SendAnswer(const StartedTurn& started, io::ResponseWriter& writer) {
+  CallContext wait;
+  wait.cancel = started.client_gone;
+  auto outcome = co_await deps_.agent.Await(started.accepted.turn, wait);
+  if (!outcome.ok()) {
+    co_await Reply(writer, ErrorResponse(outcome.status()));
+    co_return;
+  }
+  io::ServerResponse response = Ok(OutcomeJson(*outcome));
+  if (!outcome->error.ok()) response.status = HttpStatusOf(outcome->error);
+  const bool sent = (co_await writer.Send(std::move(response))).ok();
+  if (sent && outcome->error.ok()) deps_.agent.Delivered(started.accepted.turn);
+}
+
+// The head comes at once: a client needs the turn's id to cancel it.
+io::Task<void> NativeSurface::SendStream(const StartedTurn& started, TurnStream& stream,
+                                         io::ResponseWriter& writer) {
+  const TurnId& turn = started.accepted.turn;
   io::ServerResponse head;
   head.headers.Set("Content-Type", "text/event-stream; charset=utf-8");
   head.headers.Set("Cache-Control", "no-cache");
   absl::Status written = co_await writer.StartStream(std::move(head));
   if (written.ok()) {
     written = co_await writer.Write(io::FormatSse(
-        "turn_start", DumpJson({{"turn", turn.str()}, {"session", accepted->session.str()}})));
+        "turn_start",
+        DumpJson({{"turn", turn.str()}, {"session", started.accepted.session.str()}})));
+  }
+  if (written.ok() && started.accepted.duplicate) {
+    CallContext wait;
+    wait.cancel = started.client_gone;
+    auto outcome = co_await deps_.agent.Await(turn, wait);
+    agent::TurnOutcome failed;
+    failed.turn = turn;
+    failed.session = started.accepted.session;
+    failed.state = journal::TurnState::kRunning;
+    failed.error = outcome.status();
+    stream.OnEnd(outcome.ok() ? *outcome : failed);
   }
   if (written.ok()) written = co_await stream.Pump(writer);
   deps_.agent.Forget(turn, &stream);
   if (written.ok()) deps_.agent.Delivered(turn);
-  if (!written.ok() && !keyed) deps_.agent.Cancel(turn, Cancelled("the client went away"));
+  if (!written.ok() && !started.keyed) {
+    deps_.agent.Cancel(turn, Cancelled("the client went away"));
+  }
 }
 
 io::Task<io::ServerResponse> NativeSurface::Turn(const io::ServerRequest& request, std::string id) {
@@ -238,27 +255,36 @@ io::Task<io::ServerResponse> NativeSurface::Sessions(const io::ServerRequest& re
   co_return Ok({{"sessions", std::move(list)}});
 }
 
+// A key is as good as an id for people.
+io::Task<absl::StatusOr<journal::SessionRecord>> NativeSurface::FindSession(
+    const io::ServerRequest& request, std::string id) {
+  auto session = co_await deps_.journal.LoadSession(SessionId(id));
+  if (!absl::IsNotFound(session.status())) co_return session;
+  auto by_key = co_await deps_.journal.FindSession(PrincipalOf(request, "api"), id);
+  TALON_CO_RETURN_IF_ERROR(by_key.status());
+  if (!by_key->has_value()) co_return NotFound(fmt::format("no session '{}'", id));
+  co_return **std::move(by_key);
+}
+
 io::Task<io::ServerResponse> NativeSurface::Session(const io::ServerRequest& request,
                                                     std::string id) {
-  auto session = co_await deps_.journal.LoadSession(SessionId(id));
-  if (!session.ok()) {
-    // A key is as good as an id for people.
-    auto by_key = co_await deps_.journal.FindSession(PrincipalOf(request, "api"), id);
-    if (!by_key.ok() || !by_key->has_value()) co_return ErrorResponse(session.status());
-    session = **by_key;
+  if (request.method != "GET" && request.method != "POST" && request.method != "DELETE") {
+    co_return WrongMethod("a session", "GET, POST, DELETE");
   }
+  auto session = co_await FindSession(request, id);
+  if (!session.ok()) co_return ErrorResponse(session.status());
   if (request.method == "GET") co_return Ok(SessionJson(*session));
   if (request.method == "DELETE") {
-    absl::Status deleted = co_await deps_.journal.DeleteSession(session->id);
+    absl::Status deleted = co_await deps_.agent.DeleteSession(session->id);
     if (!deleted.ok()) co_return ErrorResponse(deleted);
-    deps_.agent.Evict(session->id);
     co_return Ok({{"session", session->id.str()}, {"deleted", true}});
-  }
-  if (request.method != "POST") {
-    co_return ErrorResponse(InvalidArgument("a session takes GET, POST and DELETE"));
   }
   auto body = ParseJson(request.body, "request body");
   if (!body.ok()) co_return ErrorResponse(body.status());
+  for (const char* name : {"model", "title"}) {
+    absl::Status member = CheckMember(*body, name, JsonKind::kString);
+    if (!member.ok()) co_return ErrorResponse(member);
+  }
   if (body->contains("model")) {
     session->model = JsonString(*body, "model");
     if (!session->model.empty()) {
@@ -274,8 +300,11 @@ io::Task<io::ServerResponse> NativeSurface::Session(const io::ServerRequest& req
   co_return Ok(SessionJson(*session));
 }
 
-io::Task<io::ServerResponse> NativeSurface::Messages(std::string id) {
-  auto messages = co_await deps_.journal.LoadMessages(SessionId(id), kMaxListed);
+io::Task<io::ServerResponse> NativeSurface::Messages(const io::ServerRequest& request,
+                                                     std::string id) {
+  auto session = co_await FindSession(request, id);
+  if (!session.ok()) co_return ErrorResponse(session.status());
+  auto messages = co_await deps_.journal.LoadMessages(session->id, kMaxListed);
   if (!messages.ok()) co_return ErrorResponse(messages.status());
   Json list = Json::array();
   for (const journal::MessageRecord& message : *messages) {

@@ -15,6 +15,11 @@
 namespace talon::gateway {
 namespace {
 
+// The error of a member, with where it stands.
+absl::Status In(const std::string& where, const absl::Status& member) {
+  return member.ok() ? member : InvalidArgument(where + std::string(Message(member)));
+}
+
 absl::Status ParseContent(const Json& content, const std::string& where, model::Message& message) {
   if (content.is_null()) return absl::OkStatus();
   if (content.is_string()) {
@@ -28,6 +33,8 @@ absl::Status ParseContent(const Json& content, const std::string& where, model::
     const Json& part = content[i];
     const std::string type = JsonString(part, "type");
     if (type == "text" || type == "input_text" || type == "output_text") {
+      TALON_RETURN_IF_ERROR(
+          In(fmt::format("{}[{}].", where, i), CheckMember(part, "text", JsonKind::kString)));
       message.parts.push_back(model::TextPart{JsonString(part, "text")});
     } else if (type == "image_url") {
       const Json* image = JsonFind(part, "image_url");
@@ -61,11 +68,15 @@ absl::Status ParseCalls(const Json& item, const std::string& where, model::Messa
   const Json* calls = JsonFind(item, "tool_calls");
   if (calls == nullptr || calls->is_null()) return absl::OkStatus();
   if (!calls->is_array()) return InvalidArgument(fmt::format("{}.tool_calls: not an array", where));
-  for (const Json& call : *calls) {
+  for (std::size_t i = 0; i < calls->size(); ++i) {
+    const Json& call = (*calls)[i];
+    const std::string at = fmt::format("{}.tool_calls[{}].", where, i);
     const Json* function = JsonFind(call, "function");
     if (function == nullptr || JsonString(*function, "name").empty()) {
-      return InvalidArgument(fmt::format("{}.tool_calls: a call without function.name", where));
+      return InvalidArgument(fmt::format("{}function.name: missing", at));
     }
+    TALON_RETURN_IF_ERROR(
+        In(at + "function.", CheckMember(*function, "arguments", JsonKind::kString)));
     message.parts.push_back(model::ToolCall{.id = JsonString(call, "id"),
                                             .name = JsonString(*function, "name"),
                                             .arguments = JsonString(*function, "arguments", "{}"),
@@ -251,6 +262,7 @@ absl::StatusOr<ChatCompletionRequest> ParseChatCompletion(std::string_view body)
   if (request.model.empty()) {
     return InvalidArgument("model: missing; use 'talon' or one that GET /v1/models lists");
   }
+  TALON_RETURN_IF_ERROR(CheckMember(json, "n", JsonKind::kCount));
   if (JsonInt(json, "n", 1) != 1) return InvalidArgument("n: only 1 is supported");
   const Json* messages = JsonFind(json, "messages");
   if (messages == nullptr || !messages->is_array() || messages->empty()) {
@@ -258,6 +270,9 @@ absl::StatusOr<ChatCompletionRequest> ParseChatCompletion(std::string_view body)
   }
   for (std::size_t i = 0; i < messages->size(); ++i) {
     TALON_RETURN_IF_ERROR(ParseMessage((*messages)[i], i, request));
+  }
+  if (request.messages.empty()) {
+    return InvalidArgument("messages: needs a user, assistant or tool message");
   }
   TALON_RETURN_IF_ERROR(ParseTools(json, request));
   TALON_RETURN_IF_ERROR(ParseParameters(json, request));

@@ -17,6 +17,7 @@ struct GatewayOptions {
   Secret token;
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
+  Bytes stream_buffer{16u << 20};
 
   static constexpr auto Fields() {
     using O = GatewayOptions;
@@ -28,7 +29,9 @@ struct GatewayOptions {
         Option("allowed_hosts", &O::allowed_hosts,
                "Host headers accepted besides localhost and literal loopback addresses."),
         Option("allowed_origins", &O::allowed_origins,
-               "Origins of browser pages that may call the API. None by default."));
+               "Origins of browser pages that may call the API. None by default."),
+        Option("stream_buffer", &O::stream_buffer,
+               "Bytes a slow client may be behind its stream; then the stream ends."));
   }
 };
 

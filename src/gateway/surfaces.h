@@ -6,15 +6,26 @@
 
 #include "gateway/gateway.h"
 #include "gateway/openai_wire.h"
+#include "gateway/options.h"
+#include "gateway/turn_stream.h"
 #include "io/http_server.h"
 #include "io/task.h"
 
 namespace talon::gateway {
 
+// A turn that a request began, or asked for again.
+struct StartedTurn {
+  journal::Accepted accepted;
+  bool keyed = false;  // the request can be repeated: its turn outlives the client
+  CancelToken client_gone;
+};
+
 // POST /v1/chat/completions and GET /v1/models.
 class CompletionsSurface {
  public:
-  explicit CompletionsSurface(Dependencies& deps) : deps_(deps) {}
+  // Both must outlive this.
+  CompletionsSurface(Dependencies& deps, const GatewayOptions& options)
+      : deps_(deps), options_(options) {}
   io::Task<void> Complete(io::ServerRequest request, io::ResponseWriter& writer);
   io::Task<void> Models(io::ResponseWriter& writer);
 
@@ -23,32 +34,58 @@ class CompletionsSurface {
                           io::ResponseWriter& writer);
   io::Task<void> PassThrough(const io::ServerRequest& request, ChatCompletionRequest chat,
                              io::ResponseWriter& writer);
+  absl::Status CheckTools(const ChatCompletionRequest& chat) const;
+  // The rest of an exchange once its turn is accepted.
+  io::Task<void> SendAnswer(const StartedTurn& started, const CompletionIds& ids,
+                            io::ResponseWriter& writer);
+  io::Task<void> SendStream(const StartedTurn& started, TurnStream& stream, std::string start,
+                            io::ResponseWriter& writer);
+  io::Task<void> StreamModel(std::vector<router::Route> chain, model::ChatRequest ask,
+                             CallContext context, OpenAiStream& format, io::ResponseWriter& writer);
   Dependencies& deps_;
+  const GatewayOptions& options_;
 };
 
 // The native API: turns with tool events, sessions, plugins, tools, context, status.
 class NativeSurface {
  public:
-  explicit NativeSurface(Dependencies& deps) : deps_(deps), started_(deps.clock.Now()) {}
+  // Both must outlive this.
+  NativeSurface(Dependencies& deps, const GatewayOptions& options)
+      : deps_(deps), options_(options), started_(deps.clock.Now()) {}
   // False when no route of this surface fits.
   io::Task<bool> Serve(const io::ServerRequest& request, io::ResponseWriter& writer);
   io::ServerResponse Health() const;
 
  private:
   io::Task<void> StartTurn(const io::ServerRequest& request, io::ResponseWriter& writer);
+  io::Task<void> SendAnswer(const StartedTurn& started, io::ResponseWriter& writer);
+  io::Task<void> SendStream(const StartedTurn& started, TurnStream& stream,
+                            io::ResponseWriter& writer);
   io::Task<io::ServerResponse> Turn(const io::ServerRequest& request, std::string id);
   io::Task<io::ServerResponse> Session(const io::ServerRequest& request, std::string id);
   io::Task<io::ServerResponse> Sessions(const io::ServerRequest& request);
-  io::Task<io::ServerResponse> Messages(std::string id);
+  io::Task<io::ServerResponse> Messages(const io::ServerRequest& request, std::string id);
+  io::Task<absl::StatusOr<journal::SessionRecord>> FindSession(const io::ServerRequest& request,
+                                                               std::string id);
   io::Task<io::ServerResponse> ContextReport(const io::ServerRequest& request);
   io::ServerResponse Plugins() const;
   io::ServerResponse Tools() const;
   io::ServerResponse Status() const;
   Dependencies& deps_;
+  const GatewayOptions& options_;
   WallTime started_;
 };
 
 // The person behind an authenticated request. One owner until accounts exist.
 Principal PrincipalOf(const io::ServerRequest& request, std::string_view origin);
+
+// The event a request is, with its idempotency key; two requests are the same when their bodies
+// are.
+journal::EventEnvelope EventOf(const io::ServerRequest& request, std::string_view source,
+                               std::string_view origin, std::string session_key);
+
+// Without a key nobody can ask for the answer again, so the turn ends with its client. Keep the
+// registration while the request lives.
+[[nodiscard]] CancelRegistration CancelWhenGone(agent::Agent& agent, const StartedTurn& started);
 
 }  // namespace talon::gateway

@@ -4,14 +4,13 @@
 #include "base/status.h"
 
 namespace talon::gateway {
-namespace {
-constexpr std::size_t kMaxBuffer = 16u << 20;  // bytes a slow client may be behind
-}
 
 void TurnStream::Push(std::string piece) {
-  if (overflow_) return;
-  if (buffer_.size() + piece.size() > kMaxBuffer) {
+  if (overflow_ || piece.empty()) return;
+  seen_ = true;
+  if (buffer_.size() + piece.size() > max_buffer_) {
     overflow_ = true;
+    buffer_ = {};
   } else {
     buffer_ += piece;
   }
@@ -37,9 +36,19 @@ void TurnStream::OnToolResult(const agent::ToolActivity& activity) {
 
 void TurnStream::OnEnd(const agent::TurnOutcome& outcome) {
   ended_ = true;
+  if (!seen_) early_error_ = outcome.error;
   // A turn that was not watched from its beginning gives its text at the end.
   if (!text_seen_ && !outcome.answer.text.empty()) Push(format_.Text(outcome.answer.text));
   Push(format_.End(outcome));
+}
+
+io::Task<void> TurnStream::Woken() {
+  auto wake = wake_ = std::make_shared<io::OneShot<bool>>();
+  co_await wake->Wait();
+}
+
+io::Task<void> TurnStream::Begun() {
+  while (!seen_ && !ended_) co_await Woken();
 }
 
 io::Task<absl::Status> TurnStream::Pump(io::ResponseWriter& writer) {
@@ -50,8 +59,7 @@ io::Task<absl::Status> TurnStream::Pump(io::ResponseWriter& writer) {
       continue;
     }
     if (ended_) co_return co_await writer.Finish();
-    auto wake = wake_ = std::make_shared<io::OneShot<bool>>();
-    co_await wake->Wait();
+    co_await Woken();
   }
 }
 

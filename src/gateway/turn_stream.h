@@ -32,13 +32,20 @@ class StreamFormat {
 
 class TurnStream : public agent::TurnObserver {
  public:
-  explicit TurnStream(StreamFormat& format) : format_(format) {}
+  // `max_buffer`: bytes the client may be behind.
+  TurnStream(StreamFormat& format, std::size_t max_buffer)
+      : format_(format), max_buffer_(max_buffer) {}
 
   void OnText(std::string_view delta) override;
   void OnReasoning(std::string_view delta) override;
   void OnToolStart(const agent::ToolActivity& activity) override;
   void OnToolResult(const agent::ToolActivity& activity) override;
   void OnEnd(const agent::TurnOutcome& outcome) override;
+
+  // Ends when there is something to write: until then the answer's head can still tell an error.
+  io::Task<void> Begun();
+  // Why the turn ended, when it failed before anything was seen of it.
+  const absl::Status& early_error() const { return early_error_; }
 
   // Writes until the turn has ended and all is written. An error when the client is gone or too
   // slow.
@@ -47,9 +54,13 @@ class TurnStream : public agent::TurnObserver {
 
  private:
   void Push(std::string piece);
+  io::Task<void> Woken();
   StreamFormat& format_;
+  const std::size_t max_buffer_;
   std::string buffer_;
   std::shared_ptr<io::OneShot<bool>> wake_;
+  absl::Status early_error_;
+  bool seen_ = false;  // anything
   bool text_seen_ = false;
   bool ended_ = false;
   bool overflow_ = false;

@@ -3,7 +3,7 @@
 once; a turn is measured whole, as its client sees it."""
 
 import json
-import pathlib
+import os
 import subprocess
 
 import process_info
@@ -15,29 +15,32 @@ CONVERSATION = 20  # turns of a session
 
 
 class Setup:
-    """Daemon and mock, ready for turns; `with_tool`: every turn calls the files plugin once."""
+    """Daemon and mock, ready for turns; `with_tool`: every turn calls the files plugin once. Both, the
+    plugin and the load generator run on the given cores only; none given: on all."""
 
-    def __init__(self, bench, with_tool, durability="power"):
+    def __init__(self, bench, with_tool, durability="power", cores=None):
         self.bench = bench
         self.mock_arguments = ("--bench", *(TOOL if with_tool else ()))
         self.more = {"state": {"durability": durability}}
-        self.with_tool = with_tool
-        self.env = {}
+        self.cores = cores
 
     def __enter__(self):
+        self.all_cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self.cores or self.all_cores)
         self.folder = temp_folder()
         home = self.folder.__enter__() / "home"
         self.mock = Mock(self.bench.programs, *self.mock_arguments)
         workspace = home / "workspace/main"
         workspace.mkdir(parents=True)
         (workspace / "notes.txt").write_text("buy milk\n")
-        self.daemon = Daemon(self.bench.programs, home, config(self.mock.url, self.more), self.env).start()
+        self.daemon = Daemon(self.bench.programs, home, config(self.mock.url, self.more)).start()
         return self
 
     def __exit__(self, *error):
         self.daemon.stop()
         self.mock.__exit__()
         self.folder.__exit__(*error)
+        os.sched_setaffinity(0, self.all_cores)
 
     def turns(self, sessions, turns, connections, prefix="", warmup=0):
         """One run of the load generator; its JSON, with the CPU of daemon and plugin."""
@@ -62,20 +65,23 @@ class Setup:
 
 
 def overhead(bench):
+    """The bars are for one session on one core: a chain of steps in which nothing runs at once, where
+    a second core only adds the cost of waking it. The other rows show what that and load make of it."""
+    one_core = {max(os.sched_getaffinity(0))}
+    cases = ((1, one_core, "1 session, daemon, plugin, mock and client on one core"),
+             (1, None, "1 session, any core"), (64, None, "64 sessions at once"))
     figures = []
     for durability, bar in (("power", "<= 3"), ("process", "<= 1")):
-        with Setup(bench, True, durability) as setup:
-            setup.warm()
-            for at_once in (1, 64):
-                count = bench.scaled(25 if at_once == 1 else 256, at_once)
-                result = setup.turns(count, CONVERSATION, at_once)
-                what = "state.durability: " + durability
-                conditions = (f"{at_once} session{'s' if at_once > 1 else ''} at once, one plugin "
-                              f"call, two model rounds, {what}")
-                name = f"turn_overhead_{durability}_{at_once}"
-                figures += [Figure(name + "_p50", result["p50_ms"], "ms",
-                                   bar if at_once == 1 else "", conditions),
-                            Figure(name + "_p99", result["p99_ms"], "ms", "", "as above")]
+        for at_once, cores, conditions in cases:
+            with Setup(bench, True, durability, cores) as setup:
+                setup.warm()
+                result = setup.turns(bench.scaled(50 if at_once == 1 else 256, at_once),
+                                     CONVERSATION, at_once)
+            name = f"turn_overhead_{durability}_{at_once}"
+            name += "_any_core" if at_once == 1 and not cores else ""
+            figures += [Figure(name + "_p50", result["p50_ms"], "ms", bar if cores else "",
+                               f"one plugin call, two model rounds; {conditions}"),
+                        Figure(name + "_p99", result["p99_ms"], "ms", "", "as above")]
     return figures
 
 

@@ -212,6 +212,16 @@ TEST_P(StoreConformance, BatchesKeepTheirOrder) {
   EXPECT_EQ(messages->back().Int(0), 20);
 }
 
+TEST_P(StoreConformance, BatchesNobodyWaitsForShareTheNextCommit) {
+  Open({.later_delay = std::chrono::hours(1)});
+  const std::uint64_t before = store_->stats().commits;
+  store_->CommitLater({InsertSession("ses_1")});
+  store_->CommitLater({InsertSession("ses_2")});
+  ASSERT_TRUE(Commit({InsertSession("ses_3")}).ok());
+  EXPECT_EQ(store_->stats().commits, before + 1);
+  EXPECT_TRUE(HasSession("ses_1") && HasSession("ses_2"));
+}
+
 TEST_P(StoreConformance, WrongUseIsAnErrorAndLeavesTheStoreUsable) {
   Open();
   EXPECT_TRUE(absl::IsInternal(Commit({{"no_such_statement", {}}})));

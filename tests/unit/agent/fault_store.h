@@ -23,7 +23,7 @@ class FaultStore : public store::Store {
   explicit FaultStore(std::unique_ptr<store::Store> inner) : inner_(std::move(inner)) {}
 
   io::Task<absl::Status> Commit(store::Batch batch) override {
-    if (++commits > fail_after && commits <= fail_until) co_return DiskFull();
+    if (++commits > fail_after && commits <= fail_until) co_return fault;
     co_return co_await inner_->Commit(std::move(batch));
   }
   void CommitLater(store::Batch batch) override {
@@ -41,6 +41,7 @@ class FaultStore : public store::Store {
   int commits = 0;  // asked for, with an answer waited for
   // Commits beyond the first number and up to the second fail.
   int fail_after = 1 << 30, fail_until = 1 << 30;
+  absl::Status fault = DiskFull();
   absl::Status read_error;
 
  private:

@@ -50,6 +50,29 @@ TEST_F(RoundsTest, AnEndedTurnCanBeAwaitedAgain) {
   EXPECT_TRUE(absl::IsNotFound(Await(TurnId("turn_none")).error));
 }
 
+TEST_F(RoundsTest, ASessionsIdIsAsGoodAsItsKey) {
+  Start();
+  model.otherwise = FakeChatModel::Always(Says("ok"));
+  const auto named = Submit("a", "s");
+  const auto unnamed = Submit("b", "");
+  ASSERT_OK(named);
+  ASSERT_OK(unnamed);
+  for (int process = 0; process < 2; ++process) {
+    EXPECT_EQ(Submit("c", named->session.str())->session, named->session);
+    EXPECT_EQ(Submit("d", unnamed->session.str())->session, unnamed->session);
+    EXPECT_NE(Submit("e", "ses_unknown")->session, named->session);
+    // Somebody else's is not.
+    journal::EventEnvelope event = Event(named->session.str());
+    event.principal.user = "guest";
+    auto foreign = Run(agent->Submit(event, Input("f"), nullptr));
+    ASSERT_OK(foreign);
+    EXPECT_NE(foreign->session, named->session);
+    Stop();
+    Start();
+  }
+  EXPECT_THAT(Conversation(), Contains("user: c").Times(2));
+}
+
 TEST_F(RoundsTest, RunsCallsAndShowsTheirResults) {
   AddReader();
   AddWriter();
