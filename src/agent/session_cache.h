@@ -27,8 +27,8 @@ class SessionCache {
       : journal_(journal), clock_(clock), ids_(ids), options_(options) {}
 
   // The session of that key or id, from memory, the journal, or new (not yet persisted). An empty
-  // key makes a new session. The pointer stays valid while the session is not idle: pin it before the
-  // next suspension.
+  // key makes a new session. The pointer stays valid while the session is not idle: pin it before
+  // the next suspension.
   io::Task<absl::StatusOr<Session*>> Open(Principal principal, std::string key);
   Session* Find(const SessionId& id);
   // Loads a session in use anew, where it stands: its record and messages, with all of `turn`'s.

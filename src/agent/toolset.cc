@@ -33,6 +33,27 @@ std::vector<std::string> LoadedNames(std::string_view arguments) {
   return names;
 }
 
+namespace {
+
+// The tools whose schemas calls to talon__load_tools in `history` asked for.
+std::set<std::string, std::less<>> LoadedIn(const std::vector<const model::Message*>& history,
+                                            const tool::Catalogue& catalogue) {
+  std::set<std::string, std::less<>> loaded;
+  for (const model::Message* message : history) {
+    for (const model::Part& part : message->parts) {
+      const auto* call = std::get_if<model::ToolCall>(&part);
+      if (call == nullptr || call->name != kLoadToolsName) continue;
+      for (const std::string& name : LoadedNames(call->arguments)) {
+        const tool::Entry* entry = catalogue.Find(name);
+        if (entry != nullptr) loaded.insert(entry->tool->spec().name);
+      }
+    }
+  }
+  return loaded;
+}
+
+}  // namespace
+
 Toolset ChooseTools(const tool::Catalogue& catalogue, std::size_t eager_limit,
                     const std::vector<const model::Message*>& history) {
   std::vector<const tool::Entry*> offered;
@@ -42,19 +63,7 @@ Toolset ChooseTools(const tool::Catalogue& catalogue, std::size_t eager_limit,
   }
   const bool lazy = offered.size() > eager_limit;
   std::set<std::string, std::less<>> loaded;
-  if (lazy) {
-    for (const model::Message* message : history) {
-      for (const model::Part& part : message->parts) {
-        const auto* call = std::get_if<model::ToolCall>(&part);
-        if (call == nullptr || call->name != kLoadToolsName) continue;
-        for (const std::string& name : LoadedNames(call->arguments)) {
-          if (const tool::Entry* entry = catalogue.Find(name)) {
-            loaded.insert(entry->tool->spec().name);
-          }
-        }
-      }
-    }
-  }
+  if (lazy) loaded = LoadedIn(history, catalogue);
   Toolset set;
   for (const tool::Entry* entry : offered) {
     const tool::ToolSpec& spec = entry->tool->spec();

@@ -208,9 +208,12 @@ absl::Status Router::UnknownModel(std::string_view name) const {
     names.push_back(route.model);
     if (!route.alias.empty()) names.push_back(route.alias);
   }
-  const std::string_view nearest =
-      Nearest(name, std::vector<std::string_view>(names.begin(), names.end()));
   const std::string_view shown = TruncateUtf8(name, kShownName);
+  // Only a name of sensible length is near to any; comparing takes time by length.
+  const std::string_view nearest =
+      shown.size() < name.size()
+          ? ""
+          : Nearest(name, std::vector<std::string_view>(names.begin(), names.end()));
   return MakeError(absl::StatusCode::kNotFound, ErrorReason::kUnknownModel,
                    nearest.empty()
                        ? fmt::format("unknown model '{}'; known: {}", shown, known)
@@ -247,13 +250,15 @@ io::Task<absl::StatusOr<RoutedResponse>> Router::Complete(std::vector<Route> cha
   const std::optional<std::int64_t> asked_tokens = request.max_output_tokens;
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const Route& route = chain[i];
-    request.model = route.model;
+    request.model = route.model;  // NOLINT(bugprone-use-after-move): see below
     request.max_output_tokens = asked_tokens;
     if (!asked_tokens && route.limits.max_tokens > 0) {
       request.max_output_tokens = route.limits.max_tokens;
     }
     CountingSink counting(sink);
     const bool is_last = i + 1 == chain.size();
+    // Moved in the last round only, which nothing follows.
+    // NOLINTNEXTLINE(bugprone-use-after-move)
     auto response = co_await route.chat->Complete(is_last ? std::move(request) : request, context,
                                                   sink != nullptr ? &counting : nullptr);
     if (response.ok()) {

@@ -114,7 +114,7 @@ class Client:
 def requests(body):
     head = f"Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
     keep_alive = f"GET /health HTTP/1.1\r\n{head}\r\n".encode()
-    stream = (f"POST /v1/chat/completions HTTP/1.1\r\n{head}Idempotency-Key: bench\r\n"
+    stream = (f"POST /v1/turns HTTP/1.1\r\n{head}Idempotency-Key: bench\r\n"
               f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}")
     return keep_alive, stream.encode()
 
@@ -124,14 +124,13 @@ def connections(bench):
     script = pathlib.Path(bench.folder) / "hang.yaml"
     script.write_text(json.dumps({"rules": [{"match": {}, "answer": "never",
                                              "delivery": {"hang": True}}]}))
-    body = json.dumps({"model": "talon", "stream": True, "user": "bench",
-                       "messages": [{"role": "user", "content": "wait"}]})
+    body = json.dumps({"message": "wait", "session": "bench", "stream": True})
     keep_alive, stream = requests(body)
     with temp_folder() as folder, Mock(bench.programs, "--script", script) as mock, \
             Daemon(bench.programs, folder / "home", config(mock.url)) as daemon:
         def client(number):
             if number % 2:
-                return Client(daemon.port, stream, b"data:")
+                return Client(daemon.port, stream, b"turn_start")
             return Client(daemon.port, keep_alive, b'"ok"')
         clients = [client(number) for number in range(WARM_CONNECTIONS)]
         before, _ = process_info.memory_mb(daemon.pid)

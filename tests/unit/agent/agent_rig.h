@@ -128,11 +128,11 @@ class AgentTest : public testing::Test {
     catalogue = std::make_unique<tool::Catalogue>();
     for (const auto& tool : tools_) ASSERT_OK(catalogue->Add(tool));
     guard = std::make_unique<guard::Guard>(*catalogue, guard_options);
-    auto made = router::Router::Create(
-        models, routing, [this](const std::string&, const model::ProviderOptions&) {
-          return absl::StatusOr<std::unique_ptr<model::ChatModel>>(
-              std::make_unique<BorrowedModel>(model));
-        });
+    auto made = router::Router::Create(models, routing,
+                                       [this](const std::string&, const model::ProviderOptions&) {
+                                         return absl::StatusOr<std::unique_ptr<model::ChatModel>>(
+                                             std::make_unique<BorrowedModel>(model));
+                                       });
     ASSERT_OK(made);
     router = *std::move(made);
     auto created =
@@ -177,21 +177,19 @@ class AgentTest : public testing::Test {
   }
   static TurnInput Input(std::string text) {
     TurnInput input;
-    input.messages = {
-        model::TextMessage(model::Role::kUser, std::move(text), Integrity::kUser)};
+    input.messages = {model::TextMessage(model::Role::kUser, std::move(text), Integrity::kUser)};
     return input;
   }
 
   absl::StatusOr<journal::Accepted> Submit(std::string text, std::string session = "s",
-                                           std::string key = "",
-                                           TurnObserver* observer = nullptr) {
+                                           std::string key = "", TurnObserver* observer = nullptr) {
     return SubmitInput(Input(std::move(text)), std::move(session), std::move(key), observer);
   }
   absl::StatusOr<journal::Accepted> SubmitInput(TurnInput input, std::string session = "s",
                                                 std::string key = "",
                                                 TurnObserver* observer = nullptr) {
-    return Run(agent->Submit(Event(std::move(session), std::move(key)), std::move(input),
-                             observer));
+    return Run(
+        agent->Submit(Event(std::move(session), std::move(key)), std::move(input), observer));
   }
   TurnOutcome Await(const TurnId& turn) {
     auto outcome = Run(agent->Await(turn, {}));

@@ -13,9 +13,8 @@ using testing::SizeIs;
 class ClientToolsTest : public AgentTest {
  public:
   static TurnInput WithTool(TurnInput input) {
-    input.client_tools = {{.name = "weather",
-                           .description = "Weather of a city.",
-                           .schema = R"({"type":"object"})"}};
+    input.client_tools = {
+        {.name = "weather", .description = "Weather of a city.", .schema = R"({"type":"object"})"}};
     return input;
   }
   static model::Message Result(std::string call_id, std::string content) {
@@ -65,8 +64,8 @@ TEST_F(ClientToolsTest, CoreCallsBesideClientCallsRunFirst) {
   TurnInput next;
   next.messages = {Result("w1", "one"), Result("w2", "two")};
   ASSERT_OK(AskInput(next).error);
-  EXPECT_THAT(Lines(model.requests[1]), ElementsAre("user: go", testing::_, "tool: seen {}",
-                                                    "tool: one", "tool: two"));
+  EXPECT_THAT(Lines(model.requests[1]),
+              ElementsAre("user: go", testing::_, "tool: seen {}", "tool: one", "tool: two"));
 }
 
 TEST_F(ClientToolsTest, AResultThatNeverComesIsShownAsMissing) {

@@ -60,10 +60,10 @@ TEST_F(DuplicateTest, ManyAtOnceRunOneTurn) {
     io::Nursery nursery(self->loop);
     for (int i = 0; i < 10; ++i) {
       // Some name a session, some do not.
-      nursery.Spawn([](DuplicateTest* test, int n, std::vector<std::string>* all)
-                        -> io::Task<void> {
-        auto accepted = co_await test->agent->Submit(Event(n % 2 == 0 ? "s" : "", "key"),
-                                                     Input("a"), nullptr);
+      nursery.Spawn([](DuplicateTest* test, int n,
+                       std::vector<std::string>* all) -> io::Task<void> {
+        auto accepted =
+            co_await test->agent->Submit(Event(n % 2 == 0 ? "s" : "", "key"), Input("a"), nullptr);
         EXPECT_OK(accepted);
         if (!accepted.ok()) co_return;
         auto outcome = co_await test->agent->Await(accepted->turn, {});
@@ -88,8 +88,7 @@ TEST_F(DuplicateTest, InASessionThatIsBeingMade) {
     io::Nursery nursery(self->loop);
     for (const char* key : {"key", "", ""}) {
       nursery.Spawn([](DuplicateTest* test, std::string k) -> io::Task<void> {
-        auto accepted =
-            co_await test->agent->Submit(Event("second", k), Input("a"), nullptr);
+        auto accepted = co_await test->agent->Submit(Event("second", k), Input("a"), nullptr);
         EXPECT_OK(accepted);
         if (!accepted.ok()) co_return;
         auto outcome = co_await test->agent->Await(accepted->turn, {});
@@ -138,8 +137,8 @@ TEST_F(DuplicateTest, OfATurnThatFailedBehindAnEffectGetsItsError) {
   AddWriter();
   Start();
   model.Call({Call("test__put", "{}")});
-  model.Push(Answer(
-      MakeError(absl::StatusCode::kUnavailable, ErrorReason::kOverloaded, "overloaded")));
+  model.Push(
+      Answer(MakeError(absl::StatusCode::kUnavailable, ErrorReason::kOverloaded, "overloaded")));
   const TurnOutcome failed = Ask("a", "s", "key");
   const TurnOutcome again = Ask("a", "s", "key");
   EXPECT_EQ(again.turn, failed.turn);

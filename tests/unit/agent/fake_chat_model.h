@@ -70,8 +70,7 @@ inline model::ChatResponse Says(std::string text, std::vector<model::ToolCall> c
 
 class FakeChatModel : public model::ChatModel {
  public:
-  using Reply =
-      std::function<io::Task<Answer>(model::ChatRequest, CallContext, model::DeltaSink*)>;
+  using Reply = std::function<io::Task<Answer>(model::ChatRequest, CallContext, model::DeltaSink*)>;
 
   void Push(Reply reply) { script_.push_back(std::move(reply)); }
   void Push(Answer answer) { script_.push_back(Always(std::move(answer))); }

@@ -71,10 +71,8 @@ inline tool::ToolSpec WriteSpec(std::string name, bool idempotent = false) {
 }
 
 inline tool::ToolOutput Gives(const tool::Invocation& invocation, std::string content) {
-  return {.call_id = invocation.call_id,
-          .content = std::move(content),
-          .structured = "",
-          .error = ""};
+  return {
+      .call_id = invocation.call_id, .content = std::move(content), .structured = "", .error = ""};
 }
 
 }  // namespace talon::agent

@@ -72,9 +72,10 @@ TEST(PromptTest, AreReplacedByFilesOfTheSameName) {
   ASSERT_OK(book);
   EXPECT_EQ(book->Get("safety"), "Be careful.");
   EXPECT_THAT(book->Get("system"), HasSubstr("{date}"));
-  const std::string system = BuildSystemPrompt(
-      *book, {.date = "2026-01-31", .rules = {" one ", "two"}, .tool_lines = {"a: b"},
-              .instructions = "last"});
+  const std::string system = BuildSystemPrompt(*book, {.date = "2026-01-31",
+                                                       .rules = {" one ", "two"},
+                                                       .tool_lines = {"a: b"},
+                                                       .instructions = "last"});
   EXPECT_THAT(system, HasSubstr("Today is 2026-01-31."));
   EXPECT_THAT(system, HasSubstr("\n\nBe careful.\n[custom] one\n[custom] two\n\n"));
   EXPECT_THAT(system, HasSubstr("\n- a: b\n"));
@@ -167,8 +168,8 @@ TEST(TurnCodecTest, AnAnswerSurvives) {
 
 TEST(TurnCodecTest, EveryErrorReasonSurvives) {
   for (int reason = 0; reason <= static_cast<int>(ErrorReason::kUnknownModel); ++reason) {
-    const absl::Status error = MakeError(absl::StatusCode::kUnavailable,
-                                         static_cast<ErrorReason>(reason), "why");
+    const absl::Status error =
+        MakeError(absl::StatusCode::kUnavailable, static_cast<ErrorReason>(reason), "why");
     const absl::Status decoded = DecodeError(EncodeError(error));
     EXPECT_EQ(ReasonOf(decoded), static_cast<ErrorReason>(reason));
     EXPECT_EQ(decoded.code(), error.code());

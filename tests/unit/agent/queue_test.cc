@@ -38,8 +38,8 @@ TEST_F(QueueTest, TurnsThatArriveAtOnceRunInOrder) {
     io::Nursery nursery(self->loop);
     for (int i = 0; i < 20; ++i) {
       nursery.Spawn([](QueueTest* test, int number) -> io::Task<void> {
-        auto accepted = co_await test->agent->Submit(
-            Event("s"), Input(std::to_string(number)), nullptr);
+        auto accepted =
+            co_await test->agent->Submit(Event("s"), Input(std::to_string(number)), nullptr);
         EXPECT_OK(accepted);
         if (!accepted.ok()) co_return;
         auto outcome = co_await test->agent->Await(accepted->turn, {});
@@ -122,8 +122,8 @@ TEST_F(QueueTest, SessionsWaitForASlotAndGetItInTurn) {
   open->Set(true);
   for (const TurnId& turn : turns) EXPECT_OK(Await(turn).error);
   // A long queue does not keep the place.
-  EXPECT_THAT(Conversation("a"), ElementsAre("user: x", "assistant: a1", "user: x",
-                                             "assistant: a2", "user: x", "assistant: a3"));
+  EXPECT_THAT(Conversation("a"), ElementsAre("user: x", "assistant: a1", "user: x", "assistant: a2",
+                                             "user: x", "assistant: a3"));
   EXPECT_THAT(Conversation("b"),
               ElementsAre("user: x", "assistant: b1", "user: x", "assistant: b2"));
 }
@@ -222,11 +222,12 @@ TEST_F(QueueTest, AWaitingTurnIsCancelledAtOnce) {
 
 TEST_F(QueueTest, ATurnPastItsDeadlineFails) {
   AddReader();
-  AddTool(ReadSpec("test__wait"), [this](tool::Invocation call, CallContext context) -> io::Task<FakeTool::Output> {
-    EXPECT_LE(context.deadline - clock.SteadyNow(), guard_options.tool_timeout);
-    clock.shift += options.turn_timeout;
-    co_return Gives(call, "late");
-  });
+  AddTool(ReadSpec("test__wait"),
+          [this](tool::Invocation call, CallContext context) -> io::Task<FakeTool::Output> {
+            EXPECT_LE(context.deadline - clock.SteadyNow(), guard_options.tool_timeout);
+            clock.shift += options.turn_timeout;
+            co_return Gives(call, "late");
+          });
   Start();
   model.Call({Call("test__wait", "{}", "a")});
   const TurnOutcome outcome = Ask("go");

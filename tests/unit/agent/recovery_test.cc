@@ -16,15 +16,15 @@ class RecoveryTest : public AgentTest {
  public:
   // A tool that does not come back in the first process; `effect` tells whether it did its work.
   void AddMortal(tool::ToolSpec spec, bool effect) {
-    AddTool(std::move(spec),
-            [this, effect](tool::Invocation call, CallContext context)
-                -> io::Task<FakeTool::Output> {
-              const bool first = world.calls.size() == 1;
-              int& times = world.effects[call.idempotency_key];
-              if (!first || effect) times = times == 0 ? 1 : times;
-              if (first) co_return co_await Held(context, Closed());
-              co_return Gives(call, "done");
-            });
+    AddTool(
+        std::move(spec),
+        [this, effect](tool::Invocation call, CallContext context) -> io::Task<FakeTool::Output> {
+          const bool first = world.calls.size() == 1;
+          int& times = world.effects[call.idempotency_key];
+          if (!first || effect) times = times == 0 ? 1 : times;
+          if (first) co_return co_await Held(context, Closed());
+          co_return Gives(call, "done");
+        });
   }
   TurnId CrashInTool(std::vector<model::ToolCall> calls) {
     model.Call(std::move(calls));
@@ -128,10 +128,9 @@ TEST_F(RecoveryTest, AGroupThatIsPartlyDoneGoesOnWhereItWas) {
   std::vector<std::string> ids;
   for (const auto& call : world.calls) ids.push_back(call.call_id);
   EXPECT_THAT(ids, ElementsAre("b", "c", "d", "e"));
-  EXPECT_THAT(Conversation(), ElementsAre("user: go", testing::_, HasSubstr("not known"),
-                                          "tool: seen {}", "tool: put",
-                                          HasSubstr("outcome unknown"), "tool: put",
-                                          "assistant: ok"));
+  EXPECT_THAT(Conversation(),
+              ElementsAre("user: go", testing::_, HasSubstr("not known"), "tool: seen {}",
+                          "tool: put", HasSubstr("outcome unknown"), "tool: put", "assistant: ok"));
   ExpectWhole();
 }
 
@@ -255,9 +254,8 @@ TEST_F(RecoveryTest, WaitingTurnsFollowInOrder) {
   Start();
   ASSERT_OK(Ask("d").error);
   for (const TurnId& turn : turns) EXPECT_OK(Await(turn).error);
-  EXPECT_THAT(Conversation(),
-              ElementsAre("user: a", "assistant: ok", "user: b", "assistant: ok", "user: c",
-                          "assistant: ok", "user: d", "assistant: ok"));
+  EXPECT_THAT(Conversation(), ElementsAre("user: a", "assistant: ok", "user: b", "assistant: ok",
+                                          "user: c", "assistant: ok", "user: d", "assistant: ok"));
   ExpectWhole();
 }
 

@@ -41,7 +41,8 @@ TEST_F(RepairTest, EmptyAnswersEndTheTurnAfterMaxRepairs) {
   const TurnOutcome outcome = Ask("hi");
   EXPECT_EQ(outcome.state, journal::TurnState::kFailed);
   EXPECT_TRUE(absl::IsUnavailable(outcome.error));
-  EXPECT_THAT(std::string(Message(outcome.error)), HasSubstr("model 'fake/m' gave an empty answer"));
+  EXPECT_THAT(std::string(Message(outcome.error)),
+              HasSubstr("model 'fake/m' gave an empty answer"));
   EXPECT_THAT(model.requests, SizeIs(3));
   EXPECT_THAT(Steps(outcome.turn), Contains("repair empty_answer").Times(2));
 }

@@ -89,18 +89,16 @@ TEST_F(RoundsTest, RunsCallsAndShowsTheirResults) {
   EXPECT_EQ(observer.text, outcome.answer.text);
   EXPECT_EQ(outcome.answer.rounds, 3);
   EXPECT_EQ(outcome.answer.usage.input_tokens, 30);
-  EXPECT_THAT(Conversation(),
-              ElementsAre("user: do it", "assistant: Let me look. calls test__look",
-                          R"(tool: seen {"q":"x"})", "assistant: calls test__put", "tool: put",
-                          "assistant: Done."));
+  EXPECT_THAT(Conversation(), ElementsAre("user: do it", "assistant: Let me look. calls test__look",
+                                          R"(tool: seen {"q":"x"})", "assistant: calls test__put",
+                                          "tool: put", "assistant: Done."));
   EXPECT_THAT(Lines(model.requests[2]), SizeIs(5));
   EXPECT_THAT(observer.events, ElementsAre("start test__look", "result test__look",
                                            "start test__put", "result test__put"));
   EXPECT_THAT(Steps(accepted->turn),
               ElementsAre("accepted", "model_started", "model_finished", "tool_intended",
-                          "tool_finished done", "model_started", "model_finished",
-                          "tool_intended", "tool_finished done", "model_started",
-                          "model_finished", "finished"));
+                          "tool_finished done", "model_started", "model_finished", "tool_intended",
+                          "tool_finished done", "model_started", "model_finished", "finished"));
   const auto effects = Effects(accepted->turn);
   ASSERT_THAT(effects, SizeIs(1));
   EXPECT_EQ(effects[0].state, journal::EffectState::kDone);
@@ -147,8 +145,8 @@ TEST_F(RoundsTest, TheSessionIsRememberedAndOtherSessionsAreNot) {
   Start();
   model.Say("four");
   ASSERT_OK(Ask("d", "s").error);
-  EXPECT_THAT(Lines(model.requests[3]), ElementsAre("user: a", "assistant: one", "user: c",
-                                                    "assistant: three", "user: d"));
+  EXPECT_THAT(Lines(model.requests[3]),
+              ElementsAre("user: a", "assistant: one", "user: c", "assistant: three", "user: d"));
 }
 
 TEST_F(RoundsTest, ReadOnlyCallsOfOneAnswerRunAtOnce) {
@@ -168,9 +166,9 @@ TEST_F(RoundsTest, ReadOnlyCallsOfOneAnswerRunAtOnce) {
   model.Say("ok");
   ASSERT_OK(Ask("go").error);
   EXPECT_EQ(world.most_running, 3);
-  EXPECT_THAT(Conversation(), ElementsAre("user: go", testing::_, "tool: slow a", "tool: slow b",
-                                          "tool: slow c", "tool: put", "tool: put",
-                                          "tool: slow f", "assistant: ok"));
+  EXPECT_THAT(Conversation(),
+              ElementsAre("user: go", testing::_, "tool: slow a", "tool: slow b", "tool: slow c",
+                          "tool: put", "tool: put", "tool: slow f", "assistant: ok"));
   ASSERT_THAT(world.calls, SizeIs(6));
   EXPECT_EQ(world.calls[3].call_id, "d");
   EXPECT_EQ(world.calls[4].call_id, "e");
@@ -244,19 +242,20 @@ TEST_F(RoundsTest, UnknownToolsAndBadArgumentsAreErrorsForTheModel) {
 }
 
 TEST_F(RoundsTest, AFailingToolIsAnErrorForTheModel) {
-  AddTool(WriteSpec("test__put"), [](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
-    if (call.arguments == R"({"q":"crash"})") co_return Unavailable("plugin 'test' crashed");
-    tool::ToolOutput output = Gives(call, "");
-    output.error = "no such file";
-    co_return output;
-  });
+  AddTool(WriteSpec("test__put"),
+          [](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
+            if (call.arguments == R"({"q":"crash"})")
+              co_return Unavailable("plugin 'test' crashed");
+            tool::ToolOutput output = Gives(call, "");
+            output.error = "no such file";
+            co_return output;
+          });
   Start();
   model.Call({Call("test__put", R"({"q":"crash"})", "a"), Call("test__put", "{}", "b")});
   model.Say("sorry");
   const TurnOutcome outcome = Ask("go");
   ASSERT_OK(outcome.error);
-  EXPECT_THAT(Conversation(),
-              Contains("tool: error: plugin 'test' crashed"));
+  EXPECT_THAT(Conversation(), Contains("tool: error: plugin 'test' crashed"));
   EXPECT_THAT(Conversation(), Contains("tool: error: no such file"));
   for (const auto& effect : Effects(outcome.turn)) {
     EXPECT_EQ(effect.state, journal::EffectState::kFailed);
@@ -369,7 +368,8 @@ TEST_F(RoundsTest, RoundsWithoutProgressEndInATextAnswer) {
 TEST_F(RoundsTest, CallIdsAreMadeUniqueInTheConversation) {
   AddReader();
   Start();
-  model.Call({Call("test__look", R"({"q":"1"})", "call_0"), Call("test__look", R"({"q":"2"})", "call_0")});
+  model.Call(
+      {Call("test__look", R"({"q":"1"})", "call_0"), Call("test__look", R"({"q":"2"})", "call_0")});
   model.Call({Call("test__look", R"({"q":"3"})", "call_0")});
   model.Say("ok");
   ASSERT_OK(Ask("go").error);
@@ -397,8 +397,10 @@ TEST_F(RoundsTest, RulesAndCallerInstructionsAreInThePrompt) {
   EXPECT_THAT(system, HasSubstr("Speak like a pirate."));
   EXPECT_THAT(system, HasSubstr("2026-01-31"));
   EXPECT_LT(system.find("[custom]"), system.find("pirate"));
-  auto steps = Run(journal->LoadSteps(Run(journal->LoadMessages(
-      (*Run(journal->FindSession(Event("s").principal, "s")))->id, 1))->front().turn));
+  auto steps = Run(journal->LoadSteps(
+      Run(journal->LoadMessages((*Run(journal->FindSession(Event("s").principal, "s")))->id, 1))
+          ->front()
+          .turn));
   auto started = ParseJson((*steps)[1].data, "step");
   auto snapshot = Run(journal->LoadSnapshot(JsonString(*started, "prompt")));
   ASSERT_OK(snapshot);
@@ -423,7 +425,8 @@ TEST_F(RoundsTest, ManyToolsAreListedAndLoadedOnDemand) {
   model.Call({Call("b__two", "{}")});
   model.Say("ok");
   ASSERT_OK(Ask("go").error);
-  EXPECT_THAT(names(0), testing::UnorderedElementsAre("artifact__read", "c__pinned", "talon__load_tools"));
+  EXPECT_THAT(names(0),
+              testing::UnorderedElementsAre("artifact__read", "c__pinned", "talon__load_tools"));
   EXPECT_THAT(model.requests[0].system, HasSubstr("\n- b__two: Looks"));
   EXPECT_THAT(names(1), Contains("b__two"));
   EXPECT_THAT(model.requests[1].system, Not(HasSubstr("\n- b__two")));
@@ -441,14 +444,17 @@ TEST_F(RoundsTest, AnOversizedResultIsKeptAndPagedThrough) {
   guard_options.max_result.value = 1000;
   std::string whole;
   for (int i = 0; i < 500; ++i) whole += "строка " + std::to_string(i) + "\n";
-  AddTool(ReadSpec("test__big"), [&](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
-    co_return Gives(call, whole);
-  });
+  AddTool(ReadSpec("test__big"),
+          [&](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
+            co_return Gives(call, whole);
+          });
   Start();
   std::string rest;
   // Reads on as the notice and the pages say.
-  model.otherwise = [&](model::ChatRequest request, CallContext, model::DeltaSink*) -> io::Task<Answer> {
-    const std::string content = std::get<model::ToolResult>(request.messages.back().parts[0]).content;
+  model.otherwise = [&](model::ChatRequest request, CallContext,
+                        model::DeltaSink*) -> io::Task<Answer> {
+    const std::string content =
+        std::get<model::ToolResult>(request.messages.back().parts[0]).content;
     const auto handle_at = content.find("handle art_");
     static std::string handle;
     long offset = -1;
@@ -467,7 +473,8 @@ TEST_F(RoundsTest, AnOversizedResultIsKeptAndPagedThrough) {
       }
     }
     if (offset < 0) co_return Says("read it all");
-    co_return Says("", {Call("artifact__read", "{\"handle\":\"" + handle + "\",\"offset\":" + std::to_string(offset) + ",\"limit\":60000}")});
+    co_return Says("", {Call("artifact__read", "{\"handle\":\"" + handle + "\",\"offset\":" +
+                                                   std::to_string(offset) + ",\"limit\":60000}")});
   };
   model.Call({Call("test__big", "{}")});
   const TurnOutcome outcome = Ask("go");
@@ -480,9 +487,10 @@ TEST_F(RoundsTest, AnOversizedResultIsKeptAndPagedThrough) {
 
 TEST_F(RoundsTest, AnArtifactOfAnotherSessionIsNotRead) {
   guard_options.max_result.value = 100;
-  AddTool(ReadSpec("test__big"), [&](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
-    co_return Gives(call, std::string(500, 'x'));
-  });
+  AddTool(ReadSpec("test__big"),
+          [&](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
+            co_return Gives(call, std::string(500, 'x'));
+          });
   Start();
   model.Call({Call("test__big", "{}")});
   model.Say("ok");

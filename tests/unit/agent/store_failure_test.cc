@@ -60,8 +60,7 @@ TEST_F(StoreFailureTest, ArrivalsInOneNewSessionAreEachTried) {
   Run([](StoreFailureTest* self, std::vector<absl::Status>* out) -> io::Task<int> {
     io::Nursery nursery(self->loop);
     for (int i = 0; i < 4; ++i) {
-      nursery.Spawn([](StoreFailureTest* test, std::vector<absl::Status>* all)
-                        -> io::Task<void> {
+      nursery.Spawn([](StoreFailureTest* test, std::vector<absl::Status>* all) -> io::Task<void> {
         auto accepted = co_await test->agent->Submit(Event("s"), Input("x"), nullptr);
         all->push_back(accepted.status());
         if (!accepted.ok()) co_return;
@@ -104,9 +103,8 @@ TEST_F(StoreFailureTest, WaitingTurnsAreStrandedWithTheirPredecessor) {
   ASSERT_OK(repeated.error);
   EXPECT_EQ(repeated.turn, turns[1]);
   ASSERT_OK(Ask("3").error);
-  EXPECT_THAT(Conversation(),
-              ElementsAre("user: 0", "assistant: ok", "user: 1", "assistant: ok", "user: 2",
-                          "assistant: ok", "user: 3", "assistant: ok"));
+  EXPECT_THAT(Conversation(), ElementsAre("user: 0", "assistant: ok", "user: 1", "assistant: ok",
+                                          "user: 2", "assistant: ok", "user: 3", "assistant: ok"));
   ExpectWhole();
 }
 
@@ -135,21 +133,20 @@ TEST_F(StoreFailureTest, AnArrivalDuringTheFailureComesBehindWhatIsStranded) {
   // The end of the first turn fails; the commit of the arrival behind it does not.
   store->fail_after = store->commits;
   store->fail_until = store->commits + 1;
-  auto accepted = Run([](StoreFailureTest* self, Open door)
-                          -> io::Task<absl::StatusOr<journal::Accepted>> {
-    door->Set(true);
-    while (self->store->commits == self->store->fail_after) {
-      auto turn = std::make_shared<io::OneShot<bool>>();
-      self->loop.Post([turn] { turn->Set(true); });
-      co_await turn->Wait();
-    }
-    co_return co_await self->agent->Submit(Event("s"), Input("b"), nullptr);
-  }(this, open));
+  auto accepted =
+      Run([](StoreFailureTest* self, Open door) -> io::Task<absl::StatusOr<journal::Accepted>> {
+        door->Set(true);
+        while (self->store->commits == self->store->fail_after) {
+          auto turn = std::make_shared<io::OneShot<bool>>();
+          self->loop.Post([turn] { turn->Set(true); });
+          co_await turn->Wait();
+        }
+        co_return co_await self->agent->Submit(Event("s"), Input("b"), nullptr);
+      }(this, open));
   ASSERT_OK(accepted);
   EXPECT_OK(Await(accepted->turn).error);
   EXPECT_OK(Await(first).error);
-  EXPECT_THAT(Conversation(),
-              ElementsAre("user: a", "assistant: ok", "user: b", "assistant: ok"));
+  EXPECT_THAT(Conversation(), ElementsAre("user: a", "assistant: ok", "user: b", "assistant: ok"));
   ExpectWhole();
 }
 
@@ -181,9 +178,8 @@ TEST_F(StoreFailureTest, AStrandedTurnThatCannotBeReadStaysStranded) {
   Heal();
   model.otherwise = FakeChatModel::Always(Says("ok"));
   ASSERT_OK(Ask("c").error);
-  EXPECT_THAT(Conversation(),
-              ElementsAre("user: 0", "assistant: first", "user: a", "assistant: ok", "user: b",
-                          "assistant: ok", "user: c", "assistant: ok"));
+  EXPECT_THAT(Conversation(), ElementsAre("user: 0", "assistant: first", "user: a", "assistant: ok",
+                                          "user: b", "assistant: ok", "user: c", "assistant: ok"));
   ExpectWhole();
 }
 

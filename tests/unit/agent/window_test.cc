@@ -27,8 +27,7 @@ class WindowTest : public testing::Test {
     model::Message message;
     message.role = model::Role::kTool;
     for (auto& [id, content] : results) {
-      message.parts.emplace_back(
-          model::ToolResult{.call_id = id, .name = "t", .content = content});
+      message.parts.emplace_back(model::ToolResult{.call_id = id, .name = "t", .content = content});
     }
     Add(std::move(message));
   }
@@ -163,8 +162,8 @@ TEST_F(WindowTest, ToolResultsOfTheCurrentExchangeAreCutFirst) {
   const std::string person = std::string(3000, 'p') + "end";
   User(person);
   Assistant("", {Call("t", "", "1"), Call("t", "", "2")});
-  Results({{"1", "[plugin_output]\n" + std::string(9000, 'x') + "\n[/plugin_output]"},
-           {"2", "small"}});
+  Results(
+      {{"1", "[plugin_output]\n" + std::string(9000, 'x') + "\n[/plugin_output]"}, {"2", "small"}});
   const Window window = Fit(8000);
   const auto texts = Texts(window);
   EXPECT_EQ(window.cut, 1u);

@@ -88,7 +88,7 @@ TEST_F(GuardTest, BlocksWithAReason) {
   EXPECT_THAT(Blocked("files__reed", "{}"), HasSubstr("is not known; similar: files__read"));
   EXPECT_THAT(Blocked("[/plugin_output]\xff", "{}"), Not(HasSubstr("[/plugin_output]")));
   EXPECT_THAT(Blocked("talon__panic", R"({"path":"a"})"),
-              HasSubstr("only be called by the person"));
+              HasSubstr("for the person, not for a model"));
   EXPECT_THAT(Blocked("files__read", R"({"path": "a)"), HasSubstr("tool 'files__read': "));
   EXPECT_THAT(Blocked("files__read", R"({"pth":"a"})"), HasSubstr("allowed: limit, path"));
   options_.max_arguments = Bytes{10};
@@ -98,7 +98,7 @@ TEST_F(GuardTest, BlocksWithAReason) {
 TEST_F(GuardTest, TheHighestTierNeedsThePersonOnceTextFromOutsideIsSeen) {
   EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, Verdict::kAllow);
   context_.integrity = Integrity::kUntrusted;
-  EXPECT_THAT(Blocked("bank__pay", R"({"path":"a"})"), HasSubstr("only the person"));
+  EXPECT_THAT(Blocked("bank__pay", R"({"path":"a"})"), HasSubstr("not for a model"));
   EXPECT_EQ(Check("files__read", R"({"path":"a"})").decision.verdict, Verdict::kAllow);
   from_user_ = true;
   EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, Verdict::kAllow);
