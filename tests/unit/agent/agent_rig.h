@@ -35,12 +35,12 @@ namespace talon::agent {
 #define ASSERT_OK(expression)                                     \
   do {                                                            \
     const auto& outcome_ = (expression);                          \
-    ASSERT_TRUE(outcome_.ok()) << StatusText(ToStatus(outcome_)); \
+    ASSERT_TRUE(outcome_.ok()) << StatusText(::talon::agent::ToStatus(outcome_)); \
   } while (false)
 #define EXPECT_OK(expression)                                     \
   do {                                                            \
     const auto& outcome_ = (expression);                          \
-    EXPECT_TRUE(outcome_.ok()) << StatusText(ToStatus(outcome_)); \
+    EXPECT_TRUE(outcome_.ok()) << StatusText(::talon::agent::ToStatus(outcome_)); \
   } while (false)
 inline absl::Status ToStatus(const absl::Status& status) {
   return status;
