@@ -59,7 +59,7 @@ test('SIGTERM lets the turn under way finish, then ends', async () => {
 test('a second signal ends at once', async () => {
   const mock = await startMock(SCRIPT);
   const daemon = await startDaemon(makeHome(mockConfig(mock)));
-  const answer = await daemon.post('/v1/chat/completions', { model: 'talon', stream: true, messages: [{ role: 'user', content: 'for ever' }] });
+  const answer = await daemon.post('/v1/turns', { message: 'for ever' });
   daemon.program.kill('SIGTERM');
   await daemon.log(/"stopping"/);
   daemon.program.kill('SIGTERM');

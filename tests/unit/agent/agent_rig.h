@@ -32,14 +32,14 @@
 
 namespace talon::agent {
 
-#define ASSERT_OK(expression)                                     \
-  do {                                                            \
-    const auto& outcome_ = (expression);                          \
+#define ASSERT_OK(expression)                                                     \
+  do {                                                                            \
+    const auto& outcome_ = (expression);                                          \
     ASSERT_TRUE(outcome_.ok()) << StatusText(::talon::agent::ToStatus(outcome_)); \
   } while (false)
-#define EXPECT_OK(expression)                                     \
-  do {                                                            \
-    const auto& outcome_ = (expression);                          \
+#define EXPECT_OK(expression)                                                     \
+  do {                                                                            \
+    const auto& outcome_ = (expression);                                          \
     EXPECT_TRUE(outcome_.ok()) << StatusText(::talon::agent::ToStatus(outcome_)); \
   } while (false)
 inline absl::Status ToStatus(const absl::Status& status) {

@@ -38,7 +38,8 @@ TEST(ParseTest, ReadsEverythingItKnows) {
         {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}},
         {"id": "c2", "type": "function", "function": {"name": "g"}}]},
       {"role": "tool", "tool_call_id": "c1", "content": "one"},
-      {"role": "tool", "tool_call_id": "c2", "name": "g", "content": [{"type": "text", "text": "two"}]},
+      {"role": "tool", "tool_call_id": "c2", "name": "g", "content":
+          [{"type": "text", "text": "two"}]},
       {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}
     ],
     "tools": [{"type": "function", "function": {"name": "f", "description": "d",
