@@ -131,9 +131,9 @@ test('a turn that the death of the daemon broke off is finished by the next one'
   const mock = await startMock(SCRIPT);
   const home = makeHome(mockConfig(mock));
   let daemon = await startDaemon(home);
-  const answer = await daemon.post('/v1/chat/completions', { model: 'talon', stream: true, user: 'anna', messages: [{ role: 'user', content: 'for ever' }] });
-  const turn = answer.headers.get('x-talon-turn');
-  await answer.body.getReader().read();
+  const answer = await daemon.post('/v1/turns', { session: 'anna', message: 'for ever' });
+  const { value } = await answer.body.getReader().read();
+  const turn = /"turn":"([^"]+)"/.exec(new TextDecoder().decode(value))[1];
   await daemon.stop('SIGKILL');
   await mock.play('mode: echo');
   daemon = await startDaemon(home);
