@@ -16,6 +16,7 @@ namespace talon::plugin {
 std::string EncodeDescribe() {
   v1::DescribeRequest request;
   request.set_protocol(kAppProtocol);
+  request.set_min_protocol(kMinAppProtocol);
   return request.SerializeAsString();
 }
 

@@ -23,6 +23,8 @@ struct Handshake {
 
 // The contract's version, offered in PLUGIN_PROTOCOL_VERSIONS and expected as APP.
 inline constexpr int kAppProtocol = 1;
+// The oldest one this daemon still speaks.
+inline constexpr int kMinAppProtocol = 1;
 
 // `line` without its newline. Refuses, with the reason and the cure, what this daemon cannot speak:
 // other versions, net/rpc, TCP, multiplexing, TLS, and what is no handshake at all.

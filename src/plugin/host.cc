@@ -83,6 +83,24 @@ class ProcessHost : public Host {
     return list;
   }
 
+  io::Task<absl::StatusOr<std::string>> Call(std::string plugin, std::string_view method,
+                                             std::string request, CallContext context,
+                                             Repeat repeat) override {
+    const auto found = supervisors_.find(plugin);
+    if (found == supervisors_.end()) {
+      co_return NotFound(fmt::format(
+          "plugin '{}': no such plugin; `talon plugins` lists those there are", plugin));
+    }
+    const auto supervisor = found->second;  // outlives a reload
+    co_return co_await supervisor->Call(method, std::move(request), std::move(context), repeat);
+  }
+
+  const Manifest* ManifestOf(std::string_view plugin) const override {
+    const auto found = supervisors_.find(plugin);
+    return found != supervisors_.end() && found->second->usable() ? &found->second->manifest()
+                                                                  : nullptr;
+  }
+
   io::Task<void> Stop() override {
     if (stopping_) {
       co_await stopped_.Wait();
@@ -126,7 +144,7 @@ class ProcessHost : public Host {
   const HostPaths paths_;
   const HostOptions options_;
   std::mt19937 random_;  // of waits only
-  std::map<std::string, std::shared_ptr<Supervisor>> supervisors_;
+  std::map<std::string, std::shared_ptr<Supervisor>, std::less<>> supervisors_;
   std::vector<std::string> offered_;  // whose tools are in the catalogue
   bool loading_ = false;
   bool stopping_ = false;

@@ -8,13 +8,15 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/call_context.h"
 #include "base/clock.h"
-#include "base/secret.h"
 #include "io/task.h"
+#include "plugin/manifest.h"
 #include "plugin/options.h"
 #include "tool/catalogue.h"
 
@@ -44,6 +46,9 @@ struct PluginInfo {
   std::vector<std::string> tools;
 };
 
+// Whether a call may be made a second time when the process ended during the first.
+enum class Repeat { kOnce, kIfCrashed };
+
 class Host {
  public:
   virtual ~Host() = default;
@@ -52,6 +57,15 @@ class Host {
   // Loading again stops and replaces everything. Cancelled when Stop() comes in between.
   virtual io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) = 0;
   virtual std::vector<PluginInfo> List() const = 0;
+  // One unary call of any of the contract's services ("/talon.v1.Storage/Get"), serialised message
+  // in and out; starts the plugin when it does not run. `method` is a constant. Errors begin with
+  // "plugin '<plugin>': <Get>:"; NotFound when no such plugin is configured, FailedPrecondition
+  // when it could not be loaded, else as of a tool call.
+  virtual io::Task<absl::StatusOr<std::string>> Call(std::string plugin, std::string_view method,
+                                                     std::string request, CallContext context,
+                                                     Repeat repeat) = 0;
+  // Null when there is no such plugin, or it could not be loaded. Valid until the next Load().
+  virtual const Manifest* ManifestOf(std::string_view plugin) const = 0;
   // Stops every process and takes the tools out of the catalogue; calls under way end with
   // Unavailable. Idempotent, also from several places at once; awaited before destruction.
   virtual io::Task<void> Stop() = 0;

@@ -14,23 +14,16 @@
 #include "guard/guard.h"
 #include "plugin/h2/wire.h"
 #include "plugin/handshake.h"
+#include "plugin/manifest_parts.h"
 #include "talon/v1/plugin.pb.h"
 
 namespace talon::plugin {
 namespace {
 
 constexpr std::size_t kMaxPluginName = 32;
-constexpr std::size_t kMaxToolName = 48;
 constexpr std::size_t kMaxFullName = 64;  // what every model provider accepts
 constexpr std::size_t kMaxQuoted = 80;
 constexpr int kMaxSinkArguments = 32;
-
-bool IsName(std::string_view name, std::size_t max_size) {
-  return !name.empty() && name.size() <= max_size && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
-}
 
 tool::EffectClass EffectOf(v1::EffectClass effect) {
   switch (effect) {
@@ -47,12 +40,6 @@ tool::EffectClass EffectOf(v1::EffectClass effect) {
     default:  // unspecified, exec, and what a later contract may add
       return tool::EffectClass::kExec;
   }
-}
-
-std::string CleanDescription(const std::string& text, const HostOptions& options) {
-  std::size_t removed = 0;
-  const std::string clean = guard::SanitizeUntrusted(text, &removed);
-  return std::string(TruncateUtf8(clean, options.max_description.value));
 }
 
 absl::StatusOr<Manifest::Tool> MakeTool(const v1::ToolManifest& given, std::string_view plugin,
@@ -80,17 +67,55 @@ absl::StatusOr<Manifest::Tool> MakeTool(const v1::ToolManifest& given, std::stri
   spec.user_only = given.user_only();
   spec.always_include = given.always_include();
   spec.sink_arguments.assign(given.sink_arguments().begin(), given.sink_arguments().end());
+  if (!given.compensation().empty()) {
+    spec.compensation = fmt::format("{}__{}", plugin, given.compensation());
+  }
+  made.streams = given.streams();
+  made.asks = given.asks();
   spec.timeout =
       entry.timeout.count() > 0 ? entry.timeout : std::chrono::milliseconds(given.timeout_ms());
   return made;
 }
 
+// Each side's version must be at least the other's minimum.
+absl::Status CheckProtocol(std::uint32_t protocol, std::uint32_t min_protocol) {
+  if (protocol == 0) {
+    return InvalidArgument(
+        "manifest: it names no protocol version; set `protocol` to the version of talon.v1 it was "
+        "built for");
+  }
+  if (protocol < kMinAppProtocol) {
+    return FailedPrecondition(fmt::format(
+        "manifest: the plugin speaks protocol {}, this daemon {} and none before {}; rebuild the "
+        "plugin with a newer SDK",
+        protocol, kAppProtocol, kMinAppProtocol));
+  }
+  if (min_protocol > kAppProtocol) {
+    return FailedPrecondition(fmt::format(
+        "manifest: the plugin needs protocol {} or newer, this daemon speaks {}; update "
+        "the daemon or use an older version of the plugin",
+        min_protocol, kAppProtocol));
+  }
+  return absl::OkStatus();
+}
+
+// A compensation is another tool of the same plugin.
+absl::Status CheckCompensations(const Manifest& manifest) {
+  for (const Manifest::Tool& tool : manifest.tools) {
+    const std::string& undo = tool.spec.compensation;
+    const auto is_it = [&](const Manifest::Tool& other) { return other.spec.name == undo; };
+    if (undo.empty() || (undo != tool.spec.name && std::ranges::any_of(manifest.tools, is_it))) {
+      continue;
+    }
+    return InvalidArgument(fmt::format(
+        "manifest: tool '{}': its compensation must be another tool of this plugin", tool.name));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Manifest> Check(v1::Manifest& given, std::string_view plugin,
                                const PluginEntry& entry, const HostOptions& options) {
-  if (given.protocol() != kAppProtocol) {
-    return InvalidArgument(fmt::format("manifest: the plugin speaks protocol {}, this daemon {}",
-                                       given.protocol(), kAppProtocol));
-  }
+  TALON_RETURN_IF_ERROR(CheckProtocol(given.protocol(), given.min_protocol()));
   if (static_cast<std::size_t>(given.tools_size()) > options.max_tools) {
     return ResourceExhausted(
         fmt::format("manifest: {} tools; at most {}", given.tools_size(), options.max_tools));
@@ -106,6 +131,10 @@ absl::StatusOr<Manifest> Check(v1::Manifest& given, std::string_view plugin,
       return InvalidArgument(fmt::format("manifest: tool '{}' is there twice", made->name));
     }
     manifest.tools.push_back(*std::move(made));
+  }
+  TALON_RETURN_IF_ERROR(CheckCompensations(manifest));
+  if (absl::Status parts = ReadParts(given, options, manifest); !parts.ok()) {
+    return Annotate(parts, "manifest");
   }
   given.DiscardUnknownFields();  // of a later contract; a file and a process may differ in them
   manifest.bytes = given.SerializeAsString();
@@ -186,7 +215,7 @@ std::string DescribeChange(const Manifest& known, const Manifest& now) {
   if (before.version() != after.version()) {
     add(fmt::format("version '{}' is now '{}'", known.version, now.version));
   }
-  if (changes.empty()) add("name, description or order");
+  if (changes.empty()) add("extension points, needs, name, description or order");
   return changes;
 }
 

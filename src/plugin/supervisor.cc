@@ -36,9 +36,22 @@ void Supervisor::NoteFailure(const absl::Status& error) {
 }
 
 void Supervisor::Refuse(const absl::Status& why) {
+  loaded_ = false;
   state_ = PluginState::kFailed;
   last_error_ = Message(why);
   log::Warn("plugin is not offered", {{"plugin", name_}, {"reason", last_error_}});
+}
+
+// `error` of a call, named and counted. What is known of the program, from the second line on, is
+// for the operator's eyes and not the caller's.
+absl::Status Supervisor::Failed(const absl::Status& error, std::string_view what) {
+  const absl::Status named = Annotate(error, fmt::format("plugin '{}': {}", name_, what));
+  NoteFailure(named);
+  const std::string_view text = Message(named);
+  absl::Status first_line =
+      MakeError(named.code(), ReasonOf(named), text.substr(0, text.find('\n')));
+  const long retry_after_ms = RetryAfterMsOf(named);
+  return retry_after_ms > 0 ? WithRetryAfter(std::move(first_line), retry_after_ms) : first_line;
 }
 
 io::Task<absl::StatusOr<tool::ToolOutput>> Supervisor::Execute(const Manifest::Tool& tool,
@@ -46,33 +59,53 @@ io::Task<absl::StatusOr<tool::ToolOutput>> Supervisor::Execute(const Manifest::T
                                                                CallContext context) {
   const auto self = shared_from_this();
   ++calls_;
-  bool crashed = false;
-  auto output = co_await ExecuteOnce(tool, invocation, context, &crashed);
-  if (crashed && tool.spec.read_only) {
-    output = co_await ExecuteOnce(tool, invocation, context, &crashed);
+  auto answer = EncodeExecute(invocation, tool.name);
+  if (answer.ok()) {
+    answer = co_await CallAgain(kExecuteMethod, *std::move(answer), std::move(context),
+                                tool.spec.read_only ? Repeat::kIfCrashed : Repeat::kOnce);
   }
-  if (output.ok()) co_return output;
-  const absl::Status error =
-      Annotate(output.status(), fmt::format("plugin '{}': execute '{}'", name_, tool.name));
-  NoteFailure(error);
-  // What is known of the program is for the operator's eyes, not the model's.
-  const std::string_view text = Message(error);
-  absl::Status first_line =
-      MakeError(error.code(), ReasonOf(error), text.substr(0, text.find('\n')));
-  const long retry_after_ms = RetryAfterMsOf(error);
-  co_return retry_after_ms > 0 ? WithRetryAfter(std::move(first_line), retry_after_ms) : first_line;
+  absl::StatusOr<tool::ToolOutput> output = answer.ok() ? DecodeExecute(*answer) : answer.status();
+  if (!output.ok()) output = Failed(output.status(), fmt::format("execute '{}'", tool.name));
+  co_return output;
 }
 
-io::Task<absl::StatusOr<tool::ToolOutput>> Supervisor::ExecuteOnce(
-    const Manifest::Tool& tool, const tool::Invocation& invocation, CallContext context,
-    bool* crashed) {
+io::Task<absl::StatusOr<std::string>> Supervisor::Call(std::string_view method, std::string request,
+                                                       CallContext context, Repeat repeat) {
+  const auto self = shared_from_this();
+  const std::string_view what = method.substr(method.rfind('/') + 1);
+  if (!loaded_) {
+    co_return FailedPrecondition(
+        fmt::format("plugin '{}': {}: it is not in use: {}", name_, what,
+                    entry_.enabled ? std::string_view(last_error_).substr(0, last_error_.find('\n'))
+                                   : std::string_view("its entry says `enabled: false`")));
+  }
+  ++calls_;
+  auto answer = co_await CallAgain(method, std::move(request), std::move(context), repeat);
+  if (!answer.ok()) answer = Failed(answer.status(), what);
+  co_return answer;
+}
+
+io::Task<absl::StatusOr<std::string>> Supervisor::CallAgain(std::string_view method,
+                                                            std::string request,
+                                                            CallContext context, Repeat repeat) {
+  bool crashed = false;
+  std::string again = repeat == Repeat::kIfCrashed ? request : "";
+  auto answer = co_await CallOnce(method, std::move(request), context, &crashed);
+  if (crashed && repeat == Repeat::kIfCrashed) {
+    answer = co_await CallOnce(method, std::move(again), context, &crashed);
+  }
+  co_return answer;
+}
+
+io::Task<absl::StatusOr<std::string>> Supervisor::CallOnce(std::string_view method,
+                                                           std::string request, CallContext context,
+                                                           bool* crashed) {
   *crashed = false;
-  TALON_CO_ASSIGN_OR_RETURN(std::string request, EncodeExecute(invocation, tool.name));
   TALON_CO_ASSIGN_OR_RETURN(const Process process, co_await Acquire(context));
   const SteadyTime begin = dependencies_.clock.SteadyNow();
-  const auto answer = co_await process->Call(kExecuteMethod, std::move(request), context);
+  auto answer = co_await process->Call(method, std::move(request), context);
   last_used_ = dependencies_.clock.SteadyNow();
-  if (answer.ok()) co_return DecodeExecute(*answer);
+  if (answer.ok()) co_return answer;
   *crashed = ReasonOf(answer.status()) == ErrorReason::kPluginCrashed;
   if (absl::IsDeadlineExceeded(answer.status()) &&
       last_used_ + kDeadlineSlack >= context.deadline) {

@@ -46,8 +46,10 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   // Learns the manifest: beside the program, else from the cache, else by running the program once.
   io::Task<absl::Status> Load();
   const Manifest& manifest() const { return manifest_; }
-  // Marks it failed for good: its tools could not be offered.
+  // Marks it failed for good: it could not be loaded or its tools could not be offered.
   void Refuse(const absl::Status& why);
+  // Enabled and loaded.
+  bool usable() const { return loaded_; }
 
   // `tool` is one of the manifest's. Errors begin with "plugin '<name>': execute '<tool>'". Those
   // of a call that never reached a plugin are Unavailable without a reason; a process that ended
@@ -55,6 +57,9 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   io::Task<absl::StatusOr<tool::ToolOutput>> Execute(const Manifest::Tool& tool,
                                                      tool::Invocation invocation,
                                                      CallContext context);
+  // See Host::Call.
+  io::Task<absl::StatusOr<std::string>> Call(std::string_view method, std::string request,
+                                             CallContext context, Repeat repeat);
   PluginInfo Info() const;
   // Ends the process and all that waits for it. Later calls are refused. Must be awaited before
   // destruction.
@@ -72,9 +77,11 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   io::Task<absl::StatusOr<Process>> Acquire(CallContext context);
   io::Task<absl::Status> WaitForTurn(CallContext context);
   io::Task<absl::Status> WaitForStart(CallContext context);
-  io::Task<absl::StatusOr<tool::ToolOutput>> ExecuteOnce(const Manifest::Tool& tool,
-                                                         const tool::Invocation& invocation,
-                                                         CallContext context, bool* crashed);
+  io::Task<absl::StatusOr<std::string>> CallAgain(std::string_view method, std::string request,
+                                                  CallContext context, Repeat repeat);
+  io::Task<absl::StatusOr<std::string>> CallOnce(std::string_view method, std::string request,
+                                                 CallContext context, bool* crashed);
+  absl::Status Failed(const absl::Status& error, std::string_view what);
   void BeginStart();
   io::Task<void> RunStart();
   void NoteCrash();
@@ -96,6 +103,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   // Set by Load().
   Manifest manifest_;
   std::string cached_manifest_;  // path, when the manifest came from the cache
+  bool loaded_ = false;
 
   RestartPolicy policy_;
   PluginState state_ = PluginState::kStopped;

@@ -91,6 +91,7 @@ io::Task<absl::Status> Supervisor::Load() {
     if (manifest.ok()) {
       manifest_ = *std::move(manifest);
       cached_manifest_ = found->cache_path;
+      loaded_ = true;
       co_return absl::OkStatus();
     }
     // Beside the program it is somebody's error; in the cache it is ours to make again.
@@ -102,6 +103,7 @@ io::Task<absl::Status> Supervisor::Load() {
   const auto process = co_await Launch(context, /*configure=*/false);
   if (!process.ok()) co_return Named(process.status());
   co_await (*process)->Stop(StopKind::kGraceful);
+  loaded_ = true;
   cached_manifest_ = found->cache_path;
   TALON_CO_ASSIGN_OR_RETURN(std::string json, ManifestToJson(manifest_));
   const absl::Status kept = co_await loop_.Blocking(

@@ -39,6 +39,7 @@ struct ToolSpec {
   bool user_only = false;                   // never called by a model
   bool always_include = false;              // its schema is always in the prompt
   std::vector<std::string> sink_arguments;  // recipient, URL, path, command …: top-level names
+  std::string compensation;                 // name of the tool that undoes a call; may be empty
   std::chrono::milliseconds timeout{0};     // 0 = the guard's default
 };
 

@@ -32,6 +32,11 @@ class FakeHost : public plugin::Host {
     info.tools = {"files__read"};
     return {info};
   }
+  io::Task<absl::StatusOr<std::string>> Call(std::string, std::string_view, std::string,
+                                             CallContext, plugin::Repeat) override {
+    co_return Unavailable("no process");
+  }
+  const plugin::Manifest* ManifestOf(std::string_view) const override { return nullptr; }
   io::Task<void> Stop() override { co_return; }
 };
 

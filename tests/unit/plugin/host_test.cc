@@ -235,6 +235,32 @@ TEST_F(HostTest, ReadOnlyCallsAreRetriedOnce) {
   EXPECT_EQ(Info().restarts, 1U);
 }
 
+TEST_F(HostTest, AnyMethodOfTheContractCanBeCalled) {
+  Load({{"t", entry_}, {"off", {.enabled = false}}, {"gone", {.plugin = "/nonexistent/gone"}}});
+  const auto call = [&](std::string plugin, std::string_view method, Repeat repeat) {
+    CallContext context;
+    context.deadline = std::chrono::steady_clock::now() + 20s;
+    return loop_.RunUntilDone(host_->Call(std::move(plugin), method, "", context, repeat));
+  };
+  const auto answer = call("t", "/talon.v1.Plugin/Describe", Repeat::kOnce);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(*answer, host_->ManifestOf("t")->bytes);
+  EXPECT_EQ(Info().calls, 0U) << "of 'gone', the first by name";
+  EXPECT_EQ(call("t", "/talon.v1.Storage/Get", Repeat::kIfCrashed).status().code(),
+            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(call("x", "/talon.v1.Storage/Get", Repeat::kOnce).status().code(),
+            absl::StatusCode::kNotFound);
+  const auto off = call("off", "/talon.v1.Storage/Get", Repeat::kOnce);
+  EXPECT_EQ(off.status().code(), absl::StatusCode::kFailedPrecondition);
+  ExpectText(off.status(), "plugin 'off': Get: it is not in use: its entry says `enabled: false`");
+  const auto gone = call("gone", "/talon.v1.Storage/Get", Repeat::kOnce);
+  EXPECT_EQ(gone.status().code(), absl::StatusCode::kFailedPrecondition);
+  ExpectText(gone.status(), "/nonexistent/gone");
+  for (const std::string_view name : {"x", "off", "gone"}) {
+    EXPECT_EQ(host_->ManifestOf(name), nullptr) << name;
+  }
+}
+
 TEST_F(HostTest, ACrashLoopIsGivenUpAndTriedAgainLater) {
   options_.max_restarts = 3;
   options_.backoff_max = 100ms;

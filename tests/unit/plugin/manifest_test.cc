@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/manifest.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/status.h"
@@ -75,14 +76,90 @@ TEST_F(ManifestTest, TellsWhatChanged) {
 TEST_F(ManifestTest, RefusesWithTheReason) {
   ExpectRefused("", "manifest:");
   ExpectRefused("not json", "manifest:");
-  ExpectRefused("{}", "protocol 0, this daemon 1");
-  ExpectRefused(R"({"protocol":2})", "protocol 2, this daemon 1");
+  ExpectRefused("{}", "it names no protocol version; set `protocol`");
   ExpectRefused(R"({"protocol":1,"tools":[{"name":""}]})", "a name is");
   ExpectRefused(R"({"protocol":1,"tools":[{"name":"a b"}]})", "a name is");
   ExpectRefused(R"({"protocol":1,"tools":[{"name":"x"},{"name":"X"}]})", "twice");
   options_.max_tools = 1;
   ExpectRefused(kGood, "2 tools; at most 1");
   EXPECT_FALSE(ParseManifestBytes("\xff\xff", "files", entry_, options_).ok());
+}
+
+TEST_F(ManifestTest, VersionsMeetOrAreRefusedWithBothNumbers) {
+  EXPECT_TRUE(Parse(R"({"protocol":1,"minProtocol":1})").ok());
+  EXPECT_TRUE(Parse(R"({"protocol":7,"minProtocol":1})").ok());
+  EXPECT_TRUE(Parse(R"({"protocol":7})").ok());
+  ExpectRefused(R"({"protocol":7,"minProtocol":2})",
+                "the plugin needs protocol 2 or newer, this daemon speaks 1; update the daemon");
+}
+
+TEST_F(ManifestTest, ExtensionPointsAndNeedsAreRead) {
+  const auto manifest = Parse(R"({"protocol": 1,
+      "auth": {"schemes": ["bearer"]}, "storage": {"ttl": true}, "notify": {"maxTextBytes": 100},
+      "tasks": [{"name": "sweep", "everyMs": "5000"}],
+      "hook": {"joinpoints": ["input.received"], "priority": -3, "failOpen": true},
+      "http": {"routes": [{"method": "GET", "path": "/status/", "public": true}]},
+      "model": {"models": [{"id": "small", "contextWindow": "4096", "tools": true}]},
+      "needs": {"network": "NETWORK_OUTBOUND", "workspace": "ACCESS_READ",
+                "readPaths": ["/etc/hosts"], "credentials": ["GITHUB_TOKEN"], "processes": 5},
+      "tools": [{"name": "add", "compensation": "remove", "streams": true},
+                {"name": "remove", "asks": true}],
+      "dynamic": true, "watch": true})");
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_EQ(manifest->auth->schemes, std::vector<std::string>{"bearer"});
+  EXPECT_TRUE(manifest->storage->ttl);
+  EXPECT_FALSE(manifest->storage->compare_and_set);
+  EXPECT_EQ(manifest->storage->max_value_bytes, 1U << 20);
+  EXPECT_EQ(manifest->notify->max_text_bytes, 100U);
+  ASSERT_EQ(manifest->tasks.size(), 1U);
+  EXPECT_EQ(manifest->tasks[0].every, 5s);
+  EXPECT_EQ(manifest->tasks[0].timeout, 60s);
+  EXPECT_EQ(manifest->hook->priority, -3);
+  EXPECT_TRUE(manifest->hook->fail_open);
+  ASSERT_EQ(manifest->http->size(), 1U);
+  EXPECT_TRUE(manifest->http->at(0).is_public);
+  EXPECT_EQ(manifest->models->at(0).context_window, 4096);
+  EXPECT_EQ(manifest->needs.network, Needs::Network::kOutbound);
+  EXPECT_EQ(manifest->needs.workspace, Needs::Access::kRead);
+  EXPECT_EQ(manifest->needs.read_paths, std::vector<std::string>{"/etc/hosts"});
+  EXPECT_EQ(manifest->needs.processes, 5U);
+  EXPECT_EQ(manifest->tools[0].spec.compensation, "files__remove");
+  EXPECT_TRUE(manifest->tools[0].streams);
+  EXPECT_TRUE(manifest->tools[1].asks);
+  EXPECT_TRUE(manifest->dynamic);
+  EXPECT_TRUE(manifest->watch);
+  const auto plain = Parse(R"({"protocol":1})");
+  EXPECT_FALSE(plain->auth || plain->storage || plain->notify || plain->hook || plain->http ||
+               plain->models);
+  EXPECT_EQ(plain->needs.network, Needs::Network::kNone);
+}
+
+TEST_F(ManifestTest, BadExtensionPointsAreRefusedByName) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"("auth":{})", "manifest: auth: no scheme"},
+      {R"("auth":{"schemes":["Bearer"]})", "manifest: auth: scheme 'Bearer'"},
+      {R"("tasks":[{"name":"a b","everyMs":"5000"}])", "manifest: task 'a b': a name is"},
+      {R"("tasks":[{"name":"a","everyMs":"999"}])", "task 'a': every_ms 999"},
+      {R"("tasks":[{"name":"a","everyMs":"1000","timeoutMs":90000000}])", "timeout_ms 90000000"},
+      {R"("tasks":[{"name":"a","everyMs":"1000"},{"name":"A","everyMs":"1000"}])", "twice"},
+      {R"("hook":{})", "hook: no joinpoint"},
+      {R"("hook":{"joinpoints":["a b"]})", "joinpoint 'a b' is no name"},
+      {R"("http":{})", "http: no route"},
+      {R"("http":{"routes":[{"method":"get","path":"/"}]})", "route 'get /': the method"},
+      {R"("http":{"routes":[{"method":"GET","path":"x"}]})", "route 'GET x': the path"},
+      {R"("http":{"routes":[{"method":"GET","path":"/a/../b"}]})", "the path"},
+      {R"("http":{"routes":[{"method":"GET","path":"/a%2fb"}]})", "the path"},
+      {R"("http":{"routes":[{"method":"*","path":"/"},{"method":"*","path":"/"}]})", "twice"},
+      {R"("model":{"models":[{"id":"a b"}]})", "model: model 'a b'"},
+      {R"("needs":{"readPaths":["etc"]})", "needs: path 'etc'"},
+      {R"("needs":{"writePaths":["/a/../etc"]})", "needs: path '/a/../etc'"},
+      {R"("needs":{"credentials":["A B"]})", "credential 'A B'"},
+      {R"("tools":[{"name":"a","compensation":"a"}])", "tool 'a': its compensation"},
+      {R"("tools":[{"name":"a","compensation":"b"}])", "tool 'a': its compensation"},
+  };
+  for (const auto& [part, text] : cases) {
+    ExpectRefused(fmt::format(R"({{"protocol":1,{}}})", part), text);
+  }
 }
 
 TEST_F(ManifestTest, LongDescriptionsAreCut) {
