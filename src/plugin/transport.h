@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The wire to one plugin process: unary gRPC calls with serialised messages. Implemented by
-// nghttp2 on the event loop (plugin/h2/). Loop's thread.
+// The wire to one plugin process: gRPC calls with serialised messages. Implemented by nghttp2 on
+// the event loop (plugin/h2/). Loop's thread.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,20 @@ struct TransportLimits {
   std::size_t max_calls = 1024;
 };
 
+// One open call with any number of messages each way. Both sides are slowed to what the other
+// reads. Destruction resets a call that has not ended.
+class PluginStream {
+ public:
+  virtual ~PluginStream() = default;
+  // Ends when the message is handed to the connection; waits while the peer's window is full. One
+  // at a time. FailedPrecondition once the peer has ended the call: Read() tells how.
+  virtual io::Task<absl::Status> Write(std::string message) = 0;
+  // Half-closes, behind what is being written; idempotent.
+  virtual void CloseWrites() = 0;
+  // The next message; nullopt at the peer's OK end; the call's error otherwise. One at a time.
+  virtual io::Task<absl::StatusOr<std::optional<std::string>>> Read() = 0;
+};
+
 class PluginTransport {
  public:
   virtual ~PluginTransport() = default;
@@ -38,6 +53,10 @@ class PluginTransport {
   // ends is Unavailable/kPluginCrashed, a peer that breaks the protocol kPluginMisbehaved.
   virtual io::Task<absl::StatusOr<std::string>> Call(std::string_view method, std::string request,
                                                      CallContext context) = 0;
+  // Opens a call; errors of the peer come from Read(). Deadline and cancellation of `context` end
+  // it for both sides.
+  virtual absl::StatusOr<std::unique_ptr<PluginStream>> Open(std::string_view method,
+                                                             CallContext context) = 0;
   // False once the connection has ended or the peer announced its end; calls then fail at once.
   virtual bool alive() const = 0;
   virtual std::size_t calls_in_flight() const = 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -47,33 +48,38 @@ void ReadReply(std::string_view text) {
     if ((kind & 7) == 4 || (kind & 7) == 5) reply.Data(piece);
     if ((kind & 7) == 6) reply.StreamEnd();
     if ((kind & 7) == 7) reply.Reset(kind);
+    if (const auto next = reply.Next(); next && next->ok() && **next) {
+      TALON_CHECK((**next)->size() <= kMaxMessage);
+    }
   }
   reply.Reset(0);
-  const auto result = reply.Take();
-  if (result.ok()) TALON_CHECK(result->size() <= kMaxMessage);
+  TALON_CHECK(reply.done() && reply.Next());
 }
 
 void ReadConnection(std::string_view text) {
   TransportLimits limits;
   limits.max_message_bytes = kMaxMessage;
   h2::Session session(limits);
-  int completed = 0;
+  std::vector<std::int32_t> ids;
   for (int i = 0; i < 3; ++i) {
-    (void)session.Submit("/talon.v1.Plugin/Execute", "request", "",
-                         [&](absl::StatusOr<std::string> r) {
-                           ++completed;
-                           if (r.ok()) TALON_CHECK(r->size() <= kMaxMessage);
-                         });
+    ids.push_back(*session.Open("/talon.v1.Plugin/Execute", "", [] {}));
+    (void)session.Write(ids.back(), "request");
+    if (i > 0) session.CloseWrites(ids.back());
   }
   std::string out;
   session.Produce(out, 1 << 16);
   for (std::size_t at = 0; at < text.size() && session.end().ok(); at += 100) {
     session.Receive(text.substr(at, 100));
+    for (const std::int32_t id : ids) {
+      const auto next = session.Next(id);
+      if (next && next->ok() && **next) TALON_CHECK((**next)->size() <= kMaxMessage);
+    }
     out.clear();
     session.Produce(out, 1 << 16);
   }
   session.Fail(absl::UnavailableError("the end"));
-  TALON_CHECK(completed == 3);
+  TALON_CHECK(session.calls() == 0);
+  for (const std::int32_t id : ids) session.Close(id);
 }
 
 void ReadMessages(std::string_view text) {

@@ -40,12 +40,42 @@ void Reply::Fail(absl::Status error) {
   if (done()) return;
   TALON_CHECK(!error.ok());
   outcome_.emplace(std::move(error));
+  unread_ = {};
+  unread_at_ = 0;
   message_ = {};
+  complete_ = false;
 }
 
-absl::StatusOr<std::string> Reply::Take() {
-  TALON_CHECK(done());
-  return *std::move(outcome_);
+std::optional<absl::StatusOr<std::optional<std::string>>> Reply::Next() {
+  wanted_ = true;
+  if (!complete_) {
+    unread_at_ += Parse(std::string_view(unread_).substr(unread_at_));
+    if (unread_at_ == unread_.size()) {
+      unread_.clear();
+      unread_at_ = 0;
+    }
+  }
+  if (complete_) {
+    wanted_ = false;
+    return TakeMessage();
+  }
+  if (!done()) return std::nullopt;
+  wanted_ = false;
+  if (outcome_->ok() && !prefix_.empty()) {
+    outcome_ = Misbehaved("the answer's message is incomplete");
+  }
+  if (!outcome_->ok()) return *outcome_;
+  return std::optional<std::string>();
+}
+
+std::optional<std::string> Reply::TakeMessage() {
+  complete_ = false;
+  prefix_.clear();
+  return std::exchange(message_, {});
+}
+
+std::size_t Reply::TakeUsedBytes() {
+  return std::exchange(used_bytes_, 0);
 }
 
 void Reply::Header(std::string_view name, std::string_view value) {
@@ -80,29 +110,48 @@ void Reply::HeadersEnd() {
 }
 
 void Reply::Data(std::string_view bytes) {
-  if (done() || bytes.empty()) return;
+  if (done()) return;
   if (!in_body_) return Fail(Misbehaved("the answer has data before its headers"));
-  if (prefix_.size() < kPrefixBytes) {
-    const std::size_t take = std::min(bytes.size(), kPrefixBytes - prefix_.size());
-    prefix_.append(bytes.substr(0, take));
-    bytes.remove_prefix(take);
-    if (prefix_.size() < kPrefixBytes) return;
-    if (prefix_[0] != 0) {
-      return Fail(Misbehaved("the answer is compressed, which was not offered"));
-    }
-    for (std::size_t i = 1; i < kPrefixBytes; ++i) {
-      message_bytes_ = message_bytes_ << 8 | static_cast<unsigned char>(prefix_[i]);
-    }
-    if (message_bytes_ > max_message_bytes_) {
-      return Fail(ResourceExhausted(fmt::format("the answer of {} bytes exceeds the limit of {}",
-                                                message_bytes_, max_message_bytes_)));
-    }
-    message_.reserve(std::min(message_bytes_, kFirstReserve));
+  if (wanted_ && !complete_) bytes.remove_prefix(Parse(bytes));
+  if (done()) return;
+  if (unread_at_ > unread_.size() / 2) unread_.erase(0, std::exchange(unread_at_, 0));
+  unread_.append(bytes);
+}
+
+// Takes bytes of one message, at most to its end; returns how many.
+std::size_t Reply::Parse(std::string_view bytes) {
+  const std::size_t of_prefix = std::min(bytes.size(), kPrefixBytes - prefix_.size());
+  if (of_prefix > 0) {
+    prefix_.append(bytes.substr(0, of_prefix));
+    bytes.remove_prefix(of_prefix);
+    if (prefix_.size() == kPrefixBytes && !ParsePrefix()) return 0;
   }
-  if (bytes.size() > message_bytes_ - message_.size()) {
-    return Fail(Misbehaved("the answer has more than one message"));
+  std::size_t of_message = 0;
+  if (prefix_.size() == kPrefixBytes) {
+    of_message = std::min(bytes.size(), message_bytes_ - message_.size());
+    message_.append(bytes.substr(0, of_message));
+    complete_ = message_.size() == message_bytes_;
   }
-  message_.append(bytes);
+  used_bytes_ += of_prefix + of_message;
+  return of_prefix + of_message;
+}
+
+bool Reply::ParsePrefix() {
+  if (prefix_[0] != 0) {
+    Fail(Misbehaved("the answer is compressed, which was not offered"));
+    return false;
+  }
+  message_bytes_ = 0;
+  for (std::size_t i = 1; i < kPrefixBytes; ++i) {
+    message_bytes_ = message_bytes_ << 8 | static_cast<unsigned char>(prefix_[i]);
+  }
+  if (message_bytes_ > max_message_bytes_) {
+    Fail(ResourceExhausted(fmt::format("the answer of {} bytes exceeds the limit of {}",
+                                       message_bytes_, max_message_bytes_)));
+    return false;
+  }
+  message_.reserve(std::min(message_bytes_, kFirstReserve));
+  return true;
 }
 
 void Reply::StreamEnd() {
@@ -124,16 +173,10 @@ void Reply::Finish() {
   if (code < 0 || code > kMaxStatusCode) {
     return Fail(Misbehaved("the answer has no valid gRPC status"));
   }
-  if (code != 0) {
-    const std::string text = DecodeMessage(block_->grpc_message);
-    return Fail(absl::Status(static_cast<absl::StatusCode>(code),
-                             text.empty() ? "the plugin gave no reason" : text));
-  }
-  if (prefix_.empty()) return Fail(Misbehaved("the answer has no message"));
-  if (prefix_.size() < kPrefixBytes || message_.size() < message_bytes_) {
-    return Fail(Misbehaved("the answer's message is incomplete"));
-  }
-  outcome_.emplace(std::move(message_));
+  const std::string text = code == 0 ? "" : DecodeMessage(block_->grpc_message);
+  // Messages that came before an error are still given out.
+  outcome_.emplace(static_cast<absl::StatusCode>(code),
+                   code == 0 || !text.empty() ? text : "the plugin gave no reason");
 }
 
 void Reply::Reset(std::uint32_t error_code) {

@@ -18,8 +18,9 @@ namespace {
 
 constexpr std::size_t kPrefixBytes = 5;
 constexpr std::size_t kMaxErrorText = 200;
-// What the peer may send before it must wait for us; half of it is given back as it is used.
-constexpr std::uint32_t kStreamWindow = 1 << 20;
+// What the peer may send on a call before somebody reads it. A call nobody reads holds up itself
+// only: the connection's window is given back as bytes arrive.
+constexpr std::uint32_t kStreamWindow = 256 << 10;
 constexpr std::int32_t kConnectionWindow = 4 << 20;
 
 nghttp2_nv Field(std::string_view name, std::string_view value) {
@@ -38,15 +39,15 @@ bool EndsStream(const nghttp2_frame& frame) {
 }
 
 struct Stream {
-  Reply reply;
-  std::string request;  // with its length prefix
-  std::size_t sent = 0;
-  Session::Completion done;
-};
+  bool unsent() const { return sent < message.size(); }
 
-struct Finished {
-  Session::Completion done;
-  absl::StatusOr<std::string> result;
+  Reply reply;
+  absl::AnyInvocable<void()> changed;
+  std::string message;  // on its way out, with its length prefix
+  std::size_t sent = 0;
+  bool writes_closed = false;
+  bool deferred = false;  // nghttp2 waits for us to have something to send
+  bool ended = false;     // nothing comes or goes any more
 };
 
 }  // namespace
@@ -59,23 +60,43 @@ struct Session::State {
     const auto found = streams.find(id);
     return found == streams.end() ? nullptr : &found->second;
   }
-  // Takes a decided call out of the session; what is left of it on the wire is reset.
-  void Collect(std::int32_t id, Stream& stream, std::uint32_t reset_with) {
-    const bool unsent = stream.sent < stream.request.size();
-    if (unsent || reset_with != NGHTTP2_NO_ERROR) {
+  // The reply is decided; what is left of the call on the wire is reset.
+  void End(std::int32_t id, Stream& stream, std::uint32_t reset_with) {
+    if (std::exchange(stream.ended, true)) return;
+    --live;
+    const bool half_open = stream.unsent() || !stream.writes_closed;
+    if (half_open || reset_with != NGHTTP2_NO_ERROR) {
       nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, reset_with);
     }
-    finished.push_back({std::move(stream.done), stream.reply.Take()});
-    streams.erase(id);
+    stream.message.clear();
+    stream.sent = 0;
+    changed.push_back(id);
+  }
+  // The stream is no more on the wire.
+  void EndClosed(std::int32_t id, Stream& stream) {
+    stream.message.clear();
+    stream.sent = 0;
+    stream.writes_closed = true;
+    End(id, stream, NGHTTP2_NO_ERROR);
+  }
+  void Resume(std::int32_t id, Stream& stream) {
+    if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session, id);
+  }
+  void GiveBack(std::int32_t id, Stream& stream) {
+    const std::size_t used = stream.reply.TakeUsedBytes();
+    if (used > 0 && !stream.ended) nghttp2_session_consume_stream(session, id, used);
   }
   void Deliver() {
-    for (Finished& each : std::exchange(finished, {})) each.done(std::move(each.result));
+    for (const std::int32_t id : std::exchange(changed, {})) {
+      if (Stream* stream = Find(id)) stream->changed();
+    }
   }
 
   const TransportLimits limits;
   nghttp2_session* session = nullptr;
   std::unordered_map<std::int32_t, Stream> streams;
-  std::vector<Finished> finished;  // to be completed once nghttp2 has returned
+  std::size_t live = 0;               // of them, not ended
+  std::vector<std::int32_t> changed;  // to be told once nghttp2 has returned
   bool ready = false;
   bool draining = false;
   bool failed = false;
@@ -96,16 +117,23 @@ struct Callbacks {
     Stream* stream = Of(user).Find(id);
     if (stream == nullptr) return 0;
     stream->reply.Header(View(name, name_size), View(value, value_size));
-    if (stream->reply.done()) Of(user).Collect(id, *stream, NGHTTP2_CANCEL);
+    if (stream->reply.done()) Of(user).End(id, *stream, NGHTTP2_CANCEL);
     return 0;
   }
 
-  static int OnData(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data,
-                    std::size_t size, void* user) {
-    Stream* stream = Of(user).Find(id);
-    if (stream == nullptr) return 0;
+  static int OnData(nghttp2_session* session, std::uint8_t, std::int32_t id,
+                    const std::uint8_t* data, std::size_t size, void* user) {
+    State& state = Of(user);
+    nghttp2_session_consume_connection(session, size);
+    Stream* stream = state.Find(id);
+    if (stream == nullptr || stream->ended) return 0;
     stream->reply.Data(View(data, size));
-    if (stream->reply.done()) Of(user).Collect(id, *stream, NGHTTP2_CANCEL);
+    if (stream->reply.done()) {
+      state.End(id, *stream, NGHTTP2_CANCEL);
+    } else {
+      state.GiveBack(id, *stream);
+      if (stream->reply.awaited()) state.changed.push_back(id);
+    }
     return 0;
   }
 
@@ -114,14 +142,15 @@ struct Callbacks {
     if (frame->hd.type == NGHTTP2_SETTINGS) state.ready = true;
     if (frame->hd.type == NGHTTP2_GOAWAY) state.draining = true;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
-    Stream* stream = state.Find(frame->hd.stream_id);
+    const std::int32_t id = frame->hd.stream_id;
+    Stream* stream = state.Find(id);
     if (stream == nullptr) return 0;
     if (EndsStream(*frame)) {
       stream->reply.StreamEnd();
-      state.Collect(frame->hd.stream_id, *stream, NGHTTP2_NO_ERROR);
+      state.End(id, *stream, NGHTTP2_NO_ERROR);
     } else if (frame->hd.type == NGHTTP2_HEADERS) {
       stream->reply.HeadersEnd();
-      if (stream->reply.done()) state.Collect(frame->hd.stream_id, *stream, NGHTTP2_CANCEL);
+      if (stream->reply.done()) state.End(id, *stream, NGHTTP2_CANCEL);
     }
     return 0;
   }
@@ -129,9 +158,8 @@ struct Callbacks {
   static int OnClose(nghttp2_session*, std::int32_t id, std::uint32_t error_code, void* user) {
     Stream* stream = Of(user).Find(id);
     if (stream == nullptr) return 0;
-    stream->sent = stream->request.size();  // closed: nothing left to reset
     stream->reply.Reset(error_code);
-    Of(user).Collect(id, *stream, NGHTTP2_NO_ERROR);
+    Of(user).EndClosed(id, *stream);
     return 0;
   }
 
@@ -149,10 +177,9 @@ struct Callbacks {
     const std::int32_t id = frame->hd.stream_id;
     Stream* stream = frame->hd.type == NGHTTP2_HEADERS ? Of(user).Find(id) : nullptr;
     if (stream == nullptr) return 0;
-    stream->sent = stream->request.size();
     stream->reply.Fail(
         Unavailable(fmt::format("the call was not sent: {}", nghttp2_strerror(error))));
-    Of(user).Collect(id, *stream, NGHTTP2_NO_ERROR);
+    Of(user).EndClosed(id, *stream);
     return 0;
   }
 
@@ -161,15 +188,25 @@ struct Callbacks {
     return 0;
   }
 
-  static ssize_t ReadRequest(nghttp2_session*, std::int32_t id, std::uint8_t* buffer,
+  static ssize_t ReadMessage(nghttp2_session*, std::int32_t id, std::uint8_t* buffer,
                              std::size_t size, std::uint32_t* flags, nghttp2_data_source*,
                              void* user) {
     Stream* stream = Of(user).Find(id);
-    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // cancelled: reset
-    const std::size_t count = std::min(size, stream->request.size() - stream->sent);
-    std::memcpy(buffer, stream->request.data() + stream->sent, count);
+    // Closed or ended meanwhile: reset.
+    if (stream == nullptr || stream->ended) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (!stream->unsent() && !stream->writes_closed) {
+      stream->deferred = true;
+      return NGHTTP2_ERR_DEFERRED;
+    }
+    const std::size_t count = std::min(size, stream->message.size() - stream->sent);
+    std::memcpy(buffer, stream->message.data() + stream->sent, count);
     stream->sent += count;
-    if (stream->sent == stream->request.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (!stream->unsent()) {
+      if (stream->writes_closed)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+      else
+        Of(user).changed.push_back(id);
+    }
     return static_cast<ssize_t>(count);
   }
 
@@ -186,6 +223,7 @@ struct Callbacks {
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, OnNotSent);
     nghttp2_session_callbacks_set_error_callback2(callbacks, OnError);
     nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_session* session = nullptr;
     TALON_CHECK(nghttp2_session_client_new2(&session, callbacks, state, option) == 0);
     nghttp2_session_callbacks_del(callbacks);
@@ -209,18 +247,14 @@ Session::Session(const TransportLimits& limits) : state_(std::make_unique<State>
 
 Session::~Session() = default;
 
-absl::StatusOr<std::int32_t> Session::Submit(std::string_view method, std::string request,
-                                             std::string_view timeout, Completion done) {
+absl::StatusOr<std::int32_t> Session::Open(std::string_view method, std::string_view timeout,
+                                           absl::AnyInvocable<void()> changed) {
   State& state = *state_;
   if (state.failed || state.draining || !state.broken.ok()) {
     return Unavailable("the plugin takes no more calls");
   }
   if (state.streams.size() >= state.limits.max_calls) {
     return ResourceExhausted(fmt::format("{} calls are in flight already", state.limits.max_calls));
-  }
-  if (request.size() > state.limits.max_message_bytes) {
-    return ResourceExhausted(fmt::format("the request of {} bytes exceeds the limit of {}",
-                                         request.size(), state.limits.max_message_bytes));
   }
   nghttp2_nv fields[9];
   std::size_t count = 0;
@@ -238,27 +272,67 @@ absl::StatusOr<std::int32_t> Session::Submit(std::string_view method, std::strin
   }
   if (!timeout.empty()) fields[count++] = Field("grpc-timeout", timeout);
   nghttp2_data_provider provider{};
-  provider.read_callback = Callbacks::ReadRequest;
+  provider.read_callback = Callbacks::ReadMessage;
   const std::int32_t id =
       nghttp2_submit_request(state.session, nullptr, fields, count, &provider, nullptr);
   if (id < 0) {
     state.draining = true;  // out of stream numbers or memory: a new connection is due
     return Unavailable(fmt::format("the call was not sent: {}", nghttp2_strerror(id)));
   }
-  const auto size = static_cast<std::uint32_t>(request.size());
-  const char prefix[kPrefixBytes] = {0, static_cast<char>(size >> 24),
-                                     static_cast<char>(size >> 16), static_cast<char>(size >> 8),
-                                     static_cast<char>(size)};
-  request.insert(0, prefix, kPrefixBytes);
-  state.streams.emplace(id,
-                        Stream{Reply(state.limits.max_message_bytes, state.limits.max_header_bytes),
-                               std::move(request), 0, std::move(done)});
+  Reply reply(state.limits.max_message_bytes, state.limits.max_header_bytes);
+  state.streams.emplace(id, Stream{.reply = std::move(reply), .changed = std::move(changed)});
+  ++state.live;
   return id;
 }
 
-void Session::Cancel(std::int32_t stream_id) {
-  if (state_->streams.erase(stream_id) == 0) return;
-  nghttp2_submit_rst_stream(state_->session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_CANCEL);
+absl::Status Session::Write(std::int32_t id, std::string message) {
+  Stream* stream = state_->Find(id);
+  TALON_CHECK(stream != nullptr && !stream->unsent());
+  if (stream->ended || stream->writes_closed) {
+    return FailedPrecondition("the call takes no more messages");
+  }
+  if (message.size() > state_->limits.max_message_bytes) {
+    return ResourceExhausted(fmt::format("the request of {} bytes exceeds the limit of {}",
+                                         message.size(), state_->limits.max_message_bytes));
+  }
+  const auto size = static_cast<std::uint32_t>(message.size());
+  const char prefix[kPrefixBytes] = {0, static_cast<char>(size >> 24),
+                                     static_cast<char>(size >> 16), static_cast<char>(size >> 8),
+                                     static_cast<char>(size)};
+  message.insert(0, prefix, kPrefixBytes);
+  stream->message = std::move(message);
+  stream->sent = 0;
+  state_->Resume(id, *stream);
+  return absl::OkStatus();
+}
+
+void Session::CloseWrites(std::int32_t id) {
+  Stream* stream = state_->Find(id);
+  TALON_CHECK(stream != nullptr);
+  stream->writes_closed = true;
+  if (!stream->ended) state_->Resume(id, *stream);
+}
+
+bool Session::writing(std::int32_t id) const {
+  const Stream* stream = state_->Find(id);
+  TALON_CHECK(stream != nullptr);
+  return stream->unsent();
+}
+
+std::optional<absl::StatusOr<std::optional<std::string>>> Session::Next(std::int32_t id) {
+  Stream* stream = state_->Find(id);
+  TALON_CHECK(stream != nullptr);
+  auto next = stream->reply.Next();
+  if (stream->reply.done() && !stream->ended) state_->End(id, *stream, NGHTTP2_CANCEL);
+  state_->GiveBack(id, *stream);
+  return next;
+}
+
+void Session::Close(std::int32_t id) {
+  Stream* stream = state_->Find(id);
+  TALON_CHECK(stream != nullptr);
+  if (!stream->ended) state_->End(id, *stream, NGHTTP2_CANCEL);
+  state_->streams.erase(id);
 }
 
 void Session::Receive(std::string_view bytes) {
@@ -287,9 +361,10 @@ void Session::Produce(std::string& out, std::size_t max_bytes) {
 
 void Session::Fail(const absl::Status& error) {
   state_->failed = true;
-  for (auto& [id, stream] : std::exchange(state_->streams, {})) {
+  for (auto& [id, stream] : state_->streams) {
+    if (stream.ended) continue;
     stream.reply.Fail(error);
-    state_->finished.push_back({std::move(stream.done), stream.reply.Take()});
+    state_->EndClosed(id, stream);
   }
   state_->Deliver();
 }
@@ -301,14 +376,14 @@ bool Session::draining() const {
   return state_->draining;
 }
 std::size_t Session::calls() const {
-  return state_->streams.size();
+  return state_->live;
 }
 
 absl::Status Session::end() const {
   if (!state_->broken.ok()) return state_->broken;
   const bool done = nghttp2_session_want_read(state_->session) == 0 &&
                     nghttp2_session_want_write(state_->session) == 0;
-  if (done || (state_->draining && state_->streams.empty())) {
+  if (done || (state_->draining && state_->live == 0)) {
     return MakeError(absl::StatusCode::kUnavailable, ErrorReason::kPluginCrashed,
                      "the plugin ended the connection");
   }

@@ -8,186 +8,75 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/status.h"
-#include "io/loop.h"
-#include "io/one_shot.h"
-#include "plugin/h2/session.h"
+#include "plugin/h2/call.h"
+#include "plugin/h2/link.h"
 #include "plugin/h2/wire.h"
 
 namespace talon::plugin {
 namespace {
 
-using boost::asio::local::stream_protocol;
+using h2::Link;
 
-constexpr std::size_t kReadBuffer = 32 << 10;
-constexpr std::size_t kWriteBuffer = 64 << 10;  // produced ahead of a slow peer, at most
-
-absl::Status Ended(std::string_view cause) {
-  return MakeError(absl::StatusCode::kUnavailable, ErrorReason::kPluginCrashed, cause);
+// A call of one message each way.
+io::Task<absl::StatusOr<std::string>> CallOnce(std::shared_ptr<Link> link, std::string method,
+                                               std::string request, CallContext context) {
+  h2::Call call(std::move(link), std::move(context));
+  TALON_CO_RETURN_IF_ERROR(call.Open(method));
+  TALON_CO_RETURN_IF_ERROR(call.Send(std::move(request)));
+  TALON_CO_ASSIGN_OR_RETURN(auto answer, co_await call.Read());
+  if (!answer) co_return h2::Misbehaved("the answer has no message");
+  TALON_CO_ASSIGN_OR_RETURN(const auto more, co_await call.Read());
+  if (more) co_return h2::Misbehaved("the answer has more than one message");
+  co_return *std::move(answer);
 }
 
-// The connection. Shared by the transport, its calls and the socket operations under way.
-class Link : public std::enable_shared_from_this<Link> {
+class H2Stream : public PluginStream {
  public:
-  Link(io::Loop& loop, int fd, const TransportLimits& limits)
-      : loop_(loop), socket_(loop.context(), stream_protocol(), fd), session_(limits) {
-    socket_.non_blocking(true);
+  explicit H2Stream(std::shared_ptr<h2::Call> call) : call_(std::move(call)) {}
+  ~H2Stream() override { call_->End(Cancelled("the stream was dropped")); }
+  io::Task<absl::Status> Write(std::string message) override {
+    return WriteTo(call_, std::move(message));
   }
-
-  void Start() {
-    Flush();
-    Read();
-  }
-
-  // Ends when the peer's SETTINGS have come.
-  static io::Task<absl::Status> Ready(std::shared_ptr<Link> self, CallContext context) {
-    if (!self->end_.ok()) co_return self->end_;
-    if (self->session_.ready()) co_return absl::OkStatus();
-    const auto done = std::make_shared<io::OneShot<absl::Status>>();
-    self->ready_ = done;
-    const auto timer = self->loop_.CallAt(context.deadline, [done] {
-      done->Set(DeadlineExceeded("the plugin did not start HTTP/2 in time"));
-    });
-    const auto registration =
-        context.cancel.OnCancel([done, token = context.cancel] { done->Set(token.status()); });
-    const absl::Status status = co_await done->Wait();
-    self->loop_.CancelTimer(timer);
-    co_return status;
-  }
-
-  static io::Task<absl::StatusOr<std::string>> Call(std::shared_ptr<Link> self, std::string method,
-                                                    std::string request, CallContext context) {
-    if (context.cancel.cancelled()) co_return context.cancel.status();
-    if (!self->end_.ok()) co_return self->end_;
-    const auto now = std::chrono::steady_clock::now();
-    if (context.deadline <= now) co_return DeadlineExceeded("the deadline had passed");
-    const bool bounded = context.deadline != SteadyTime::max();
-    const auto done = std::make_shared<io::OneShot<absl::StatusOr<std::string>>>();
-    TALON_CO_ASSIGN_OR_RETURN(
-        const std::int32_t id,
-        self->session_.Submit(
-            method, std::move(request),
-            bounded ? h2::EncodeTimeout(context.deadline - now) : std::string(),
-            [done](absl::StatusOr<std::string> result) { done->Set(std::move(result)); }));
-    io::TimerId timer;
-    if (bounded) {
-      timer = self->loop_.CallAt(context.deadline, [self, id, done] {
-        self->Cancel(id);
-        done->Set(DeadlineExceeded("the plugin did not answer in time"));
-      });
-    }
-    const auto registration = context.cancel.OnCancel([self, id, done, token = context.cancel] {
-      self->Cancel(id);
-      done->Set(token.status());
-    });
-    self->Flush();
-    auto result = co_await done->Wait();
-    if (bounded) self->loop_.CancelTimer(timer);
-    co_return result;
-  }
-
-  void Close(absl::Status reason) {
-    if (!end_.ok()) return;
-    end_ = std::move(reason);
-    boost::system::error_code ignored;
-    socket_.close(ignored);
-    // The owner hears of the end before the callers do: a call that is tried again finds it known.
-    if (on_closed_) loop_.Post(std::exchange(on_closed_, nullptr));
-    session_.Fail(end_);
-    if (ready_ != nullptr) ready_->Set(end_);
-  }
-
-  void OnClosed(absl::AnyInvocable<void()> callback) {
-    if (!end_.ok()) return loop_.Post(std::move(callback));
-    on_closed_ = std::move(callback);
-  }
-  void ForgetOnClosed() { on_closed_ = nullptr; }
-
-  bool alive() const { return end_.ok() && !session_.draining(); }
-  std::size_t calls() const { return session_.calls(); }
+  void CloseWrites() override { call_->CloseWrites(); }
+  io::Task<absl::StatusOr<std::optional<std::string>>> Read() override { return ReadFrom(call_); }
 
  private:
-  void Cancel(std::int32_t id) {
-    session_.Cancel(id);
-    Flush();
+  static io::Task<absl::Status> WriteTo(std::shared_ptr<h2::Call> call, std::string message) {
+    co_return co_await call->Write(std::move(message));
+  }
+  static io::Task<absl::StatusOr<std::optional<std::string>>> ReadFrom(
+      std::shared_ptr<h2::Call> call) {
+    co_return co_await call->Read();
   }
 
-  void Read() {
-    socket_.async_receive(
-        boost::asio::buffer(input_),
-        [self = shared_from_this()](const boost::system::error_code& error, std::size_t count) {
-          self->Received(error, count);
-        });
-  }
-
-  void Received(const boost::system::error_code& error, std::size_t count) {
-    if (!end_.ok()) return;
-    if (error) {
-      const bool silent = error == boost::asio::error::eof;
-      return Close(Ended(silent ? "the plugin closed the connection"
-                                : fmt::format("the connection broke: {}", error.message())));
-    }
-    session_.Receive({input_.data(), count});
-    if (session_.ready() && ready_ != nullptr) {
-      std::exchange(ready_, nullptr)->Set(absl::OkStatus());
-    }
-    Flush();
-    if (end_.ok()) Read();
-  }
-
-  // Writes what there is; waits for the socket only when it is full.
-  void Flush() {
-    while (end_.ok() && !waiting_to_write_) {
-      session_.Produce(output_, kWriteBuffer);
-      if (output_.empty()) break;
-      const ssize_t count =
-          ::send(socket_.native_handle(), output_.data(), output_.size(), MSG_NOSIGNAL);
-      if (count >= 0) {
-        output_.erase(0, static_cast<std::size_t>(count));
-      } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        waiting_to_write_ = true;
-        socket_.async_wait(stream_protocol::socket::wait_write,
-                           [self = shared_from_this()](const boost::system::error_code&) {
-                             self->waiting_to_write_ = false;
-                             self->Flush();
-                           });
-      } else if (errno != EINTR) {
-        Close(Ended(fmt::format("the connection broke: {}", ::strerror(errno))));
-      }
-    }
-    if (absl::Status end = session_.end(); end_.ok() && !end.ok()) Close(std::move(end));
-  }
-
-  io::Loop& loop_;
-  stream_protocol::socket socket_;
-  h2::Session session_;
-  std::array<char, kReadBuffer> input_;
-  std::string output_;
-  bool waiting_to_write_ = false;
-  std::shared_ptr<io::OneShot<absl::Status>> ready_;
-  absl::Status end_;  // not OK once closed
-  absl::AnyInvocable<void()> on_closed_;
+  std::shared_ptr<h2::Call> call_;  // shared with those who wait in it
 };
 
 class H2Transport : public PluginTransport {
  public:
   explicit H2Transport(std::shared_ptr<Link> link) : link_(std::move(link)) {}
   ~H2Transport() override {
-    link_->ForgetOnClosed();
-    link_->Close(Ended("the connection was closed"));
+    link_->OnClosed(nullptr);
+    link_->Close(h2::ConnectionEnded("the connection was closed"));
   }
   io::Task<absl::StatusOr<std::string>> Call(std::string_view method, std::string request,
                                              CallContext context) override {
-    return Link::Call(link_, std::string(method), std::move(request), std::move(context));
+    return CallOnce(link_, std::string(method), std::move(request), std::move(context));
   }
-  bool alive() const override { return link_->alive(); }
-  std::size_t calls_in_flight() const override { return link_->calls(); }
+  absl::StatusOr<std::unique_ptr<PluginStream>> Open(std::string_view method,
+                                                     CallContext context) override {
+    auto call = std::make_shared<h2::Call>(link_, std::move(context));
+    TALON_RETURN_IF_ERROR(call->Open(method));
+    link_->Flush();
+    return std::make_unique<H2Stream>(std::move(call));
+  }
+  bool alive() const override { return link_->end().ok() && !link_->session().draining(); }
+  std::size_t calls_in_flight() const override { return link_->session().calls(); }
   void OnClosed(absl::AnyInvocable<void()> callback) override {
     link_->OnClosed(std::move(callback));
   }
@@ -227,19 +116,6 @@ absl::StatusOr<int> OpenSocket(const std::string& path, pid_t peer_pid) {
   return status;
 }
 
-// Takes `fd`. Asio throws when the kernel cannot watch one more descriptor.
-absl::StatusOr<std::shared_ptr<Link>> MakeLink(io::Loop& loop, int fd,
-                                               const TransportLimits& limits) {
-  try {
-    auto link = std::make_shared<Link>(loop, fd, limits);
-    link->Start();
-    return link;
-  } catch (const std::exception& error) {
-    ::close(fd);
-    return Internal(fmt::format("watch a plugin's socket: {}", error.what()));
-  }
-}
-
 }  // namespace
 
 io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> ConnectUnix(io::Loop& loop,
@@ -248,7 +124,7 @@ io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> ConnectUnix(io::Loop&
                                                                        CallContext context,
                                                                        pid_t peer_pid) {
   TALON_CO_ASSIGN_OR_RETURN(const int fd, OpenSocket(socket_path, peer_pid));
-  TALON_CO_ASSIGN_OR_RETURN(const auto link, MakeLink(loop, fd, limits));
+  TALON_CO_ASSIGN_OR_RETURN(const auto link, Link::Create(loop, fd, limits));
   absl::Status status = co_await Link::Ready(link, std::move(context));
   if (!status.ok()) {
     link->Close(status);

@@ -22,6 +22,13 @@ std::vector<nghttp2_nv> ToFields(const HeaderList& headers) {
   return fields;
 }
 
+std::string Framed(std::string_view message) {
+  std::string framed = {0, static_cast<char>(message.size() >> 24),
+                        static_cast<char>(message.size() >> 16),
+                        static_cast<char>(message.size() >> 8), static_cast<char>(message.size())};
+  return framed.append(message);
+}
+
 std::string View(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
@@ -33,6 +40,7 @@ struct FakeH2Server::State {
     std::string bytes;
     std::size_t sent = 0;
     HeaderList trailers;
+    bool open = false;  // more will be sent
   };
   nghttp2_session* session = nullptr;
   std::map<std::int32_t, Request> requests;
@@ -63,10 +71,11 @@ struct FakeH2Server::State {
                           std::size_t size, std::uint32_t* flags, nghttp2_data_source*,
                           void* user) {
     Body& body = Of(user).bodies[id];
+    if (body.open && body.sent == body.bytes.size()) return NGHTTP2_ERR_DEFERRED;
     const std::size_t count = std::min(size, body.bytes.size() - body.sent);
     std::memcpy(buffer, body.bytes.data() + body.sent, count);
     body.sent += count;
-    if (body.sent == body.bytes.size()) {
+    if (body.sent == body.bytes.size() && !body.open) {
       *flags |= NGHTTP2_DATA_FLAG_EOF;
       if (!body.trailers.empty()) {
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -116,10 +125,27 @@ const std::map<std::int32_t, FakeH2Server::Request>& FakeH2Server::requests() co
 }
 
 void FakeH2Server::Answer(std::int32_t id, std::string_view message) {
-  const std::string prefix = {
-      0, static_cast<char>(message.size() >> 24), static_cast<char>(message.size() >> 16),
-      static_cast<char>(message.size() >> 8), static_cast<char>(message.size())};
-  AnswerWith(id, kOkHeaders, prefix + std::string(message), {{"grpc-status", "0"}});
+  AnswerWith(id, kOkHeaders, Framed(message), {{"grpc-status", "0"}});
+}
+
+void FakeH2Server::Begin(std::int32_t id) {
+  AnswerWith(id, kOkHeaders, "", {});
+  state_->bodies[id].open = true;
+}
+
+void FakeH2Server::Send(std::int32_t id, std::string_view message) {
+  state_->bodies[id].bytes += Framed(message);
+  nghttp2_session_resume_data(state_->session, id);
+}
+
+void FakeH2Server::Finish(std::int32_t id, const HeaderList& trailers) {
+  state_->bodies[id].open = false;
+  state_->bodies[id].trailers = trailers;
+  nghttp2_session_resume_data(state_->session, id);
+}
+
+std::size_t FakeH2Server::SentBytes(std::int32_t id) const {
+  return state_->bodies[id].sent;
 }
 
 void FakeH2Server::AnswerWith(std::int32_t id, const HeaderList& headers, std::string body,

@@ -35,6 +35,11 @@ class FakeH2Server {
   void Answer(std::int32_t id, std::string_view message);  // a good one
   void AnswerWith(std::int32_t id, const HeaderList& headers, std::string body,
                   const HeaderList& trailers);
+  // The same in steps; Send after Begin, any number of times, whatever the window allows.
+  void Begin(std::int32_t id);
+  void Send(std::int32_t id, std::string_view message);
+  void Finish(std::int32_t id, const HeaderList& trailers);
+  std::size_t SentBytes(std::int32_t id) const;
   void TrailersOnly(std::int32_t id, const HeaderList& headers);
   void Reset(std::int32_t id, std::uint32_t error_code);
   void GoAway(std::int32_t last_id);

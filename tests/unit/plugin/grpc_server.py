@@ -11,7 +11,9 @@ class Handlers(grpc.GenericRpcHandler):
     def service(self, details):
         name = details.method.rsplit("/", 1)[1]
         method = getattr(self, name, None)
-        return grpc.unary_unary_rpc_method_handler(method) if method else None
+        kinds = {"Count": grpc.unary_stream_rpc_method_handler,
+                 "Talk": grpc.stream_stream_rpc_method_handler}
+        return kinds.get(name, grpc.unary_unary_rpc_method_handler)(method) if method else None
 
     def Echo(self, request, context):
         return request
@@ -24,6 +26,14 @@ class Handlers(grpc.GenericRpcHandler):
 
     def Remaining(self, request, context):
         return str(context.time_remaining()).encode()
+
+    def Count(self, request, context):
+        for number in range(int(request)):
+            yield str(number).encode()
+
+    def Talk(self, requests, context):
+        for request in requests:
+            yield b"re: " + request
 
 
 server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <nghttp2/nghttp2.h>
 
+#include <vector>
+
 #include "base/status.h"
 #include "plugin/h2/wire.h"
 
@@ -28,6 +30,19 @@ Reply Begun() {
   return reply;
 }
 
+// The one message of a reply that is done.
+absl::StatusOr<std::string> Take(Reply& reply) {
+  auto first = reply.Next();
+  if (!first) return Internal("undecided");
+  if (!first->ok()) return first->status();
+  if (!**first) return NotFound("no message");
+  const auto end = reply.Next();
+  if (!end) return Internal("undecided");
+  if (!end->ok()) return end->status();
+  if (**end) return Internal("a second message");
+  return ***first;
+}
+
 void EndWith(Reply& reply, std::string_view status, std::string_view message = "") {
   reply.Header("grpc-status", status);
   if (!message.empty()) reply.Header("grpc-message", message);
@@ -36,29 +51,60 @@ void EndWith(Reply& reply, std::string_view status, std::string_view message = "
 
 void ExpectMisbehaved(Reply& reply, std::string_view text) {
   ASSERT_TRUE(reply.done());
-  const auto result = reply.Take();
+  const auto result = Take(reply);
   EXPECT_EQ(ReasonOf(result.status()), ErrorReason::kPluginMisbehaved) << result.status();
   EXPECT_NE(Message(result.status()).find(text), std::string_view::npos) << result.status();
 }
 
-TEST(ReplyTest, TakesAMessageInAnyPieces) {
-  for (std::size_t piece = 1; piece < 12; ++piece) {
+TEST(ReplyTest, TakesMessagesInAnyPieces) {
+  const std::string wire = Framed("hello") + Framed("") + Framed("world");
+  for (std::size_t piece = 1; piece <= wire.size(); ++piece) {
     Reply reply = Begun();
-    const std::string wire = Framed("hello");
+    std::vector<std::string> messages;
     for (std::size_t at = 0; at < wire.size(); at += piece) {
       reply.Data(std::string_view(wire).substr(at, piece));
+      while (auto next = reply.Next()) messages.push_back(**std::move(next).value());
     }
     EXPECT_FALSE(reply.done());
+    EXPECT_EQ(messages, (std::vector<std::string>{"hello", "", "world"})) << piece;
+    EXPECT_EQ(reply.TakeUsedBytes(), wire.size());
     EndWith(reply, "0");
-    EXPECT_EQ(*reply.Take(), "hello");
+    EXPECT_TRUE(reply.awaited());
+    const auto end = reply.Next();
+    ASSERT_TRUE(end && end->ok());
+    EXPECT_FALSE((*end)->has_value());
   }
+}
+
+TEST(ReplyTest, WhatNobodyWantsIsNotUsed) {
+  Reply reply = Begun();
+  for (int i = 0; i < 100; ++i) reply.Data(Framed("hello"));
+  EXPECT_EQ(reply.TakeUsedBytes(), 0U);
+  EXPECT_FALSE(reply.awaited());
+  EXPECT_EQ(**reply.Next().value(), "hello");
+  EXPECT_EQ(reply.TakeUsedBytes(), 10U);
+  EndWith(reply, "0");
+  for (int i = 1; i < 100; ++i) EXPECT_EQ(**reply.Next().value(), "hello");
+  EXPECT_FALSE((*reply.Next().value()).has_value());
+}
+
+TEST(ReplyTest, MessagesBeforeAnErrorAreGiven) {
+  Reply reply = Begun();
+  reply.Data(Framed("hello"));
+  EndWith(reply, "10", "enough");
+  EXPECT_EQ(**reply.Next().value(), "hello");
+  EXPECT_EQ(reply.Next().value().status().code(), absl::StatusCode::kAborted);
+  Reply reset = Begun();
+  reset.Data(Framed("hello"));
+  reset.Reset(NGHTTP2_CANCEL);
+  EXPECT_EQ(reset.Next().value().status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST(ReplyTest, AnEmptyMessageIsAMessage) {
   Reply reply = Begun();
   reply.Data(Framed(""));
   EndWith(reply, "0");
-  EXPECT_EQ(*reply.Take(), "");
+  EXPECT_EQ(*Take(reply), "");
 }
 
 TEST(ReplyTest, InformationalHeadersAreSkipped) {
@@ -70,13 +116,13 @@ TEST(ReplyTest, InformationalHeadersAreSkipped) {
   reply.HeadersEnd();
   reply.Data(Framed("x"));
   EndWith(reply, "0");
-  EXPECT_EQ(*reply.Take(), "x");
+  EXPECT_EQ(*Take(reply), "x");
 }
 
 TEST(ReplyTest, StatusAndDecodedMessage) {
   Reply reply = Begun();
   EndWith(reply, "5", "no%20such%0athing: na%C3%AFve 100%");
-  const auto result = reply.Take();
+  const auto result = Take(reply);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(Message(result.status()), "no such thing: naïve 100%");
   EXPECT_EQ(ReasonOf(result.status()), ErrorReason::kNone);
@@ -87,7 +133,7 @@ TEST(ReplyTest, TrailersAlone) {
   reply.Header(":status", "200");
   reply.Header("content-type", "application/grpc");
   EndWith(reply, "12", "unknown%20method");
-  EXPECT_EQ(reply.Take().status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(Take(reply).status().code(), absl::StatusCode::kUnimplemented);
 }
 
 TEST(ReplyTest, HttpStatusWithoutGrpcStatus) {
@@ -95,35 +141,27 @@ TEST(ReplyTest, HttpStatusWithoutGrpcStatus) {
   reply.Header(":status", "404");
   reply.Header("content-type", "text/plain");
   reply.HeadersEnd();
-  EXPECT_EQ(reply.Take().status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(Take(reply).status().code(), absl::StatusCode::kUnimplemented);
   Reply ended(kMaxMessage, kMaxHeaders);
   ended.Header(":status", "503");
   ended.StreamEnd();
-  EXPECT_EQ(ended.Take().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Take(ended).status().code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(ReplyTest, TooLongIsRefusedAtThePrefix) {
   Reply reply = Begun();
+  EXPECT_FALSE(reply.Next());
   reply.Data(std::string_view("\0\xff\xff\xff\xff", 5));
   ASSERT_TRUE(reply.done());
-  EXPECT_EQ(reply.Take().status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Take(reply).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(ReplyTest, BrokenAnswers) {
   {
     Reply reply = Begun();
+    EXPECT_FALSE(reply.Next());
     reply.Data(Framed("x", 1));
     ExpectMisbehaved(reply, "compressed");
-  }
-  {
-    Reply reply = Begun();
-    reply.Data(Framed("one") + Framed("two"));
-    ExpectMisbehaved(reply, "more than one");
-  }
-  {
-    Reply reply = Begun();
-    EndWith(reply, "0");
-    ExpectMisbehaved(reply, "no message");
   }
   {
     Reply reply = Begun();
@@ -166,7 +204,7 @@ TEST(ReplyTest, BrokenAnswers) {
 TEST(ReplyTest, ResetByThePeer) {
   Reply refused = Begun();
   refused.Reset(NGHTTP2_REFUSED_STREAM);
-  EXPECT_EQ(refused.Take().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Take(refused).status().code(), absl::StatusCode::kUnavailable);
   Reply broken = Begun();
   broken.Reset(NGHTTP2_INTERNAL_ERROR);
   ExpectMisbehaved(broken, "reset");
