@@ -25,7 +25,8 @@ sdk::PluginInfo Info() {
                         .Optional("max_edit_bytes", Integer())
                         .Optional("max_entries", Integer())
                         .Optional("max_matches", Integer())
-                        .Optional("max_search_file_bytes", Integer())};
+                        .Optional("max_search_file_bytes", Integer()),
+          .needs = {.workspace = sdk::Access::kWrite}};
 }
 
 class FilesPlugin : public sdk::Plugin {

@@ -37,7 +37,8 @@ sdk::PluginInfo Info() {
                         .Optional("allow_private", sdk::Boolean())
                         .Optional("allow_hosts", sdk::ArrayOf(String()))
                         .Optional("max_body_bytes", sdk::Integer())
-                        .Optional("timeout_ms", sdk::Integer())};
+                        .Optional("timeout_ms", sdk::Integer()),
+          .needs = {.network = sdk::Network::kOutbound}};
 }
 
 Result Report(const FetchResponse& response, BodyForm form, std::size_t max_body) {

@@ -43,7 +43,9 @@ sdk::PluginInfo Info() {
           .config = Object()
                         .Optional("timeout_ms", Integer())
                         .Optional("max_output_bytes", Integer())
-                        .Optional("env", sdk::MapOf(String()))};
+                        .Optional("env", sdk::MapOf(String())),
+          // Commands are programs of any size: compilers, test runners.
+          .needs = {.workspace = sdk::Access::kWrite, .memory_bytes = 1u << 30, .processes = 256}};
 }
 
 std::string Variable(const char* name, const std::string& fallback) {

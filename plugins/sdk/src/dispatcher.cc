@@ -31,6 +31,28 @@ v1::EffectClass Convert(Effect effect) {
   return v1::EFFECT_CLASS_EXEC;
 }
 
+v1::Access Convert(Access access) {
+  switch (access) {
+    case Access::kNone:
+      return v1::ACCESS_NONE;
+    case Access::kRead:
+      return v1::ACCESS_READ;
+    case Access::kWrite:
+      return v1::ACCESS_WRITE;
+  }
+  return v1::ACCESS_NONE;
+}
+
+void Convert(const Needs& needs, v1::Needs& out) {
+  out.set_network(needs.network == Network::kOutbound ? v1::NETWORK_OUTBOUND : v1::NETWORK_NONE);
+  out.set_workspace(Convert(needs.workspace));
+  for (const std::string& path : needs.read_paths) out.add_read_paths(path);
+  for (const std::string& path : needs.write_paths) out.add_write_paths(path);
+  for (const std::string& name : needs.credentials) out.add_credentials(name);
+  out.set_memory_bytes(needs.memory_bytes);
+  out.set_processes(needs.processes);
+}
+
 // Text for the model: valid UTF-8 within the limit, with a note when it was cut.
 std::string Fit(std::string text, std::size_t max_bytes) {
   const std::size_t size = text.size();
@@ -55,6 +77,7 @@ v1::Manifest Dispatcher::Describe() const {
   manifest.set_name(plugin_.info().name);
   manifest.set_version(plugin_.info().version);
   manifest.set_description(plugin_.info().description);
+  Convert(plugin_.info().needs, *manifest.mutable_needs());
   for (const Tool& tool : plugin_.tools()) {
     v1::ToolManifest* out = manifest.add_tools();
     out->set_name(tool.name);

@@ -21,7 +21,11 @@ class Sample : public Plugin {
       : Plugin({.name = "sample",
                 .version = "1.2.3",
                 .description = "A sample.",
-                .config = Object().Optional("greeting", String())}) {
+                .config = Object().Optional("greeting", String()),
+                .needs = {.network = Network::kOutbound,
+                          .workspace = Access::kRead,
+                          .read_paths = {"/srv/data"},
+                          .processes = 7}}) {
     AddTool({.name = "say",
              .description = "Says it.",
              .schema = Object()
@@ -59,6 +63,10 @@ TEST(SdkTest, ManifestTellsWhatWasDeclared) {
   const auto json = nlohmann::json::parse(PluginHarness(std::make_unique<Sample>()).ManifestJson());
   EXPECT_EQ(json["protocol"], 1);
   EXPECT_EQ(json["name"], "sample");
+  EXPECT_EQ(json["needs"], (nlohmann::json{{"network", "NETWORK_OUTBOUND"},
+                                           {"workspace", "ACCESS_READ"},
+                                           {"read_paths", {"/srv/data"}},
+                                           {"processes", 7}}));
   const auto& tool = json["tools"][0];
   EXPECT_EQ(tool["name"], "say");
   EXPECT_EQ(tool["effect"], "EFFECT_CLASS_READ");

@@ -22,6 +22,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -68,11 +69,25 @@ struct Tool {
   Handler handler;
 };
 
+// What a plugin needs from its sandbox. What is not named here it does not get; the operator's
+// configuration may give less. Paths are absolute.
+enum class Network { kNone, kOutbound };
+enum class Access { kNone, kRead, kWrite };
+struct Needs {
+  Network network = Network::kNone;
+  Access workspace = Access::kNone;
+  std::vector<std::string> read_paths, write_paths;  // granted only by the operator's entry
+  std::vector<std::string> credentials;              // names it would like
+  std::uint64_t memory_bytes = 0;                    // 0 = the daemon's default
+  std::uint32_t processes = 0;                       // 0 = the daemon's default; threads count
+};
+
 struct PluginInfo {
   std::string name;  // for people; the operator's configuration names the plugin
   std::string version;
   std::string description;
   Schema config;  // options taken from the plugin's `config:`; others are refused by name
+  Needs needs;
 };
 
 // Where a plugin may work.
