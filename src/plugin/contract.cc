@@ -30,9 +30,10 @@ std::string EncodeConfigure(std::string_view config_json, const std::string& wor
 }
 
 absl::StatusOr<std::string> EncodeExecute(const tool::Invocation& invocation,
-                                          const std::string& tool_name) {
+                                          const std::string& tool_name, const Principal& actor) {
   for (const std::string* id :
-       {&invocation.call_id, &invocation.idempotency_key, &invocation.session.str()}) {
+       {&invocation.call_id, &invocation.idempotency_key, &invocation.session.str(), &actor.tenant,
+        &actor.user, &actor.agent, &actor.origin}) {
     if (!IsValidUtf8(*id)) return InvalidArgument("an id of the call is not valid UTF-8");
   }
   v1::ExecuteRequest request;
@@ -41,6 +42,11 @@ absl::StatusOr<std::string> EncodeExecute(const tool::Invocation& invocation,
   request.set_arguments_json(invocation.arguments);
   request.set_idempotency_key(invocation.idempotency_key);
   request.set_session_id(invocation.session.str());
+  v1::Actor& who = *request.mutable_actor();
+  who.set_tenant(actor.tenant);
+  who.set_user(actor.user);
+  who.set_agent(actor.agent);
+  who.set_origin(actor.origin);
   return request.SerializeAsString();
 }
 

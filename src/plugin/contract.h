@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "base/principal.h"
 #include "tool/tool.h"
 
 namespace talon::plugin {
@@ -20,9 +21,9 @@ std::string EncodeDescribe();
 // `config_json` empty is "{}".
 std::string EncodeConfigure(std::string_view config_json, const std::string& workspace,
                             const std::string& data_directory);
-// InvalidArgument when an id is not UTF-8, which the wire cannot carry.
+// InvalidArgument when an id or name is not UTF-8, which the wire cannot carry.
 absl::StatusOr<std::string> EncodeExecute(const tool::Invocation& invocation,
-                                          const std::string& tool_name);
+                                          const std::string& tool_name, const Principal& actor);
 // Internal/kPluginMisbehaved when `bytes` is no ExecuteResponse.
 absl::StatusOr<tool::ToolOutput> DecodeExecute(std::string_view bytes);
 

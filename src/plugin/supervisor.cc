@@ -59,7 +59,7 @@ io::Task<absl::StatusOr<tool::ToolOutput>> Supervisor::Execute(const Manifest::T
                                                                CallContext context) {
   const auto self = shared_from_this();
   ++calls_;
-  auto answer = EncodeExecute(invocation, tool.name);
+  auto answer = EncodeExecute(invocation, tool.name, context.principal);
   if (answer.ok()) {
     answer = co_await CallAgain(kExecuteMethod, *std::move(answer), std::move(context),
                                 tool.spec.read_only ? Repeat::kIfCrashed : Repeat::kOnce);

@@ -90,8 +90,15 @@ v1::Manifest Dispatcher::Describe() const {
     out->set_always_include(tool.always_include);
     for (const std::string& sink : tool.sink_arguments) out->add_sink_arguments(sink);
     out->set_timeout_ms(static_cast<std::uint32_t>(tool.timeout.count()));
+    out->set_compensation(tool.compensation);
   }
+  extensions_.Describe(manifest);
   return manifest;
+}
+
+absl::Status Dispatcher::Validate() const {
+  absl::Status status = plugin_.Validate();
+  return status.ok() ? extensions_.Validate() : status;
 }
 
 absl::Status Dispatcher::Configure(const v1::ConfigureRequest& request) {
@@ -126,7 +133,17 @@ absl::Status Dispatcher::Execute(const v1::ExecuteRequest& request, const CallIn
   if (result.structured_json.size() <= max_content_bytes_) {
     response.set_structured_json(RepairUtf8(std::move(result.structured_json)));
   }
+  response.set_compensation_json(RepairUtf8(std::move(result.compensation_json)));
   return absl::OkStatus();
+}
+
+absl::Status Dispatcher::Guarded(const std::function<absl::Status()>& ask) {
+  if (!configured_) return absl::FailedPreconditionError("not configured yet");
+  try {
+    return ask();
+  } catch (const std::exception& error) {
+    return absl::InternalError(error.what());
+  }
 }
 
 Result Dispatcher::Run(const Tool& tool, const std::string& arguments_json, const CallInfo& call) {

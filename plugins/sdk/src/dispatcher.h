@@ -5,10 +5,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <mutex>
 #include <string>
 
 #include "absl/status/status.h"
+#include "extensions.h"
 #include "talon/sdk/plugin.h"
 #include "talon/v1/plugin.pb.h"
 
@@ -18,17 +20,31 @@ class Dispatcher {
  public:
   // `plugin` outlives the dispatcher.
   Dispatcher(Plugin& plugin, std::size_t max_content_bytes)
-      : plugin_(plugin), max_content_bytes_(max_content_bytes) {}
+      : plugin_(plugin), extensions_(plugin), max_content_bytes_(max_content_bytes) {}
+
+  // OK when the plugin and all it also is can be served.
+  absl::Status Validate() const;
+  const Extensions& extensions() const { return extensions_; }
 
   v1::Manifest Describe() const;
   absl::Status Configure(const v1::ConfigureRequest& request);
   absl::Status Execute(const v1::ExecuteRequest& request, const CallInfo& call,
                        v1::ExecuteResponse& response);
+  // A call of an extension point, by one of the functions in extensions.h. Exceptions of the
+  // author's code become errors.
+  template <class Extension, class Request, class Response>
+  absl::Status Ask(absl::Status (*ask)(Extension&, const Request&, const CallInfo&, Response&),
+                   Extension& extension, const Request& request, const CallInfo& call,
+                   Response& response) {
+    return Guarded([&] { return ask(extension, request, call, response); });
+  }
 
  private:
+  absl::Status Guarded(const std::function<absl::Status()>& ask);
   Result Run(const Tool& tool, const std::string& arguments_json, const CallInfo& call);
 
   Plugin& plugin_;
+  const Extensions extensions_;
   const std::size_t max_content_bytes_;
   std::mutex configure_mutex_;            // one Configure at a time
   std::atomic<bool> configured_ = false;  // set once, before the first Execute

@@ -7,24 +7,16 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "names.h"
+
 namespace talon::sdk {
 namespace {
-
-constexpr std::size_t kMaxToolName = 48;
-
-bool IsToolName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxToolName &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-';
-         });
-}
 
 absl::Status Check(const Tool& tool) {
   const auto bad = [&](std::string_view why) {
     return absl::InvalidArgumentError(fmt::format("tool '{}': {}", tool.name, why));
   };
-  if (!IsToolName(tool.name)) return bad("name must match ^[a-zA-Z0-9_-]{1,48}$");
+  if (!IsPlainName(tool.name)) return bad("name must match ^[a-zA-Z0-9_-]{1,48}$");
   if (!tool.handler) return bad("no handler");
   if (tool.description.empty()) return bad("no description");
   if (!nlohmann::json::accept(tool.schema.Json())) return bad("schema is not valid JSON");
@@ -54,6 +46,14 @@ absl::Status Plugin::Validate() const {
     if (absl::Status status = Check(tool); !status.ok()) return status;
     if (!names.insert(tool.name).second) {
       return absl::InvalidArgumentError(fmt::format("tool '{}': declared twice", tool.name));
+    }
+  }
+  for (const Tool& tool : tools_) {
+    if (tool.compensation.empty()) continue;
+    if (tool.compensation == tool.name || !names.contains(tool.compensation)) {
+      return absl::InvalidArgumentError(
+          fmt::format("tool '{}': its compensation '{}' is no other tool of this plugin", tool.name,
+                      tool.compensation));
     }
   }
   return absl::OkStatus();

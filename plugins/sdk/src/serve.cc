@@ -133,7 +133,7 @@ absl::Status Run(Plugin& plugin, const ServeOptions& options, pid_t parent) {
 int Serve(int argc, char** argv, Plugin& plugin, const ServeOptions& options) {
   const pid_t parent = getppid();
   const std::string& name = plugin.info().name;
-  absl::Status status = plugin.Validate();
+  absl::Status status = Dispatcher(plugin, 0).Validate();
   if (status.ok() && argc == 2 && std::string_view(argv[1]) == "--manifest") {
     return WriteAll(ManifestJson(plugin)) ? 0 : 1;
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// talon.v1.Plugin on a Unix socket. gRPC's completion queue is served by a few threads: one that
-// takes a call runs its handler, and there is always another one waiting for events, so that a
-// cancellation is seen while handlers run. With nothing to do all of them wait without a timeout.
-// Internal to the SDK.
+// talon.v1.Plugin, and the services of what the plugin also is, on a Unix socket. gRPC's completion
+// queue is served by a few threads: one that takes a call runs its handler, and there is always
+// another one waiting for events, so that a cancellation is seen while handlers run. With nothing
+// to do all of them wait without a timeout. Internal to the SDK.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@ namespace talon::sdk {
 
 class Server {
  public:
-  // `on_shutdown` runs on one of the server's threads once the Shutdown call has been answered.
+  // `on_shutdown` runs on one of the server's threads while the Shutdown call is being answered.
   static absl::StatusOr<std::unique_ptr<Server>> Start(Dispatcher& dispatcher,
                                                        const std::string& socket_path,
                                                        const ServeOptions& options,

@@ -18,7 +18,7 @@ PluginHarness::PluginHarness(std::unique_ptr<Plugin> plugin)
 PluginHarness::~PluginHarness() = default;
 
 absl::Status PluginHarness::Configure(std::string_view config_json, Folders folders) {
-  if (absl::Status status = state_->plugin->Validate(); !status.ok()) return status;
+  if (absl::Status status = state_->dispatcher.Validate(); !status.ok()) return status;
   v1::ConfigureRequest request;
   request.set_config_json(std::string(config_json));
   request.set_workspace(folders.workspace);
@@ -41,7 +41,12 @@ absl::StatusOr<Result> PluginHarness::Execute(std::string_view tool,
   v1::ExecuteResponse response;
   const absl::Status status = state_->dispatcher.Execute(request, info, response);
   if (!status.ok()) return status;
-  return Result{response.content(), response.structured_json(), response.error()};
+  return Result{response.content(), response.structured_json(), response.error(),
+                response.compensation_json()};
+}
+
+Plugin& PluginHarness::plugin() {
+  return *state_->plugin;
 }
 
 std::string PluginHarness::ManifestJson() const {

@@ -27,6 +27,12 @@ class CancelFlag {
   std::unique_ptr<State> state_;
 };
 
+// Who acts. Set by the daemon, never by a plugin or a model.
+struct Actor {
+  std::string tenant, user, agent;
+  std::string origin;  // "cli", "http", "timer", "plugin:<name>" …
+};
+
 class CallInfo {
  public:
   using Clock = std::chrono::steady_clock;
@@ -35,6 +41,7 @@ class CallInfo {
   std::string session_id;
   // Stable over restarts of plugin and daemon; empty for tools that only read.
   std::string idempotency_key;
+  Actor actor;  // of a tool call
 
   CallInfo(std::shared_ptr<CancelFlag> cancel, Clock::time_point deadline)
       : cancel_(std::move(cancel)), deadline_(deadline) {}

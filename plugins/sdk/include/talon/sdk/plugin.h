@@ -16,6 +16,10 @@
 //   };
 //   int main(int argc, char** argv) { return talon::sdk::Serve(argc, argv, Echo()); }  // serve.h
 //
+// A plugin may be more than its tools: it then also derives from AuthProvider (auth.h), Storage
+// (storage.h), NotificationChannel (notify.h), ScheduledTasks (schedule.h), Hook (hook.h) or
+// HttpEndpoint (http.h), and Serve() serves that too.
+//
 // Threads: constructed and configured before any call; then handlers run on several threads at
 // once, so they treat the plugin's members as const or lock. A handler answers before
 // CallInfo::deadline() and ends early when cancelled. Exceptions become error results.
@@ -46,6 +50,8 @@ struct Result {
   std::string content;
   std::string structured_json;  // optional, one JSON value
   std::string error;
+  // Arguments for Tool::compensation, when this call can be undone; one JSON object.
+  std::string compensation_json = {};
 
   static Result Text(std::string content) { return {.content = std::move(content)}; }
   static Result Error(std::string error) { return {.error = std::move(error)}; }
@@ -66,6 +72,7 @@ struct Tool {
   bool always_include = false;  // its schema is always in the prompt
   std::vector<std::string> sink_arguments;  // arguments that say where the effect goes
   std::chrono::milliseconds timeout{0};     // 0 = the daemon's default
+  std::string compensation;                 // the tool of this plugin that undoes a call, if any
   Handler handler;
 };
 

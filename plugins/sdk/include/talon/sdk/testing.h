@@ -30,12 +30,24 @@ class PluginHarness {
   // with `error`.
   absl::StatusOr<Result> Execute(std::string_view tool, std::string_view arguments_json,
                                  const TestCall& call = {});
+  // The extension point `Point` of the plugin (Storage, Hook …); null when it is none. Call it
+  // after Configure: harness.As<Storage>()->Get("space", "key", TestInfo()).
+  template <class Point>
+  Point* As() {
+    return dynamic_cast<Point*>(&plugin());
+  }
   // What `--manifest` prints.
   std::string ManifestJson() const;
 
  private:
+  Plugin& plugin();
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// A call with neither deadline nor cancellation.
+inline CallInfo TestInfo() {
+  return {std::make_shared<CancelFlag>(), CallInfo::Clock::time_point::max()};
+}
 
 }  // namespace talon::sdk
