@@ -50,7 +50,8 @@ struct OrchestratorOptions {
         Option("max_key_bytes", &O::max_key_bytes,
                "Longest session key and idempotency key, in bytes."),
         Option("max_repairs", &O::max_repairs,
-               "Empty answers of a model asked again within one turn."),
+               "Answers asked for again within one turn: empty ones, and calls with malformed "
+               "arguments."),
         Option(
             "no_progress_rounds", &O::no_progress_rounds,
             "Rounds in a row in which no call succeeds or all repeat; then the model must answer."),

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "agent/flaw.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "model/codec.h"
@@ -23,7 +24,8 @@ void ReadSteps(const std::vector<journal::StepRecord>& steps, Remains& remains) 
       auto usage = model::DecodeUsage(JsonString(*data, "usage"));
       if (usage.ok()) remains.usage = remains.usage + *usage;
     } else if (step.kind == journal::StepKind::kRepair) {
-      remains.repairs += JsonString(*data, "kind") == "empty_answer" ? 1 : 0;
+      const std::string kind = JsonString(*data, "kind");
+      remains.repairs += kind == kEmptyAnswer || kind == kMalformedCall ? 1 : 0;
     } else if (step.kind == journal::StepKind::kToolIntended) {
       const IntendedCall call{.effect_key = JsonString(*data, "effect_key"),
                               .arguments = JsonString(*data, "arguments"),

@@ -25,7 +25,7 @@ struct IntendedCall {
 struct Remains {
   std::int64_t last_step = 0;
   std::uint32_t rounds = 0;        // answers of a model taken in
-  std::uint32_t repairs = 0;       // empty answers asked again
+  std::uint32_t repairs = 0;       // flawed answers asked for again
   std::vector<std::string> texts;  // of those answers
   model::Usage usage;
   double cost_usd = 0;

@@ -113,15 +113,15 @@ absl::Status TurnLoop::Prepare() {
   TALON_RETURN_IF_ERROR(ChooseModel());
   Begin();
   prepared_ = true;
-  StartModelCall({});
+  StartModelCall(chain_.front(), {});
   call_started_ = true;
   return absl::OkStatus();
 }
 
-void TurnLoop::StartModelCall(const RequestShape& shape) {
-  built_ = BuildRequest(core_, session_, run_.input, chain_.front(), shape);
+void TurnLoop::StartModelCall(const router::Route& route, const RequestShape& shape) {
+  built_ = BuildRequest(core_, session_, run_.input, route, shape);
   Json data = {{"round", round_ + 1},
-               {"model", chain_.front().name()},
+               {"model", route.name()},
                {"prompt", built_.snapshot.hash},
                {"messages", built_.request.messages.size()},
                {"estimate", built_.tokens}};
@@ -129,10 +129,20 @@ void TurnLoop::StartModelCall(const RequestShape& shape) {
   writer_.AddStep(journal::StepKind::kModelStarted, DumpJson(data));
 }
 
+io::Task<absl::StatusOr<model::ChatRequest>> TurnLoop::FailOver(const router::Route& next,
+                                                                const absl::Status& error,
+                                                                const RequestShape& shape) {
+  writer_.AddStep(journal::StepKind::kModelFailed, EncodeError(error));
+  TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
+  StartModelCall(next, shape);
+  TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
+  co_return std::move(built_.request);
+}
+
 void TurnLoop::NoteResponse(const router::RoutedResponse& routed) {
   const model::ChatResponse& response = routed.response;
-  if (response.usage_reported && routed.failed_over.empty()) {
-    core_.tokens.Learn(chain_.front().model, built_.tokens, response.usage.input_tokens);
+  if (response.usage_reported) {
+    core_.tokens.Learn(routed.route.model, built_.tokens, response.usage.input_tokens);
   }
   const double cost = CostOf(response.usage, routed.route.limits.cost);
   answer_.usage = answer_.usage + response.usage;
@@ -154,12 +164,15 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
   bool shrunk = false;
   while (true) {
     TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
-    if (!std::exchange(call_started_, false)) StartModelCall(shape);
+    if (!std::exchange(call_started_, false)) StartModelCall(chain_.front(), shape);
     TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
     TurnSink sink(run_, !texts_.empty());
-    auto routed =
-        co_await core_.deps.router.Complete(chain_, std::move(built_.request), ContextOf(run_),
-                                            run_.observers.empty() ? nullptr : &sink);
+    auto routed = co_await core_.deps.router.Complete(
+        chain_, std::move(built_.request), ContextOf(run_),
+        run_.observers.empty() ? nullptr : &sink,
+        [this, &shape](const router::Route& next, const absl::Status& error) {
+          return FailOver(next, error, shape);
+        });
     if (!routed.ok()) {
       writer_.AddStep(journal::StepKind::kModelFailed, EncodeError(routed.status()));
       if (ReasonOf(routed.status()) != ErrorReason::kContextTooLong ||
@@ -174,20 +187,34 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
       continue;
     }
     NoteResponse(*routed);
-    model::ChatResponse& response = routed->response;
-    const bool empty = TrimSpace(model::TextOf(response.message)).empty() &&
-                       model::ToolCallsOf(response.message).empty();
-    if (!empty || force || response.finish_reason == model::FinishReason::kContentFilter) {
-      co_return std::move(response);
-    }
-    if (repairs_ >= core_.options.max_repairs) {
+    std::optional<Flaw> flaw;
+    if (!force) flaw = FindFlaw(routed->response);
+    if (flaw && Repair(*flaw, routed->response, shape)) continue;
+    if (flaw && flaw->kind == kEmptyAnswer) {
       co_return Unavailable(fmt::format("model '{}' gave an empty answer; asked again {} times",
                                         answer_.model, repairs_));
     }
-    ++repairs_;
-    shape.nudge = core_.prompts.Get("empty_answer");
-    writer_.AddStep(journal::StepKind::kRepair, R"({"kind":"empty_answer"})");
+    // A malformed call that is left is the guard's to refuse.
+    co_return std::move(routed->response);
   }
+}
+
+bool TurnLoop::Repair(const Flaw& flaw, model::ChatResponse& response, RequestShape& shape) {
+  if (repairs_ >= core_.options.max_repairs) return false;
+  ++repairs_;
+  shape.nudge = core_.prompts.Get(flaw.kind);
+  Json data = {{"kind", flaw.kind}};
+  if (!flaw.tool.empty()) {
+    data["tool"] = flaw.tool;
+    data["problem"] = flaw.problem;
+  }
+  writer_.AddStep(journal::StepKind::kRepair, DumpJson(data));
+  // What it said besides has been seen already.
+  if (!TrimSpace(model::TextOf(response.message)).empty()) {
+    TakeResponse(std::move(response), /*force=*/true);
+    ++round_;
+  }
+  return true;
 }
 
 std::string TurnLoop::FallbackText() const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/core.h"
+#include "agent/flaw.h"
 #include "agent/loop_guard.h"
 #include "agent/remains.h"
 #include "agent/request.h"
@@ -48,7 +49,14 @@ class TurnLoop {
   io::Task<absl::StatusOr<bool>> ReadRemains();
   io::Task<absl::Status> FinishRemains();
   io::Task<absl::StatusOr<model::ChatResponse>> AskModel(bool force);
-  void StartModelCall(const RequestShape& shape);
+  void StartModelCall(const router::Route& route, const RequestShape& shape);
+  // The request cut to the window of the model that takes over, recorded before it is sent.
+  io::Task<absl::StatusOr<model::ChatRequest>> FailOver(const router::Route& next,
+                                                        const absl::Status& error,
+                                                        const RequestShape& shape);
+  // Records that the answer has a flaw and prepares asking again; false when that was done often
+  // enough.
+  bool Repair(const Flaw& flaw, model::ChatResponse& response, RequestShape& shape);
   // Takes in a finished model call: usage, cost, a step.
   void NoteResponse(const router::RoutedResponse& routed);
   // Takes in an answer: texts, the message. Returns the calls to run.
@@ -75,7 +83,7 @@ class TurnLoop {
   bool call_started_ = false;  // the model call's records are already in the journal
 
   std::vector<router::Route> chain_;
-  BuiltRequest built_;
+  BuiltRequest built_;                         // the request last made
   std::optional<std::int64_t> message_limit_;  // tokens; set once a provider refused more
   std::uint32_t round_ = 0;
   std::uint32_t repairs_ = 0;

@@ -244,7 +244,8 @@ bool Router::only_reflex() const {
 io::Task<absl::StatusOr<RoutedResponse>> Router::Complete(std::vector<Route> chain,
                                                           model::ChatRequest request,
                                                           CallContext context,
-                                                          model::DeltaSink* sink) {
+                                                          model::DeltaSink* sink,
+                                                          MakeRequest make_request) {
   RoutedResponse result;
   absl::Status last = Internal("no model to ask");
   const std::optional<std::int64_t> asked_tokens = request.max_output_tokens;
@@ -257,10 +258,11 @@ io::Task<absl::StatusOr<RoutedResponse>> Router::Complete(std::vector<Route> cha
     }
     CountingSink counting(sink);
     const bool is_last = i + 1 == chain.size();
-    // Moved in the last round only, which nothing follows.
+    const bool needed_again = !is_last && make_request == nullptr;
+    // Moved only where nothing follows or another request is made.
     // NOLINTNEXTLINE(bugprone-use-after-move)
-    auto response = co_await route.chat->Complete(is_last ? std::move(request) : request, context,
-                                                  sink != nullptr ? &counting : nullptr);
+    auto response = co_await route.chat->Complete(needed_again ? request : std::move(request),
+                                                  context, sink != nullptr ? &counting : nullptr);
     if (response.ok()) {
       result.response = *std::move(response);
       result.route = route;
@@ -274,6 +276,8 @@ io::Task<absl::StatusOr<RoutedResponse>> Router::Complete(std::vector<Route> cha
                                       {"reason", ErrorReasonName(ReasonOf(last))},
                                       {"trace_id", context.trace_id}});
       result.failed_over.push_back(fmt::format("{}: {}", route.name(), Message(last)));
+      if (make_request == nullptr) continue;
+      TALON_CO_ASSIGN_OR_RETURN(request, co_await make_request(chain[i + 1], last));
     }
   }
   if (result.failed_over.empty()) co_return last;

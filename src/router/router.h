@@ -40,6 +40,12 @@ struct RoutedResponse {
   std::vector<std::string> failed_over;  // "openai/gpt: <error>" of those that did not
 };
 
+// The request as `next` is to get it, after `error` of the model before: another window wants
+// another cut. May take its time, for the caller records what is sent to whom; its error ends the
+// call.
+using MakeRequest = std::function<io::Task<absl::StatusOr<model::ChatRequest>>(
+    const Route& next, const absl::Status& error)>;
+
 // Makes the adapter of a provider; asked once for each, and for the built-in "reflex".
 using MakeModel = std::function<absl::StatusOr<std::unique_ptr<model::ChatModel>>(
     const std::string& provider, const model::ProviderOptions& options)>;
@@ -66,11 +72,13 @@ class Router {
   bool only_reflex() const;
 
   // Asks the chain in order until one answers. Goes on to the next only on errors that another
-  // model can cure, and only while no delta has reached `sink`. The error is the last one's and
-  // tells of those before it.
+  // model can cure, and only while no delta has reached `sink`. The first model gets `request`, the
+  // others what `make_request` gives for them, or `request` too without one. The error is the last
+  // one's and tells of those before it.
   io::Task<absl::StatusOr<RoutedResponse>> Complete(std::vector<Route> chain,
                                                     model::ChatRequest request, CallContext context,
-                                                    model::DeltaSink* sink);
+                                                    model::DeltaSink* sink,
+                                                    MakeRequest make_request = nullptr);
 
  private:
   Router() = default;

@@ -258,6 +258,17 @@ class AgentTest : public testing::Test {
     }
     return names;
   }
+  std::vector<Json> StepData(const TurnId& turn, journal::StepKind kind) {
+    std::vector<Json> list;
+    auto steps = Run(journal->LoadSteps(turn));
+    EXPECT_OK(steps);
+    for (const journal::StepRecord& step : *steps) {
+      auto data = ParseJson(step.data, "step");
+      EXPECT_OK(data);
+      if (step.kind == kind) list.push_back(*std::move(data));
+    }
+    return list;
+  }
   std::vector<journal::EffectRecord> Effects(const TurnId& turn) {
     auto effects = Run(journal->LoadEffects(turn));
     EXPECT_OK(effects);

@@ -138,8 +138,9 @@ TEST_F(RecoveryTest, AGroupThatIsPartlyDoneGoesOnWhereItWas) {
 TEST_F(RecoveryTest, KeysAreTheSameBehindRefusedCalls) {
   AddMortal(WriteSpec("test__put", true), true);
   Start();
-  const TurnId turn = CrashInTool({Call("test__none", "{}", "a"), Call("test__put", "no json", "b"),
-                                   Call("test__put", R"({"q":"x"})", "c")});
+  const TurnId turn =
+      CrashInTool({Call("test__none", "{}", "a"), Call("test__put", R"({"q":[1]})", "b"),
+                   Call("test__put", R"({"q":"x"})", "c")});
   model.Say("ok");
   Start();
   ASSERT_OK(Await(turn).error);

@@ -81,6 +81,141 @@ TEST_F(RepairTest, AFilteredAnswerIsNotAskedForAgain) {
   EXPECT_EQ(outcome.answer.finish_reason, model::FinishReason::kContentFilter);
 }
 
+TEST_F(RepairTest, AMalformedCallIsAskedForAgain) {
+  AddReader();
+  Start();
+  for (const char* arguments : {R"({"q":"cut)", R"(["q"])", "q"}) {
+    world.calls.clear();
+    model.requests.clear();
+    model.Call({Call("test__look", R"({"q":"good"})"), Call("test__look", arguments)});
+    model.Call({Call("test__look", R"({"q":"whole"})")});
+    model.Say("done");
+    const TurnOutcome outcome = Ask("go", arguments);
+    ASSERT_OK(outcome.error);
+    EXPECT_EQ(outcome.answer.text, "done");
+    // Nothing of the malformed answer ran, and it is not in the conversation.
+    ASSERT_THAT(world.calls, SizeIs(1));
+    EXPECT_EQ(world.calls[0].arguments, R"({"q":"whole"})");
+    EXPECT_THAT(Lines(model.requests[1]),
+                ElementsAre("user: go", HasSubstr("arguments that are not a JSON object")));
+    EXPECT_THAT(Conversation(arguments), ElementsAre("user: go", "assistant: calls test__look",
+                                                     HasSubstr("whole"), "assistant: done"));
+    EXPECT_THAT(Steps(outcome.turn), Contains("repair malformed_call").Times(1));
+    EXPECT_THAT(StepData(outcome.turn, journal::StepKind::kRepair)[0]["tool"], "test__look");
+    ExpectWhole(arguments);
+  }
+}
+
+TEST_F(RepairTest, AMalformedCallThatComesAgainIsRefusedInTheEnd) {
+  options.max_repairs = 2;
+  AddReader();
+  Start();
+  for (int i = 0; i < 3; ++i) model.Call({Call("test__look", "{not json")});
+  model.Say("I cannot");
+  const TurnOutcome outcome = Ask("go");
+  ASSERT_OK(outcome.error);
+  EXPECT_EQ(outcome.answer.text, "I cannot");
+  EXPECT_THAT(world.calls, IsEmpty());
+  EXPECT_THAT(Steps(outcome.turn), Contains("repair malformed_call").Times(2));
+  EXPECT_THAT(Lines(model.requests.back()).back(), HasSubstr("error: tool 'test__look'"));
+  ExpectWhole();
+}
+
+TEST_F(RepairTest, WhatWasSaidBesideAMalformedCallStays) {
+  AddReader();
+  Start();
+  model.Push(Answer(Says("Let me look.", {Call("test__look", "{")})));
+  model.Say("There is nothing.");
+  RecordingObserver observer;
+  const auto accepted = Submit("go", "s", "", &observer);
+  ASSERT_OK(accepted);
+  const TurnOutcome outcome = Await(accepted->turn);
+  EXPECT_EQ(outcome.answer.text, "Let me look.\n\nThere is nothing.");
+  EXPECT_EQ(observer.text, outcome.answer.text);
+  EXPECT_THAT(Conversation(),
+              ElementsAre("user: go", "assistant: Let me look.", "assistant: There is nothing."));
+  ExpectWhole();
+}
+
+TEST_F(RepairTest, ACallersToolGetsNoMalformedArguments) {
+  Start();
+  TurnInput input = Input("go");
+  input.client_tools.push_back({.name = "theirs", .description = "", .schema = "{}"});
+  model.Call({Call("theirs", R"({"a":)")});
+  model.Call({Call("theirs", R"({"a":1})")});
+  const TurnOutcome outcome = AskInput(std::move(input));
+  ASSERT_OK(outcome.error);
+  ASSERT_THAT(outcome.answer.client_calls, SizeIs(1));
+  EXPECT_EQ(outcome.answer.client_calls[0].arguments, R"({"a":1})");
+}
+
+TEST_F(RepairTest, RepairsOfMalformedCallsGoOnCountingAfterACrash) {
+  options.max_repairs = 1;
+  AddReader();
+  Start();
+  model.Call({Call("test__look", "{")});
+  model.Hold(Closed(), Answer(Says("never")));
+  const TurnId turn = Submit("go")->turn;
+  Run(model.asked.Reached(2));
+  Crash();
+  model.Call({Call("test__look", "{")});
+  model.Say("done");
+  Start();
+  ASSERT_OK(Await(turn).error);
+  EXPECT_THAT(Steps(turn), Contains("repair malformed_call").Times(1));
+  EXPECT_THAT(Steps(turn), Contains("tool_finished refused"));
+}
+
+TEST_F(RepairTest, AModelThatTakesOverGetsWhatFitsItsWindow) {
+  model::ModelEntry small;
+  small.id = "small";
+  small.context_window = 2048;
+  models.providers["fake"].models.push_back(small);
+  routing.fallbacks = {"fake/small"};
+  AddReader();
+  Start();
+  for (int i = 0; i < 4; ++i) {
+    model.Say("answer");
+    ASSERT_OK(Ask("question " + std::to_string(i) + std::string(2000, 'x')).error);
+  }
+  model.requests.clear();
+  model.Push(Answer(
+      MakeError(absl::StatusCode::kUnavailable, ErrorReason::kOverloaded, "model 'fake/m': busy")));
+  model.Say("short");
+  const TurnOutcome outcome = Ask("last");
+  ASSERT_OK(outcome.error);
+  EXPECT_EQ(outcome.answer.model, "fake/small");
+  ASSERT_THAT(model.requests, SizeIs(2));
+  EXPECT_EQ(model.requests[0].model, "m");
+  EXPECT_THAT(model.requests[0].messages, SizeIs(9));
+  EXPECT_EQ(model.requests[1].model, "small");
+  EXPECT_LE(model.requests[1].messages.size(), 5u);
+  EXPECT_EQ(Lines(model.requests[1]).back(), "user: last");
+  // What was sent to whom is in the journal, before it was sent.
+  EXPECT_THAT(Steps(outcome.turn), ElementsAre("accepted", "model_started", "model_failed",
+                                               "model_started", "model_finished", "finished"));
+  const std::vector<Json> started = StepData(outcome.turn, journal::StepKind::kModelStarted);
+  EXPECT_EQ(started[0]["model"], "fake/m");
+  EXPECT_EQ(started[1]["model"], "fake/small");
+  EXPECT_EQ(started[1]["messages"], model.requests[1].messages.size());
+  EXPECT_LT(started[1]["estimate"], 2048);
+  auto snapshot = Run(journal->LoadSnapshot(started[1]["prompt"]));
+  ASSERT_OK(snapshot);
+  EXPECT_THAT(*snapshot, HasSubstr("test__look"));
+}
+
+TEST_F(RepairTest, NoModelTakesOverBeforeItsRequestIsRecorded) {
+  models.providers["fake"].models.push_back({.id = "small"});
+  routing.fallbacks = {"fake/small"};
+  Start();
+  model.Push([this](model::ChatRequest, CallContext, model::DeltaSink*) -> io::Task<Answer> {
+    store->fail_after = 0;
+    co_return Answer(MakeError(absl::StatusCode::kUnavailable, ErrorReason::kOverloaded, "busy"));
+  });
+  EXPECT_FALSE(Ask("hi").error.ok());
+  EXPECT_THAT(model.requests, SizeIs(1));
+}
+
 TEST_F(RepairTest, APromptThatIsTooLongIsAskedAgainOnceWithLess) {
   Start();
   for (int i = 0; i < 4; ++i) {

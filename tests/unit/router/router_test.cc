@@ -307,6 +307,45 @@ TEST_F(RouterTest, EachModelIsAskedForItsOwnNumberOfTokens) {
   for (const auto& sent : requests) EXPECT_EQ(sent.max_output_tokens, 7);
 }
 
+TEST_F(RouterTest, TheCallerMakesTheRequestOfEachFurtherModel) {
+  routing.primary = "a/small";
+  routing.fallbacks = {"b/big", "b/other"};
+  scripts["a"].error =
+      MakeError(absl::StatusCode::kUnavailable, ErrorReason::kOverloaded, "a is busy");
+  scripts["b"].error =
+      MakeError(absl::StatusCode::kUnavailable, ErrorReason::kOverloaded, "b is busy");
+  auto router = Must();
+  std::vector<std::string> asked;
+  absl::Status refusal;
+  auto make = [&](const Route& next,
+                  const absl::Status& error) -> io::Task<absl::StatusOr<model::ChatRequest>> {
+    asked.push_back(next.name() + " after " + std::string(Message(error)));
+    if (!refusal.ok() && asked.size() == 2) co_return refusal;
+    model::ChatRequest request;
+    request.system = next.name();
+    co_return request;
+  };
+  model::ChatRequest first;
+  first.system = "first";
+  auto ask = [&] {
+    return loop.RunUntilDone(
+        router->Complete(router->Chain(*router->Resolve("")), first, {}, nullptr, make));
+  };
+  EXPECT_FALSE(ask().ok());
+  EXPECT_THAT(asked, ElementsAre("b/big after a is busy", "b/other after b is busy"));
+  ASSERT_THAT(requests, SizeIs(3));
+  EXPECT_EQ(requests[0].system, "first");
+  EXPECT_EQ(requests[1].system, "b/big");
+  EXPECT_EQ(requests[2].system, "b/other");
+  EXPECT_EQ(requests[2].model, "other");
+
+  asked.clear();
+  requests.clear();
+  refusal = absl::DataLossError("not recorded");
+  EXPECT_TRUE(absl::IsDataLoss(ask().status()));
+  EXPECT_THAT(requests, SizeIs(2));
+}
+
 TEST_F(RouterTest, AnEmptyChainIsAnError) {
   auto router = Must();
   EXPECT_FALSE(loop.RunUntilDone(router->Complete({}, {}, {}, nullptr)).ok());
