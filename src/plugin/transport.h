@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "base/call_context.h"
 #include "io/task.h"
+#include "plugin/tls_identity.h"
 
 namespace talon::io {
 class Loop;
@@ -65,8 +66,21 @@ class PluginTransport {
   virtual void OnClosed(absl::AnyInvocable<void()> callback) = 0;
 };
 
-// Connects to a Unix socket and completes the HTTP/2 preface. With `peer_pid` the process that
-// listens there must be that one (PermissionDenied otherwise).
+// Where a plugin listens and what is agreed about the way there.
+struct Endpoint {
+  enum class Network { kUnix, kTcp };
+  Network network = Network::kUnix;
+  std::string address;          // path of a socket; "127.0.0.1:1234" or "[::1]:1234"
+  std::optional<TlsTerms> tls;  // both ends show a certificate; none: plain
+  pid_t peer_pid = 0;           // the process that must listen on a Unix socket; 0 = any
+};
+
+// Connects and completes the HTTP/2 preface. PermissionDenied when somebody else listens there.
+io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> Connect(io::Loop& loop,
+                                                                   Endpoint endpoint,
+                                                                   TransportLimits limits,
+                                                                   CallContext context);
+// The same for a plain Unix socket.
 io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> ConnectUnix(io::Loop& loop,
                                                                        std::string socket_path,
                                                                        TransportLimits limits,

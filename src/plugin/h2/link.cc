@@ -23,14 +23,14 @@ absl::Status ConnectionEnded(std::string_view cause) {
   return MakeError(absl::StatusCode::kUnavailable, ErrorReason::kPluginCrashed, cause);
 }
 
-Link::Link(io::Loop& loop, int fd, const TransportLimits& limits)
-    : loop_(loop), socket_(loop.context(), fd), session_(limits) {}
+Link::Link(io::Loop& loop, int fd, std::unique_ptr<Tls> tls, const TransportLimits& limits)
+    : loop_(loop), socket_(loop.context(), fd), tls_(std::move(tls)), session_(limits) {}
 
 // Asio throws when the kernel cannot watch one more descriptor.
-absl::StatusOr<std::shared_ptr<Link>> Link::Create(io::Loop& loop, int fd,
+absl::StatusOr<std::shared_ptr<Link>> Link::Create(io::Loop& loop, int fd, std::unique_ptr<Tls> tls,
                                                    const TransportLimits& limits) {
   try {
-    auto link = std::make_shared<Link>(loop, fd, limits);
+    auto link = std::make_shared<Link>(loop, fd, std::move(tls), limits);
     link->Flush();
     link->Read();
     return link;
@@ -87,7 +87,9 @@ void Link::Received(const boost::system::error_code& error, std::size_t count) {
                                      ? "the plugin closed the connection"
                                      : fmt::format("the connection broke: {}", error.message())));
   }
-  session_.Receive({input_.data(), count});
+  if (absl::Status taken = Take({input_.data(), count}); !taken.ok()) {
+    return Close(std::move(taken));
+  }
   if (session_.ready() && ready_ != nullptr) {
     std::exchange(ready_, nullptr)->Set(absl::OkStatus());
   }
@@ -95,9 +97,35 @@ void Link::Received(const boost::system::error_code& error, std::size_t count) {
   if (end_.ok()) Read();
 }
 
+absl::Status Link::Take(std::string_view bytes) {
+  if (tls_ == nullptr) {
+    session_.Receive(bytes);
+    return absl::OkStatus();
+  }
+  std::string plain;
+  const absl::Status status = tls_->Receive(bytes, plain);
+  if (!plain.empty()) session_.Receive(plain);
+  return status;
+}
+
+absl::Status Link::Fill() {
+  if (tls_ == nullptr) {
+    session_.Produce(output_, kWriteBuffer);
+    return absl::OkStatus();
+  }
+  absl::Status status;
+  if (tls_->established() && output_.size() < kWriteBuffer) {
+    session_.Produce(plain_, kWriteBuffer);
+    status = tls_->Send(plain_);
+    plain_.clear();
+  }
+  tls_->Produce(output_);
+  return status;
+}
+
 void Link::Flush() {
   while (end_.ok() && !waiting_to_write_) {
-    session_.Produce(output_, kWriteBuffer);
+    if (absl::Status filled = Fill(); !filled.ok()) return Close(std::move(filled));
     if (output_.empty()) break;
     const ssize_t count =
         ::send(socket_.native_handle(), output_.data(), output_.size(), MSG_NOSIGNAL);

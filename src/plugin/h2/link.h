@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection: a socket and the HTTP/2 session on it. Shared by the transport, its calls and
-// the socket operations under way. Internal to plugin/h2; loop's thread.
+// One connection: a socket, TLS on it when agreed, and the HTTP/2 session. Shared by the transport,
+// its calls and the socket operations under way. Internal to plugin/h2; loop's thread.
 #pragma once
 
 #include <array>
@@ -18,6 +18,7 @@
 #include "io/one_shot.h"
 #include "io/task.h"
 #include "plugin/h2/session.h"
+#include "plugin/h2/tls.h"
 
 namespace talon::plugin::h2 {
 
@@ -26,11 +27,12 @@ absl::Status ConnectionEnded(std::string_view cause);
 
 class Link : public std::enable_shared_from_this<Link> {
  public:
-  // Takes `fd`, a connected non-blocking socket; closes it on failure.
+  // Takes `fd`, a connected non-blocking socket; closes it on failure. `tls` null: plain.
   static absl::StatusOr<std::shared_ptr<Link>> Create(io::Loop& loop, int fd,
+                                                      std::unique_ptr<Tls> tls,
                                                       const TransportLimits& limits);
   // Use Create.
-  Link(io::Loop& loop, int fd, const TransportLimits& limits);
+  Link(io::Loop& loop, int fd, std::unique_ptr<Tls> tls, const TransportLimits& limits);
 
   // Ends when the peer's SETTINGS have come.
   static io::Task<absl::Status> Ready(std::shared_ptr<Link> self, CallContext context);
@@ -48,15 +50,19 @@ class Link : public std::enable_shared_from_this<Link> {
 
  private:
   void Read();
+  absl::Status Take(std::string_view bytes);
+  absl::Status Fill();
   void Received(const boost::system::error_code& error, std::size_t count);
 
   static constexpr std::size_t kReadBuffer = 32 << 10;
 
   io::Loop& loop_;
   boost::asio::posix::stream_descriptor socket_;
+  const std::unique_ptr<Tls> tls_;
   Session session_;
   std::array<char, kReadBuffer> input_;
-  std::string output_;
+  std::string output_;  // for the socket
+  std::string plain_;   // with TLS: on its way through it
   bool waiting_to_write_ = false;
   std::shared_ptr<io::OneShot<absl::Status>> ready_;
   absl::Status end_;

@@ -4,21 +4,19 @@
 #include "plugin/transport.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/status.h"
 #include "plugin/h2/call.h"
 #include "plugin/h2/link.h"
+#include "plugin/h2/socket.h"
 #include "plugin/h2/wire.h"
 
 namespace talon::plugin {
 namespace {
+
+constexpr std::size_t kMaxQuoted = 200;
 
 using h2::Link;
 
@@ -85,52 +83,47 @@ class H2Transport : public PluginTransport {
   std::shared_ptr<Link> link_;  // shared with the operations that end after us
 };
 
-// A connected socket, checked for its peer.
-absl::StatusOr<int> OpenSocket(const std::string& path, pid_t peer_pid) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return InvalidArgument(
-        fmt::format("connect to plugin socket '{}': its path must have 1 to {} "
-                    "bytes",
-                    h2::CleanText(path, 200), sizeof(address.sun_path) - 1));
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  const std::string attempt = fmt::format("connect to plugin socket '{}'", path);
-  if (fd < 0) return ErrnoToStatus(errno, attempt);
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  absl::Status status;
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-      ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    status = ErrnoToStatus(errno, attempt);
-  } else if (peer_pid != 0 && peer.pid != peer_pid) {
-    status = PermissionDenied(
-        fmt::format("{}: process {} listens there, not the plugin (process {}); a wrapper script "
-                    "must exec the program",
-                    attempt, peer.pid, peer_pid));
-  }
-  if (status.ok()) return fd;
-  ::close(fd);
-  return status;
+std::string Attempt(const Endpoint& endpoint) {
+  const bool tcp = endpoint.network == Endpoint::Network::kTcp;
+  return fmt::format("connect to plugin {} '{}'", tcp ? "address" : "socket",
+                     h2::CleanText(endpoint.address, kMaxQuoted));
 }
 
 }  // namespace
+
+io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> Connect(io::Loop& loop,
+                                                                   Endpoint endpoint,
+                                                                   TransportLimits limits,
+                                                                   CallContext context) {
+  const std::string attempt = Attempt(endpoint);
+  const auto named = [&attempt](const absl::Status& error) { return Annotate(error, attempt); };
+  std::unique_ptr<h2::Tls> tls;
+  if (endpoint.tls) {
+    auto made = h2::Tls::Create(*endpoint.tls);
+    if (!made.ok()) co_return named(made.status());
+    tls = *std::move(made);
+  }
+  const auto fd = co_await h2::OpenSocket(loop, endpoint, context);
+  if (!fd.ok()) co_return named(fd.status());
+  auto link = Link::Create(loop, *fd, std::move(tls), limits);
+  if (!link.ok()) co_return named(link.status());
+  const absl::Status ready = co_await Link::Ready(*link, std::move(context));
+  if (!ready.ok()) {
+    (*link)->Close(ready);
+    co_return named(ready);
+  }
+  co_return std::make_unique<H2Transport>(*std::move(link));
+}
 
 io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> ConnectUnix(io::Loop& loop,
                                                                        std::string socket_path,
                                                                        TransportLimits limits,
                                                                        CallContext context,
                                                                        pid_t peer_pid) {
-  TALON_CO_ASSIGN_OR_RETURN(const int fd, OpenSocket(socket_path, peer_pid));
-  TALON_CO_ASSIGN_OR_RETURN(const auto link, Link::Create(loop, fd, limits));
-  absl::Status status = co_await Link::Ready(link, std::move(context));
-  if (!status.ok()) {
-    link->Close(status);
-    co_return Annotate(status, fmt::format("connect to plugin socket '{}'", socket_path));
-  }
-  co_return std::make_unique<H2Transport>(link);
+  Endpoint endpoint;
+  endpoint.address = std::move(socket_path);
+  endpoint.peer_pid = peer_pid;
+  return Connect(loop, std::move(endpoint), limits, std::move(context));
 }
 
 }  // namespace talon::plugin
