@@ -24,6 +24,9 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
+
+#include "base/secret.h"
 
 namespace talon {
 
@@ -39,6 +42,8 @@ struct Bytes {
 // Any YAML below the key, handed on as JSON text: settings that belong to somebody else.
 struct JsonText {
   std::string text;
+  std::string shown;            // the same with credentials as [redacted]; empty = `text`
+  std::vector<Secret> secrets;  // the credentials in it
   bool operator==(const JsonText&) const = default;
 };
 

@@ -148,7 +148,8 @@ bool Client::Join(const daemon::Paths& paths, const Secret& configured) {
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect() {
   TALON_ASSIGN_OR_RETURN(daemon::Paths paths, daemon::FindPaths(&std::getenv));
-  TALON_ASSIGN_OR_RETURN(config::Loaded loaded, config::Load(paths.config, &std::getenv));
+  TALON_ASSIGN_OR_RETURN(config::Loaded loaded,
+                         config::Load(paths.config, paths.config_missing, &std::getenv));
   auto parts = std::make_unique<Parts>();
   parts->http = io::MakeCurlClient(parts->loop, {});
   std::unique_ptr<Client> client(new Client(std::move(parts)));

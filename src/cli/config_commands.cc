@@ -15,7 +15,7 @@ namespace {
 
 absl::StatusOr<config::Loaded> LoadConfig() {
   TALON_ASSIGN_OR_RETURN(daemon::Paths paths, daemon::FindPaths(&std::getenv));
-  return config::Load(paths.config, &std::getenv);
+  return config::Load(paths.config, paths.config_missing, &std::getenv);
 }
 
 }  // namespace
@@ -23,14 +23,14 @@ absl::StatusOr<config::Loaded> LoadConfig() {
 int Serve(const Globals& globals) {
   auto paths = daemon::FindPaths(&std::getenv);
   if (!paths.ok()) return Fail(globals, paths.status());
-  auto loaded = config::Load(paths->config, &std::getenv);
+  auto loaded = config::Load(paths->config, paths->config_missing, &std::getenv);
   if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
   return daemon::RunDaemon(*std::move(loaded), *std::move(paths));
 }
 
 int ConfigCheck(const Globals& globals) {
   auto loaded = LoadConfig();
-  const absl::Status status = loaded.ok() ? daemon::CheckConfig(loaded->config) : loaded.status();
+  const absl::Status status = loaded.ok() ? daemon::CheckConfig(*loaded) : loaded.status();
   if (!status.ok()) return Fail(globals, status, kUsage);
   if (globals.json) {
     std::printf("%s\n", DumpJson({{"ok", true}, {"data", {{"sources", loaded->sources}}}}).c_str());

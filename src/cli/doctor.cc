@@ -100,7 +100,7 @@ int Doctor(const Globals& globals) {
   Examination examination;
   auto paths = daemon::FindPaths(&std::getenv);
   if (!paths.ok()) return Fail(globals, paths.status());
-  auto loaded = config::Load(paths->config, &std::getenv);
+  auto loaded = config::Load(paths->config, paths->config_missing, &std::getenv);
   if (loaded.ok()) {
     examination.Add("ok", "configuration", paths->config);
   } else {

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -27,6 +29,7 @@ class Binder {
     if (!node.IsMap()) return Mismatch<T>(node, path);
     for (const auto& item : node) {
       const std::string key = item.first.IsScalar() ? item.first.Scalar() : "";
+      if (!Note(node, item.first, Join(path, key))) continue;
       bool known = false;
       std::vector<std::string_view> names;
       std::apply(
@@ -56,7 +59,9 @@ class Binder {
     if (node.IsNull()) return;
     if (!node.IsMap()) return Mismatch<std::map<std::string, T>>(node, path);
     for (const auto& item : node) {
-      Bind(item.second, Join(path, item.first.Scalar()), out[item.first.Scalar()]);
+      const std::string key = item.first.IsScalar() ? item.first.Scalar() : "";
+      const std::string inner = Join(path, key);
+      if (Note(node, item.first, inner)) Bind(item.second, inner, out[key]);
     }
   }
 
@@ -76,6 +81,8 @@ class Binder {
 
   void Problem(const YAML::Node& node, const std::string& path, std::string_view text);
   const std::vector<std::string>& problems() const { return problems_; }
+  // Where each key stands, by its path.
+  std::map<std::string, int> TakeLines() { return std::move(lines_); }
 
  private:
   static std::string Join(const std::string& path, const std::string& key) {
@@ -90,12 +97,17 @@ class Binder {
   }
   void Unknown(const YAML::Node& node, const std::string& path, const std::string& key,
                const std::vector<std::string_view>& names);
+  // Remembers the line of a key; false, and a problem, when it stands there a second time.
+  bool Note(const YAML::Node& map, const YAML::Node& key, const std::string& path);
   // Replaces ${NAME} and ${NAME:-default}; an unset variable is a problem.
   bool Expand(const YAML::Node& node, const std::string& path, std::string& out);
+
+  class Foreign;
 
   std::string file_;
   const Environment& environment_;
   std::vector<std::string> problems_;
+  std::map<std::string, int> lines_;
 };
 
 }  // namespace talon::config

@@ -95,6 +95,8 @@ using Environment = std::function<const char*(const char* name)>;
 struct Loaded {
   Config config;
   std::vector<std::string> sources;  // file and environment variables that were read
+  std::string file;
+  std::map<std::string, int> lines;  // of each key in the file, by its path
 };
 
 // Parses `text` (named `file` in errors) and applies TALON_* overrides: TALON_GATEWAY_HTTP_PORT=0
@@ -103,8 +105,17 @@ struct Loaded {
 // mean 'port'?".
 absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
                              const Environment& environment);
-// The same for a file; one that does not exist is the default configuration.
-absl::StatusOr<Loaded> Load(const std::string& path, const Environment& environment);
+// The same for a file. One that does not exist is the default configuration, or an error when a
+// person named it.
+enum class Missing { kDefaults, kError };
+absl::StatusOr<Loaded> Load(const std::string& path, Missing missing,
+                            const Environment& environment);
+
+// "talon.yaml:7: " before an error whose text begins with the path of a key, or of one below it.
+absl::Status AtItsLine(const Loaded& loaded, const absl::Status& status);
+
+// Every credential in it, for the redactor.
+std::vector<Secret> SecretsOf(const Config& config);
 
 // YAML of every value in force, secrets as [redacted].
 std::string Show(const Config& config);

@@ -14,21 +14,9 @@ namespace {
 constexpr std::size_t kMaxFile = 1 << 20;
 constexpr int kMaxDepth = 32;
 
-Json ToJson(const YAML::Node& node, int depth) {
-  if (depth > kMaxDepth) return nullptr;
-  if (node.IsMap()) {
-    Json object = Json::object();
-    for (const auto& item : node) object[item.first.Scalar()] = ToJson(item.second, depth + 1);
-    return object;
-  }
-  if (node.IsSequence()) {
-    Json list = Json::array();
-    for (const auto& item : node) list.push_back(ToJson(item, depth + 1));
-    return list;
-  }
-  if (!node.IsScalar()) return nullptr;
-  // Quoted scalars carry the tag "!": they are text whatever they look like.
-  if (node.Tag() != "!") {
+// Quoted scalars carry the tag "!": they are text whatever they look like.
+Json ScalarToJson(const YAML::Node& node, const std::string& text) {
+  if (node.Tag() != "!" && text == node.Scalar()) {
     std::int64_t integer = 0;
     double number = 0;
     bool flag = false;
@@ -36,7 +24,7 @@ Json ToJson(const YAML::Node& node, int depth) {
     if (YAML::convert<double>::decode(node, number)) return number;
     if (YAML::convert<bool>::decode(node, flag)) return flag;
   }
-  return node.Scalar();
+  return text;
 }
 
 std::string Combine(const std::vector<std::string>& problems) {
@@ -91,10 +79,81 @@ bool Binder::Expand(const YAML::Node& node, const std::string& path, std::string
   }
 }
 
+// A tree of foreign settings as JSON, twice: as it is and as it may be shown.
+class Binder::Foreign {
+ public:
+  Foreign(Binder& binder, JsonText& out) : binder_(binder), out_(out) {}
+
+  struct Both {
+    Json whole, shown;
+  };
+
+  Both Read(const YAML::Node& node, const std::string& path, std::string_view key, int depth) {
+    if (depth > kMaxDepth) {
+      binder_.Problem(node, path, fmt::format("nested deeper than {} levels", kMaxDepth));
+      return {};
+    }
+    if (node.IsScalar()) return Scalar(node, path, key);
+    if (node.IsSequence()) {
+      Both list{Json::array(), Json::array()};
+      for (std::size_t i = 0; i < node.size(); ++i) {
+        Both item = Read(node[i], fmt::format("{}[{}]", path, i), key, depth + 1);
+        list.whole.push_back(std::move(item.whole));
+        list.shown.push_back(std::move(item.shown));
+      }
+      return list;
+    }
+    if (!node.IsMap()) return {};
+    Both object{Json::object(), Json::object()};
+    for (const auto& item : node) {
+      const std::string name = item.first.IsScalar() ? item.first.Scalar() : "";
+      const std::string inner = Join(path, name);
+      if (!binder_.Note(node, item.first, inner)) continue;
+      Both value = Read(item.second, inner, name, depth + 1);
+      object.whole[name] = std::move(value.whole);
+      object.shown[name] = std::move(value.shown);
+    }
+    return object;
+  }
+
+ private:
+  Both Scalar(const YAML::Node& node, const std::string& path, std::string_view key) {
+    std::string text;
+    if (!binder_.Expand(node, path, text)) return {};
+    Both value{ScalarToJson(node, text), ScalarToJson(node, text)};
+    const std::string& written = node.Scalar();
+    const bool variable = written.starts_with("${") && written.find('}') == written.size() - 1;
+    const std::string_view name =
+        variable ? std::string_view(written).substr(2, written.find_first_of(":}") - 2) : "";
+    const bool credential = IsCredentialName(key) || IsCredentialName(name);
+    if (credential && value.whole.is_string()) out_.secrets.emplace_back(text);
+    if ((credential || variable) && !text.empty()) value.shown = "[redacted]";
+    return value;
+  }
+
+  Binder& binder_;
+  JsonText& out_;
+};
+
 void Binder::Bind(const YAML::Node& node, const std::string& path, JsonText& out) {
+  out = {};
   if (node.IsNull()) return;
   if (!node.IsMap()) return Mismatch<JsonText>(node, path);
-  out.text = DumpJson(ToJson(node, 0));
+  const Foreign::Both value = Foreign(*this, out).Read(node, path, "", 0);
+  out.text = DumpJson(value.whole);
+  if (value.shown != value.whole) out.shown = DumpJson(value.shown);
+}
+
+bool Binder::Note(const YAML::Node& map, const YAML::Node& key, const std::string& path) {
+  if (!key.IsScalar() || key.Scalar().empty()) {
+    Problem(map, path, "a key must be a single value");
+    return false;
+  }
+  const auto [found, added] = lines_.emplace(path, key.Mark().line + 1);
+  if (!added) {
+    Problem(key, path, fmt::format("the key stands here twice; first in line {}", found->second));
+  }
+  return added;
 }
 
 absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
@@ -104,6 +163,8 @@ absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
   try {
     const YAML::Node root = YAML::Load(std::string(text));
     if (root.IsDefined() && !root.IsNull()) binder.Bind(root, "", loaded.config);
+    loaded.file = file;
+    loaded.lines = binder.TakeLines();
   } catch (const YAML::Exception& error) {
     return InvalidArgument(
         fmt::format("{}:{}: not valid YAML: {}", file, error.mark.line + 1, error.msg));
@@ -116,14 +177,31 @@ absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
   return loaded;
 }
 
-absl::StatusOr<Loaded> Load(const std::string& path, const Environment& environment) {
+absl::StatusOr<Loaded> Load(const std::string& path, Missing missing,
+                            const Environment& environment) {
   auto text = ReadFile(path, kMaxFile);
-  if (!text.ok() && text.status().code() != absl::StatusCode::kNotFound) {
-    return Annotate(text.status(), "configuration");
+  const bool none = text.status().code() == absl::StatusCode::kNotFound;
+  if (none && missing == Missing::kError) {
+    return NotFound(
+        fmt::format("configuration: '{}' does not exist; correct TALON_CONFIG or unset it", path));
   }
+  if (!text.ok() && !none) return Annotate(text.status(), "configuration");
   auto loaded = Parse(text.ok() ? *text : "", path, environment);
   if (loaded.ok() && text.ok()) loaded->sources.insert(loaded->sources.begin(), path);
   return loaded;
+}
+
+absl::Status AtItsLine(const Loaded& loaded, const absl::Status& status) {
+  const std::string_view text = Message(status);
+  std::string path(text.substr(0, text.find(": ")));
+  while (!path.empty()) {
+    if (const auto found = loaded.lines.find(path); found != loaded.lines.end()) {
+      return Annotate(status, fmt::format("{}:{}", loaded.file, found->second));
+    }
+    const std::size_t cut = path.find_last_of(".[");
+    path.resize(cut == std::string::npos ? 0 : cut);
+  }
+  return status;
 }
 
 }  // namespace talon::config

@@ -167,11 +167,48 @@ class Flattener {
       // Differs when the secret differs, shows nothing of it.
       leaves_[path] = {value.empty() ? "" : "[redacted]" + std::string(1, '\0') + value.Reveal(),
                        reload};
+    } else if constexpr (std::same_as<T, JsonText>) {
+      leaves_[path] = {FormatValue(value) + std::string(1, '\0') + value.text, reload};
     } else {
       leaves_[path] = {FormatValue(value), reload};
     }
   }
   std::map<std::string, Leaf> leaves_;
+};
+
+// The Secret leaves, and those of foreign settings. A value of a map of secrets counts when its
+// name says that it is one: a header "X-Team: blue" must not blank the word everywhere.
+class SecretCollector {
+ public:
+  template <OptionStruct T>
+  void Take(const T& value, std::string_view = "") {
+    std::apply([&](const auto&... field) { (Take(value.*(field.member)), ...); }, T::Fields());
+  }
+  template <class T>
+  void Take(const std::map<std::string, T>& map, std::string_view = "") {
+    for (const auto& [name, item] : map) Take(item, name);
+  }
+  template <class T>
+  void Take(const std::vector<T>& list, std::string_view = "") {
+    for (const T& item : list) Take(item);
+  }
+  void Take(const Secret& secret, std::string_view name = "") {
+    if (!name.empty() && !IsCredentialName(name)) return;
+    secrets.push_back(secret);
+    // "Bearer sk-…": the credential may be quoted without its scheme.
+    const std::string& value = secret.Reveal();
+    if (const std::size_t space = value.rfind(' '); !name.empty() && space != std::string::npos) {
+      secrets.emplace_back(value.substr(space + 1));
+    }
+  }
+  void Take(const JsonText& foreign, std::string_view = "") {
+    secrets.insert(secrets.end(), foreign.secrets.begin(), foreign.secrets.end());
+  }
+  template <class T>
+    requires(!OptionStruct<T>)
+  void Take(const T&, std::string_view = "") {}
+
+  std::vector<Secret> secrets;
 };
 
 std::string Visible(const std::string& value) {
@@ -184,6 +221,12 @@ std::string Show(const Config& config) {
   YamlWriter writer(false);
   writer.Struct(config, 0);
   return writer.Take();
+}
+
+std::vector<Secret> SecretsOf(const Config& config) {
+  SecretCollector collector;
+  collector.Take(config);
+  return std::move(collector.secrets);
 }
 
 std::string ExampleYaml() {

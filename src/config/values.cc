@@ -56,6 +56,19 @@ std::string FormatWithUnit(std::uint64_t value, const Unit (&units)[N]) {
 
 }  // namespace
 
+bool IsCredentialName(std::string_view name) {
+  std::string lower;
+  for (const char c : ToLowerAscii(std::string(name))) {
+    if (c != '_' && c != '-' && c != '.' && c != ' ') lower += c;
+  }
+  for (const std::string_view end :
+       {"token", "secret", "password", "passwd", "passphrase", "apikey", "accesskey", "privatekey",
+        "secretkey", "authorization", "credential", "credentials", "cookie", "dsn"}) {
+    if (lower.ends_with(end)) return true;
+  }
+  return lower == "key" || lower == "auth" || lower == "xkey";
+}
+
 absl::Status ParseValue(std::string_view text, bool& out) {
   if (text == "true" || text == "yes" || text == "on" || text == "1") {
     out = true;

@@ -81,8 +81,12 @@ inline std::string FormatValue(const Secret& value) {
   return value.empty() ? "\"\"" : "[redacted]";
 }
 inline std::string FormatValue(const JsonText& value) {
-  return value.text.empty() ? "{}" : value.text;
+  if (value.text.empty()) return "{}";
+  return value.shown.empty() ? value.text : value.shown;
 }
+// Whether a key or variable of this name holds a credential: "api_key", "GITHUB_TOKEN",
+// "Authorization" …
+bool IsCredentialName(std::string_view name);
 template <std::integral T>
   requires(!std::same_as<T, bool>)
 std::string FormatValue(T value) {

@@ -43,6 +43,15 @@ void AddBundledPlugins(const std::string& folder,
   }
 }
 
+absl::Status CheckProgram(const std::string& name, const plugin::PluginEntry& entry) {
+  if (!entry.plugin.starts_with('/') || ::access(entry.plugin.c_str(), X_OK) == 0) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument(
+      fmt::format("plugins.{}.plugin: '{}' is not a program this user may run: {}", name,
+                  entry.plugin, ::strerror(errno)));
+}
+
 // A short private folder for plugin sockets.
 absl::StatusOr<std::string> SocketFolder(const Paths& paths) {
   std::string folder = paths.run() + "/p";
@@ -83,15 +92,22 @@ struct Daemon::Parts {
   bool announced = false;
 };
 
-absl::Status CheckConfig(const config::Config& config) {
+absl::Status CheckConfig(const config::Loaded& loaded) {
+  const config::Config& config = loaded.config;
   io::Loop loop;
   SystemClock clock;
   Redactor redactor;
   const auto http = io::MakeCurlClient(loop, config.http_client);
-  TALON_RETURN_IF_ERROR(
+  absl::Status status =
       router::Router::Create(config.models, config.routing, {loop, *http, redactor, clock})
-          .status());
-  return agent::PromptBook::Load(config.orchestrator.prompts_dir).status();
+          .status();
+  if (status.ok()) status = agent::PromptBook::Load(config.orchestrator.prompts_dir).status();
+  if (status.ok()) status = CheckToken(config.gateway.token);
+  for (const auto& [name, entry] : config.plugins) {
+    if (!status.ok()) break;
+    if (entry.enabled) status = CheckProgram(name, entry);
+  }
+  return config::AtItsLine(loaded, status);
 }
 
 Daemon::Daemon(io::Loop& loop, config::Loaded loaded, Paths paths)
@@ -102,8 +118,15 @@ Daemon::~Daemon() = default;
 io::Task<absl::Status> Daemon::Start() {
   parts_ = std::make_unique<Parts>();
   absl::Status status = co_await StartParts();
-  if (!status.ok()) co_await Stop(std::chrono::milliseconds(0));
-  co_return status;
+  if (!status.ok()) {
+    co_await Stop(std::chrono::milliseconds(0));
+    co_return config::AtItsLine(loaded_, status);
+  }
+  started_ = true;
+  if (std::exchange(reload_wanted_, false)) {
+    if (absl::Status reloaded = Reload(); !reloaded.ok()) LogNotReloaded(reloaded);
+  }
+  co_return absl::OkStatus();
 }
 
 io::Task<absl::Status> Daemon::StartParts() {
@@ -116,6 +139,7 @@ io::Task<absl::Status> Daemon::StartParts() {
   TALON_CO_ASSIGN_OR_RETURN(parts.store, store::OpenSqlite(loop_, paths_.home, config.state));
   TALON_CO_ASSIGN_OR_RETURN(token_, ReadOrMakeToken(paths_, config.gateway.token));
   parts.redactor.Register(token_);
+  for (const Secret& secret : config::SecretsOf(config)) parts.redactor.Register(secret);
   log::Configure(config.log.level, config.log.format, &parts.redactor);
   parts.journal.emplace(*parts.store, parts.clock);
 
@@ -156,14 +180,16 @@ io::Task<absl::Status> Daemon::StartParts() {
   co_return co_await parts.agent->Recover();
 }
 
+void LogNotReloaded(const absl::Status& why) {
+  log::Error("configuration not reloaded; the old one stays in force",
+             {{"problems", Message(why)}});
+}
+
 void Daemon::WatchConfig() {
   const std::filesystem::path file(paths_.config);
   const std::string folder = file.has_parent_path() ? file.parent_path().string() : ".";
   auto watch = io::WatchFile(loop_, folder, file.filename().string(), [this] {
-    if (absl::Status status = Reload(); !status.ok()) {
-      log::Error("configuration not reloaded; the old one stays in force",
-                 {{"problems", Message(status)}});
-    }
+    if (absl::Status status = Reload(); !status.ok()) LogNotReloaded(status);
   });
   if (watch.ok()) {
     parts_->config_watch = *std::move(watch);
@@ -174,8 +200,15 @@ void Daemon::WatchConfig() {
 }
 
 absl::Status Daemon::Reload() {
-  TALON_ASSIGN_OR_RETURN(config::Loaded loaded, config::Load(paths_.config, &std::getenv));
-  TALON_RETURN_IF_ERROR(CheckConfig(loaded.config));
+  if (!started_) {
+    reload_wanted_ = true;
+    return absl::OkStatus();
+  }
+  TALON_ASSIGN_OR_RETURN(config::Loaded loaded,
+                         config::Load(paths_.config, paths_.config_missing, &std::getenv));
+  // Before anything of it can reach the log.
+  for (const Secret& secret : config::SecretsOf(loaded.config)) parts_->redactor.Register(secret);
+  TALON_RETURN_IF_ERROR(CheckConfig(loaded));
   const std::vector<config::Change> changes = config::Compare(loaded_.config, loaded.config);
   TALON_ASSIGN_OR_RETURN(Secret token, ReadOrMakeToken(paths_, loaded.config.gateway.token));
   parts_->redactor.Register(token);
@@ -196,6 +229,7 @@ absl::Status Daemon::Reload() {
 
 io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
   if (parts_ == nullptr) co_return;
+  started_ = false;
   Parts& parts = *parts_;
   parts.config_watch.reset();
   const SteadyTime deadline = parts.clock.SteadyNow() + drain;

@@ -35,7 +35,7 @@ class Daemon {
   io::Task<void> Stop(std::chrono::milliseconds drain = std::chrono::milliseconds(10'000));
 
   // Reads the configuration file again: what can change at once does, the rest is named in the log.
-  // An error leaves everything as it was.
+  // An error leaves everything as it was. While the daemon starts it is put off until it has.
   absl::Status Reload();
 
   std::uint16_t port() const;
@@ -51,10 +51,16 @@ class Daemon {
   Paths paths_;
   Secret token_;
   std::unique_ptr<Parts> parts_;
+  bool started_ = false;
+  bool reload_wanted_ = false;  // while it was not
 };
 
-// What only the rooms can check: model names, aliases, prompt files. No I/O but reading prompts.
-absl::Status CheckConfig(const config::Config& config);
+// What only the rooms can check: model names, aliases, prompt files, programs of plugins. Errors
+// name the line. Reads prompts and looks for programs.
+absl::Status CheckConfig(const config::Loaded& loaded);
+
+// The operator's answer to a failed Reload().
+void LogNotReloaded(const absl::Status& why);
 
 // `talon serve`: runs until SIGTERM or SIGINT (a second one ends at once); SIGHUP reloads. Returns
 // the process's exit code.

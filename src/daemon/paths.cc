@@ -47,6 +47,7 @@ absl::StatusOr<Paths> FindPaths(const config::Environment& environment) {
   if (!error) paths.home = absolute.lexically_normal().string();
   while (paths.home.size() > 1 && paths.home.ends_with('/')) paths.home.pop_back();
   paths.config = read("TALON_CONFIG");
+  if (!paths.config.empty()) paths.config_missing = config::Missing::kError;
   if (paths.config.empty()) paths.config = paths.home + "/talon.yaml";
   paths.plugins = read("TALON_PLUGIN_DIR");
   if (paths.plugins.empty()) {
@@ -57,16 +58,16 @@ absl::StatusOr<Paths> FindPaths(const config::Environment& environment) {
   return paths;
 }
 
+absl::Status CheckToken(const Secret& configured) {
+  if (configured.empty() || configured.Reveal().size() >= kShortestToken) return absl::OkStatus();
+  return InvalidArgument(fmt::format(
+      "gateway.token: shorter than {} characters; `openssl rand -hex 32` makes a good one",
+      kShortestToken));
+}
+
 absl::StatusOr<Secret> ReadOrMakeToken(const Paths& paths, const Secret& configured) {
-  if (!configured.empty()) {
-    if (configured.Reveal().size() < kShortestToken) {
-      return InvalidArgument(
-          fmt::format("gateway.token: shorter than {} characters; `openssl rand "
-                      "-hex 32` makes a good one",
-                      kShortestToken));
-    }
-    return configured;
-  }
+  TALON_RETURN_IF_ERROR(CheckToken(configured));
+  if (!configured.empty()) return configured;
   struct stat info{};
   if (::stat(paths.token().c_str(), &info) == 0) {
     if ((info.st_mode & 077) != 0) {

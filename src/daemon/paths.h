@@ -10,8 +10,10 @@
 namespace talon::daemon {
 
 struct Paths {
-  std::string home;     // $TALON_HOME, else ~/.talon
-  std::string config;   // $TALON_CONFIG, else <home>/talon.yaml
+  std::string home;    // $TALON_HOME, else ~/.talon
+  std::string config;  // $TALON_CONFIG, else <home>/talon.yaml
+  // A file named by $TALON_CONFIG must be there.
+  config::Missing config_missing = config::Missing::kDefaults;
   std::string plugins;  // $TALON_PLUGIN_DIR, else ../lib/talon/plugins beside the program
 
   std::string token() const { return home + "/token"; }
@@ -22,6 +24,9 @@ struct Paths {
 
 // NotFound when neither TALON_HOME nor HOME is set.
 absl::StatusOr<Paths> FindPaths(const config::Environment& environment);
+
+// InvalidArgument when a token is configured that is too short to be one.
+absl::Status CheckToken(const Secret& configured);
 
 // The API token: `configured` when there is one, else the content of the token file, which is made
 // at the first call (mode 0600). A token file that others can read is refused.

@@ -13,16 +13,15 @@
 namespace talon::daemon {
 
 int RunDaemon(config::Loaded loaded, Paths paths) {
+  // A reader of the log, or a peer, that goes away is an error of that write, not the end.
+  ::signal(SIGPIPE, SIG_IGN);
   log::Configure(loaded.config.log.level, loaded.config.log.format, nullptr);
   io::Loop loop;
   Daemon daemon(loop, std::move(loaded), std::move(paths));
   io::OneShot<bool> ended;
   auto signals = io::WatchSignals(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int signal) {
     if (signal == SIGHUP) {
-      if (absl::Status status = daemon.Reload(); !status.ok()) {
-        log::Error("configuration not reloaded; the old one stays in force",
-                   {{"problems", Message(status)}});
-      }
+      if (absl::Status status = daemon.Reload(); !status.ok()) LogNotReloaded(status);
       return;
     }
     if (ended.is_set()) ::_Exit(130);  // asked twice

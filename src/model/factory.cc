@@ -64,7 +64,7 @@ absl::StatusOr<std::unique_ptr<ChatModel>> MakeChatModel(const std::string& prov
   for (const auto& [name, value] : options.headers) {
     // Without a scheme such as "Bearer": the credential may be quoted alone.
     if (IsCredentialHeader(name)) {
-      dependencies.redactor.Register(Secret(value.substr(value.rfind(' ') + 1)));
+      dependencies.redactor.Register(Secret(value.Reveal().substr(value.Reveal().rfind(' ') + 1)));
     }
   }
   io::Loop* loop = &dependencies.loop;

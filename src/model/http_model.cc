@@ -33,7 +33,7 @@ absl::StatusOr<io::HttpRequest> HttpModel::Build(const ChatRequest& request, Del
   http.headers.Set("accept",
                    delivery == Delivery::kStream ? "text/event-stream" : "application/json");
   wire_->AddHeaders(options_.api_key, http.headers);
-  for (const auto& [name, value] : options_.headers) http.headers.Set(name, value);
+  for (const auto& [name, value] : options_.headers) http.headers.Set(name, value.Reveal());
   http.body = wire_->Body(request, Entry(request.model), delivery);
   return http;
 }

@@ -67,7 +67,7 @@ struct ProviderOptions {
   Wire api = Wire::kOpenAi;
   std::string base_url;
   Secret api_key;
-  std::map<std::string, std::string> headers;
+  std::map<std::string, Secret> headers;
   std::vector<ModelEntry> models;
   std::chrono::milliseconds timeout{300'000};
   std::chrono::milliseconds first_byte_timeout{120'000};

@@ -4,14 +4,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/status.h"
 #include "config/values.h"
 
 namespace talon::config {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 
 using Variables = std::map<std::string, std::string>;
@@ -71,7 +75,7 @@ guard: {max_result: 128KB}
 )");
   const auto& provider = config.models.providers.at("local");
   EXPECT_EQ(provider.api_key.Reveal(), "secret-value");
-  EXPECT_EQ(provider.headers.at("X-Team"), "blue");
+  EXPECT_EQ(provider.headers.at("X-Team").Reveal(), "blue");
   EXPECT_EQ(provider.models.at(0).context_window, 8192);
   EXPECT_DOUBLE_EQ(provider.models.at(0).cost.input, 0.5);
   EXPECT_EQ(config.models.catalog.at("local/small").weight, 90u);
@@ -126,6 +130,88 @@ TEST(Config, AnUnsetVariableIsAnError) {
   EXPECT_THAT(Problems("models: {providers: {a: {api_key: '${NOT_SET}'}}}\n"),
               HasSubstr("environment variable 'NOT_SET' is not set"));
   EXPECT_THAT(Problems("workspace: '${oops'\n"), HasSubstr("without '}'"));
+}
+
+TEST(Config, ForeignSettingsExpandVariablesToo) {
+  const Config config = Good(
+      "plugins: {a: {config: {url: 'http://${HOST}/', list: ['${HOST}', 1]}}}\n", {{"HOST", "h"}});
+  EXPECT_EQ(config.plugins.at("a").config.text, R"({"list":["h",1],"url":"http://h/"})");
+  EXPECT_EQ(Problems("plugins:\n  a:\n    config:\n      token: ${NOT_SET}\n"),
+            "talon.yaml:4: plugins.a.config.token: environment variable 'NOT_SET' is not set; set "
+            "it or write ${NOT_SET:-default}");
+  std::string deep = "1";
+  for (int i = 0; i < 40; ++i) deep = "[" + deep + "]";
+  EXPECT_THAT(Problems("plugins: {a: {config: {x: " + deep + "}}}\n"),
+              HasSubstr("nested deeper than 32 levels"));
+}
+
+TEST(Config, AKeyThatStandsTwiceIsAnError) {
+  EXPECT_EQ(Problems("routing: {primary: a}\nlog: {}\nrouting: {primary: b}\n"),
+            "talon.yaml:3: routing: the key stands here twice; first in line 1");
+  EXPECT_THAT(Problems("models:\n  providers:\n    a: {}\n    a: {}\n"),
+              HasSubstr("talon.yaml:4: models.providers.a: the key stands here twice"));
+  EXPECT_THAT(Problems("plugins: {a: {config: {x: 1, x: 2}}}\n"),
+              HasSubstr("plugins.a.config.x: the key stands here twice"));
+}
+
+TEST(Config, LaterErrorsGetTheLineOfTheirKey) {
+  auto loaded = Parse("# x\nrouting:\n  fallbacks: [nosuch]\n", "talon.yaml", Env({}));
+  ASSERT_TRUE(loaded.ok());
+  const auto text = [&](std::string_view error) {
+    return std::string(Message(AtItsLine(*loaded, InvalidArgument(error))));
+  };
+  EXPECT_EQ(text("routing.fallbacks: unknown model"),
+            "talon.yaml:3: routing.fallbacks: unknown model");
+  EXPECT_EQ(text("routing.fallbacks[0].deep: x"), "talon.yaml:3: routing.fallbacks[0].deep: x");
+  EXPECT_EQ(text("routing.primary: x"), "talon.yaml:2: routing.primary: x");
+  EXPECT_EQ(text("open store: disk full"), "open store: disk full");
+}
+
+TEST(Config, ANamedFileMustBeThere) {
+  EXPECT_TRUE(Load("/nonexistent/talon.yaml", Missing::kDefaults, Env({})).ok());
+  const auto named = Load("/nonexistent/talon.yaml", Missing::kError, Env({}));
+  EXPECT_EQ(Message(named.status()),
+            "configuration: '/nonexistent/talon.yaml' does not exist; correct TALON_CONFIG or "
+            "unset it");
+}
+
+constexpr char kCredentials[] = R"(
+models:
+  providers:
+    a: {headers: {Authorization: "Bearer sk-header-secret", X-Team: production}}
+plugins:
+  p:
+    env: {API_SECRET: env-secret-1, REGION: eu-central}
+    config:
+      api_key: config-secret
+      region: ${REGION}
+      nested: [{password: "nested-secret"}, plain-value]
+)";
+
+TEST(Config, CredentialsAreNeitherShownNorReported) {
+  const Config config = Good(kCredentials, {{"REGION", "region-from-variable"}});
+  Config changed = config;
+  changed.plugins.at("p").config.text = "{}";
+  changed.models.providers.at("a").headers["Authorization"] = Secret("Bearer sk-other");
+  std::string told = Show(config);
+  for (const Change& change : Compare(config, changed)) told += change.before + change.after;
+  for (const char* secret : {"sk-header-secret", "sk-other", "env-secret-1", "config-secret",
+                             "nested-secret", "region-from-variable"}) {
+    EXPECT_THAT(told, Not(HasSubstr(secret)));
+  }
+  EXPECT_THAT(told, HasSubstr("plain-value"));
+  EXPECT_EQ(Compare(config, changed).size(), 2u);
+}
+
+TEST(Config, SecretsAreGatheredForTheRedactor) {
+  std::set<std::string> values;
+  for (const Secret& secret : SecretsOf(Good(kCredentials, {{"REGION", "r"}}))) {
+    values.insert(secret.Reveal());
+  }
+  EXPECT_THAT(values,
+              IsSupersetOf({"sk-header-secret", "env-secret-1", "config-secret", "nested-secret"}));
+  EXPECT_THAT(values, Not(Contains("production")));
+  EXPECT_THAT(values, Not(Contains("eu-central")));
 }
 
 TEST(Config, EnvironmentOverridesByPath) {
