@@ -34,10 +34,10 @@ TEST(FactoryTest, UsesThePublicEndpointWithoutABaseUrl) {
 
 TEST(FactoryTest, RegistersCredentials) {
   Made made;
-  auto model =
-      made.Make({.base_url = "http://localhost:1",
-                 .api_key = Secret("key-123456"),
-                 .headers = {{"Authorization", "Bearer tok-123456"}, {"X-Title", "talon-app"}}});
+  auto model = made.Make({.base_url = "http://localhost:1",
+                          .api_key = Secret("key-123456"),
+                          .headers = {{"Authorization", Secret("Bearer tok-123456")},
+                                      {"X-Title", Secret("talon-app")}}});
   ASSERT_TRUE(model.ok());
   EXPECT_EQ(made.redactor.Redact("key-123456 tok-123456 talon-app"),
             "[redacted] [redacted] talon-app");

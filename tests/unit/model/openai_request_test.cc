@@ -143,7 +143,7 @@ TEST(OpenAiRequestTest, KeepsReasoningOfOthersToItself) {
 TEST(OpenAiRequestTest, SendsNoAuthHeaderWithoutAKeyAndConfiguredHeaders) {
   ModelRig rig(Wire::kOpenAi);
   rig.options.api_key = Secret();
-  rig.options.headers = {{"X-Title", "talon"}};
+  rig.options.headers = {{"X-Title", Secret("talon")}};
   rig.Sent(ModelRig::Hello());
   EXPECT_FALSE(rig.http.requests.back().headers.Has("authorization"));
   EXPECT_EQ(rig.http.requests.back().headers.Get("x-title"), "talon");
