@@ -30,7 +30,7 @@ int Ask(const Globals& globals, const AskOptions& options) {
                 kUsage);
   }
   auto client = Client::Connect();
-  if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
+  if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
 
   CancelSource interrupt;
   auto signals = io::WatchSignals((*client)->loop(), {SIGINT, SIGTERM},
@@ -49,6 +49,16 @@ int Ask(const Globals& globals, const AskOptions& options) {
       context));
   view.Finish();
   if (interrupt.token().cancelled()) return Fail(globals, Cancelled("interrupted"), kInterrupted);
+  // Nothing the daemon took up: a model or a request it does not know.
+  const bool refused =
+      last.is_null() && (absl::IsInvalidArgument(status) || absl::IsNotFound(status));
+  if (refused) return Fail(globals, status, kUsage);
+  if (const Json* error = JsonFind(last, "error"); globals.json && error != nullptr) {
+    Json told = *error;
+    told["turn"] = JsonString(last, "turn");
+    std::printf("%s\n", DumpJson({{"ok", false}, {"error", told}}).c_str());
+    return kTurnFailed;
+  }
   if (!status.ok()) return Fail(globals, status, kTurnFailed);
   if (globals.json) std::printf("%s\n", DumpJson({{"ok", true}, {"data", last}}).c_str());
   return kOk;

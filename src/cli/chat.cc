@@ -74,6 +74,8 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
+  bool interactive() const { return interactive_; }
+
   // Nothing at the end of input; an empty line after Ctrl-C.
   std::optional<std::string> Next() {
     if (!interactive_) {
@@ -114,6 +116,7 @@ class ChatSession {
   void Greet();
   // False to leave.
   bool Handle(std::string_view line);
+  // Whether anything that was asked did not succeed.
   bool any_failed() const { return any_failed_; }
 
  private:
@@ -187,6 +190,7 @@ void ChatSession::Model(std::string_view name) {
     std::printf("using %s\n", model_.c_str());
   } else {
     std::printf("! unknown model '%s'; known:\n%s", std::string(name).c_str(), lines.c_str());
+    any_failed_ = true;
   }
 }
 
@@ -226,6 +230,7 @@ bool ChatSession::Handle(std::string_view line) {
   } else if (command.starts_with("/") && command.find('/', 1) == std::string_view::npos &&
              command.find("__") == std::string_view::npos && command != "/tool") {
     std::printf("! unknown command %s; /help lists them\n", std::string(command).c_str());
+    any_failed_ = true;
   } else {
     Say(line);
   }
@@ -236,7 +241,7 @@ bool ChatSession::Handle(std::string_view line) {
 
 int Chat(const Globals& globals, std::string session, const std::string& model) {
   auto client = Client::Connect();
-  if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
+  if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
   auto paths = daemon::FindPaths(&std::getenv);
   if (!paths.ok()) return Fail(globals, paths.status());
   if (session.empty()) session = "main";
@@ -247,7 +252,8 @@ int Chat(const Globals& globals, std::string session, const std::string& model) 
     if (!chat.Handle(*line)) break;
     std::fflush(stdout);
   }
-  return kOk;
+  // A person has seen what failed; a script looks at the exit code.
+  return reader.interactive() || !chat.any_failed() ? kOk : kTurnFailed;
 }
 
 }  // namespace talon::cli

@@ -134,6 +134,10 @@ class Commands {
 
 }  // namespace
 
+int ConnectCode(const absl::Status& error) {
+  return absl::IsInvalidArgument(error) || absl::IsNotFound(error) ? kUsage : kUnreachable;
+}
+
 int Fail(const Globals& globals, const absl::Status& error, int code) {
   if (globals.json) {
     std::printf("%s\n", DumpJson({{"ok", false},

@@ -13,7 +13,7 @@ namespace talon::cli {
 enum ExitCode : int {
   kOk = 0,
   kFailed = 1,       // the command did not succeed
-  kUsage = 2,        // wrong arguments
+  kUsage = 2,        // wrong arguments or configuration
   kUnreachable = 3,  // no daemon answers and none could be started
   kTurnFailed = 4,   // the turn ended with an error
   kInterrupted = 130,
@@ -49,6 +49,9 @@ int SessionDelete(const Globals& globals, const std::string& id);
 int Context(const Globals& globals, const std::string& session, const std::string& model,
             bool show_prompt);
 int Completion(const std::string& shell, const std::vector<std::string>& commands);
+
+// What a failed Client::Connect() means: kUsage for what a person configured, else kUnreachable.
+int ConnectCode(const absl::Status& error);
 
 // Prints the error for a person or as {"ok":false,"error":{…}} and returns `code`.
 int Fail(const Globals& globals, const absl::Status& error, int code = kFailed);

@@ -22,7 +22,7 @@ constexpr std::size_t kPreviewBytes = 400;
 int Report(const Globals& globals, const std::string& method, const std::string& path,
            const std::function<void(const Json&)>& print) {
   auto client = Client::Connect();
-  if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
+  if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
   auto body = (*client)->Call(method, path);
   if (!body.ok()) return Fail(globals, body.status());
   auto json = ParseJson(*body, path);
@@ -50,8 +50,22 @@ std::string Preview(const Json& message) {
   std::string text;
   const Json* content = JsonFind(message, "content");
   if (content == nullptr) return text;
-  ForEach(*content, "parts", [&](const Json& part) { text += DumpJson(part) + " "; });
-  return std::string(TruncateUtf8(text, kPreviewBytes));
+  ForEach(*content, "parts", [&](const Json& part) {
+    const std::string type = JsonString(part, "type");
+    if (!text.empty()) text += "\n" + std::string(15, ' ');
+    if (type == "tool_call") {
+      text += fmt::format("calls {} {}", JsonString(part, "name"), JsonString(part, "arguments"));
+    } else if (type == "tool_result") {
+      text += fmt::format("{}{}: {}", JsonString(part, "name"),
+                          JsonBool(part, "is_error") ? " failed" : "", JsonString(part, "content"));
+    } else if (type == "image") {
+      text += "(image)";
+    } else {
+      text += (type == "reasoning" ? "(thinks) " : "") + JsonString(part, "text");
+    }
+  });
+  const std::string_view shown = TruncateUtf8(text, kPreviewBytes);
+  return fmt::format("{}{}", shown, shown.size() < text.size() ? " …" : "");
 }
 
 }  // namespace
@@ -105,7 +119,7 @@ int SessionsList(const Globals& globals) {
 
 int SessionShow(const Globals& globals, const std::string& id) {
   auto client = Client::Connect();
-  if (!client.ok()) return Fail(globals, client.status(), kUnreachable);
+  if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
   auto session = (*client)->Call("GET", "/v1/sessions/" + io::PercentEncode(id));
   if (!session.ok()) return Fail(globals, session.status());
   auto record = ParseJson(*session, "session");

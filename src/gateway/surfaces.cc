@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/surfaces.h"
 
+#include <fmt/format.h>
+
 #include "base/digest.h"
 #include "base/status.h"
 
@@ -21,7 +23,10 @@ journal::EventEnvelope EventOf(const io::ServerRequest& request, std::string_vie
   event.label.integrity = Integrity::kUser;
   event.session_key = std::move(session_key);
   event.dedupe_key = std::string(request.headers.Get("Idempotency-Key"));
-  if (!event.dedupe_key.empty()) event.payload_digest = Sha256Hex(request.body);
+  if (!event.dedupe_key.empty()) {
+    event.payload_digest =
+        Sha256Hex(fmt::format("{}\n{}\n{}", request.target, event.session_key, request.body));
+  }
   return event;
 }
 

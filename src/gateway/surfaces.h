@@ -79,8 +79,8 @@ class NativeSurface {
 // The person behind an authenticated request. One owner until accounts exist.
 Principal PrincipalOf(const io::ServerRequest& request, std::string_view origin);
 
-// The event a request is, with its idempotency key; two requests are the same when their bodies
-// are.
+// The event a request is, with its idempotency key; two requests are the same when path, session
+// and body are.
 journal::EventEnvelope EventOf(const io::ServerRequest& request, std::string_view source,
                                std::string_view origin, std::string session_key);
 

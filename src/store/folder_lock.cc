@@ -6,8 +6,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string>
 #include <string_view>
 
 #include "base/file.h"
@@ -17,13 +19,30 @@
 namespace talon::store {
 namespace {
 
+constexpr std::size_t kMaxCommandLine = 64 << 10;
+
+// " (`talon chat`)": which of a person's programs it is, so that they know what to leave.
+std::string CommandOf(std::string_view pid) {
+  std::string words;
+  const auto line = ReadFile(fmt::format("/proc/{}/cmdline", pid), kMaxCommandLine);
+  if (!line.ok()) return "";
+  const std::string_view program = std::string_view(*line).substr(0, line->find('\0'));
+  std::string_view rest =
+      std::string_view(*line).substr(std::min(program.size() + 1, line->size()));
+  words = program.substr(program.rfind('/') + 1);
+  const std::string_view verb = rest.substr(0, rest.find('\0'));
+  if (!verb.empty()) words += fmt::format(" {}", verb);
+  return fmt::format(" (`{}`)", TruncateUtf8(RepairUtf8(words), 60));
+}
+
 absl::Status AlreadyRunning(const std::string& folder, int fd) {
   std::array<char, 32> buffer{};
   const ssize_t count = pread(fd, buffer.data(), buffer.size(), 0);
   const std::string_view pid =
       TrimSpace(std::string_view(buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0));
   // Between its lock and its line the owner's pid is not there yet.
-  const std::string owner = pid.empty() ? "another process" : fmt::format("process {}", pid);
+  const std::string owner =
+      pid.empty() ? "another process" : fmt::format("process {}{}", pid, CommandOf(pid));
   const std::string stop = pid.empty() ? "stop it" : fmt::format("stop it (`kill {}`)", pid);
   return MakeError(
       absl::StatusCode::kAlreadyExists, ErrorReason::kAlreadyRunning,

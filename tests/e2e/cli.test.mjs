@@ -50,7 +50,7 @@ test('ask --json is one JSON document', async () => {
 test('ask uses the model it is told and refuses an unknown one', async () => {
   assert.equal(JSON.parse((await run(home, ['ask', '--json', '-m', 'claude/c1', 'x'])).stdout).data.model, 'claude/c1');
   const unknown = await run(home, ['ask', '-m', 'nothing/x', 'x']);
-  assert.equal(unknown.code, 4);
+  assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /^talon: .*nothing\/x/);
 });
 
@@ -60,7 +60,31 @@ test('a failed turn has its own exit code and reason', async () => {
   assert.match(done.stderr, /talon: .*mock\/m1.*credential/);
   const json = await run(home, ['ask', '--json', 'fail']);
   assert.equal(json.code, 4);
-  assert.equal(JSON.parse(json.stdout).ok, false);
+  const { ok, error } = JSON.parse(json.stdout);
+  assert.equal(ok, false);
+  assert.equal(error.type, 'upstream_authentication_error');
+  assert.match(error.turn, /./);
+});
+
+test('a chat from a pipe tells by its exit code whether all went well', async () => {
+  assert.equal((await run(home, ['chat', '-s', 'piped'], { input: 'hello\n' })).code, 0);
+  assert.equal((await run(home, ['chat', '-s', 'piped'], { input: 'fail\nhello\n' })).code, 4);
+  assert.equal((await run(home, ['chat', '-s', 'piped'], { input: '/nonsense\n' })).code, 4);
+});
+
+test('sessions show is for people', async () => {
+  const shown = await run(home, ['sessions', 'show', 'piped']);
+  assert.match(shown.stdout, /user +hello/);
+  assert.ok(!shown.stdout.includes('"type"'), shown.stdout);
+});
+
+test('a configuration that cannot be read is wrong usage, not a missing daemon', async () => {
+  const env = { TALON_CONFIG: '/nonexistent/talon.yaml' };
+  for (const command of [['ask', 'x'], ['chat'], ['sessions'], ['serve'], ['config', 'check']]) {
+    const done = await run(home, command, { env });
+    assert.equal(done.code, 2, command.join(' '));
+    assert.match(done.stderr, /does not exist; correct TALON_CONFIG/);
+  }
 });
 
 test('an empty question is wrong usage', async () => {

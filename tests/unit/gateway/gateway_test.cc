@@ -283,6 +283,11 @@ TEST_F(GatewayTest, AKeyedRequestRunsOnceInEveryForm) {
   io::HttpRequest other = Request("POST", "/v1/chat/completions", Chat("else"));
   other.headers.Set("Idempotency-Key", "k1");
   EXPECT_EQ(Fetch(other).status, 422);
+  io::HttpRequest elsewhere =
+      Request("POST", "/v1/chat/completions", Chat("hi", R"("stream":true)"));
+  elsewhere.headers.Set("Idempotency-Key", "k1");
+  elsewhere.headers.Set("X-Talon-Session", "another");
+  EXPECT_EQ(Fetch(elsewhere).status, 422);
   model.Say("native");
   for (const char* stream : {"true", "true"}) {
     io::HttpRequest request =
