@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "cli/commands.h"
+#include "cli/plugin_commands.h"
 #include "cli/turn_view.h"
 #include "daemon/version.h"
 
@@ -23,8 +24,6 @@ constexpr const char* kFooter =
     "or\n"
     "started, 4 the turn failed, 130 interrupted.";
 
-using Run = std::function<int()>;
-
 class Commands {
  public:
   Commands() : app_("talon: a self-hosted agent daemon", "talon") {
@@ -36,6 +35,7 @@ class Commands {
     AddTalking();
     AddConfig();
     AddListing();
+    AddPluginCommands(app_, globals_, run_);
   }
 
   int Execute(int argc, char** argv) {
@@ -51,7 +51,6 @@ class Commands {
   CLI::App* Add(CLI::App& parent, const std::string& name, const std::string& text, Run run) {
     CLI::App* command = parent.add_subcommand(name, text);
     if (run) command->callback([this, run] { run_ = run; });
-    if (&parent == &app_) names_.push_back(name);
     return command;
   }
 
@@ -88,7 +87,6 @@ class Commands {
     Add(app_, "status", "Show the daemon's state", [this] { return Status(globals_); });
     Add(app_, "models", "List models", [this] { return Models(globals_); });
     Add(app_, "tools", "List what a model can call", [this] { return Tools(globals_); });
-    Add(app_, "plugins", "List plugins and their state", [this] { return Plugins(globals_); });
     CLI::App* sessions = Add(app_, "sessions", "List, show and delete sessions", nullptr);
     sessions->require_subcommand(0, 1);
     sessions->callback([this] {
@@ -109,7 +107,7 @@ class Commands {
     context->add_option("-m,--model", ask_.model, "Model or alias");
     context->add_flag("--prompt", prompt_, "Print the system prompt as well");
     Add(app_, "completion", "Print a completion script for a shell",
-        [this] { return Completion(shell_, names_); })
+        [this] { return Completion(shell_, Words()); })
         ->add_option("shell", shell_, "bash, zsh or fish")
         ->required();
     Add(app_, "version", "Print the version", [this] {
@@ -123,12 +121,22 @@ class Commands {
     });
   }
 
+  std::vector<CommandWords> Words() const {
+    std::vector<CommandWords> words;
+    for (const CLI::App* command : app_.get_subcommands(nullptr)) {
+      words.push_back({command->get_name(), {}});
+      for (const CLI::App* verb : command->get_subcommands(nullptr)) {
+        words.back().subcommands.push_back(verb->get_name());
+      }
+    }
+    return words;
+  }
+
   CLI::App app_;
   Globals globals_;
   AskOptions ask_;
   std::string session_, shell_;
   bool prompt_ = false;
-  std::vector<std::string> names_;
   Run run_;
 };
 

@@ -32,6 +32,12 @@ struct AskOptions {
   bool quiet = false;  // the answer only
 };
 
+// A command and its subcommands' names.
+struct CommandWords {
+  std::string name;
+  std::vector<std::string> subcommands;
+};
+
 int Serve(const Globals& globals);
 int Ask(const Globals& globals, const AskOptions& options);
 int Chat(const Globals& globals, std::string session, const std::string& model);
@@ -39,7 +45,6 @@ int ConfigCheck(const Globals& globals);
 int ConfigShow(const Globals& globals);
 int ConfigExample(bool reference);
 int Doctor(const Globals& globals);
-int Plugins(const Globals& globals);
 int Tools(const Globals& globals);
 int Models(const Globals& globals);
 int Status(const Globals& globals);
@@ -48,7 +53,8 @@ int SessionShow(const Globals& globals, const std::string& id);
 int SessionDelete(const Globals& globals, const std::string& id);
 int Context(const Globals& globals, const std::string& session, const std::string& model,
             bool show_prompt);
-int Completion(const std::string& shell, const std::vector<std::string>& commands);
+// `commands`: each with its subcommands, if it has any.
+int Completion(const std::string& shell, const std::vector<CommandWords>& commands);
 
 // What a failed Client::Connect() means: kUsage for what a person configured, else kUnreachable.
 int ConnectCode(const absl::Status& error);

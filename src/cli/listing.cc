@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -10,41 +8,13 @@
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/turn_view.h"
+#include "cli/report.h"
 #include "io/http_types.h"
 
 namespace talon::cli {
 namespace {
 
 constexpr std::size_t kPreviewBytes = 400;
-
-// Asks the daemon and prints its answer: as it is with --json, else by `print`.
-int Report(const Globals& globals, const std::string& method, const std::string& path,
-           const std::function<void(const Json&)>& print) {
-  auto client = Client::Connect();
-  if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
-  auto body = (*client)->Call(method, path);
-  if (!body.ok()) return Fail(globals, body.status());
-  auto json = ParseJson(*body, path);
-  if (!json.ok()) return Fail(globals, json.status());
-  if (globals.json) {
-    std::printf("%s\n", DumpJson({{"ok", true}, {"data", *json}}).c_str());
-  } else {
-    print(*json);
-  }
-  return kOk;
-}
-
-void ForEach(const Json& json, std::string_view member,
-             const std::function<void(const Json&)>& visit) {
-  if (const Json* list = JsonFind(json, member); list != nullptr && list->is_array()) {
-    for (const Json& item : *list) visit(item);
-  }
-}
-
-void Print(const std::string& line) {
-  std::printf("%s\n", ForTerminal(line).c_str());
-}
 
 std::string Preview(const Json& message) {
   std::string text;
@@ -69,17 +39,6 @@ std::string Preview(const Json& message) {
 }
 
 }  // namespace
-
-int Plugins(const Globals& globals) {
-  return Report(globals, "GET", "/v1/plugins", [](const Json& json) {
-    ForEach(json, "plugins", [](const Json& plugin) {
-      const std::string error = JsonString(plugin, "last_error");
-      Print(fmt::format("{:12} {:10} {:8} {}", JsonString(plugin, "name"),
-                        JsonString(plugin, "state"), JsonString(plugin, "version"),
-                        error.empty() ? JsonString(plugin, "description") : error));
-    });
-  });
-}
 
 int Tools(const Globals& globals) {
   return Report(globals, "GET", "/v1/tools", [](const Json& json) {
@@ -129,7 +88,7 @@ int SessionShow(const Globals& globals, const std::string& id) {
   auto messages = ParseJson(*body, "messages");
   if (!messages.ok()) return Fail(globals, messages.status());
   if (globals.json) {
-    std::printf("%s\n", DumpJson({{"ok", true}, {"data", *messages}}).c_str());
+    PrintData(*messages);
     return kOk;
   }
   ForEach(*messages, "messages", [](const Json& message) {

@@ -157,7 +157,7 @@ io::Task<absl::Status> Daemon::StartParts() {
                                     .data = paths_.home + "/plugins/data",
                                     .cache = paths_.home + "/plugins/cache",
                                     .workspace = workspace},
-                                   config.plugin_host);
+                                   config.plugin_host, {.redactor = &parts.redactor});
   std::map<std::string, plugin::PluginEntry> entries = config.plugins;
   AddBundledPlugins(paths_.plugins, entries);
   TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(std::move(entries)));
@@ -170,9 +170,10 @@ io::Task<absl::Status> Daemon::StartParts() {
   options.token = token_;
   TALON_CO_ASSIGN_OR_RETURN(
       parts.gateway,
-      gateway::Gateway::Create(std::move(options), {loop_, parts.clock, parts.ids, *parts.agent,
-                                                    *parts.journal, *parts.router, parts.catalogue,
-                                                    *parts.plugins, std::string(kVersion)}));
+      gateway::Gateway::Create(
+          std::move(options),
+          {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
+           parts.catalogue, *parts.plugins, *parts.guard, std::string(kVersion)}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "gateway/api.h"
 #include "gateway/cors.h"
+#include "gateway/plugin_surface.h"
 #include "gateway/surfaces.h"
 #include "io/loop.h"
 
@@ -43,7 +44,8 @@ class GatewayImpl : public Gateway {
       : options_(std::move(options)),
         deps_(std::move(deps)),
         completions_(deps_, options_),
-        native_(deps_, options_) {}
+        native_(deps_, options_),
+        plugins_(deps_) {}
 
   absl::Status Listen() {
     TALON_ASSIGN_OR_RETURN(
@@ -72,6 +74,7 @@ class GatewayImpl : public Gateway {
   Dependencies deps_;
   CompletionsSurface completions_;
   NativeSurface native_;
+  PluginSurface plugins_;
   std::unique_ptr<io::HttpServer> server_;
 };
 
@@ -153,6 +156,7 @@ io::Task<void> GatewayImpl::Route(io::ServerRequest request, io::ResponseWriter&
     co_return;
   }
   if (co_await native_.Serve(request, writer)) co_return;
+  if (co_await plugins_.Serve(request, writer)) co_return;
   co_await Reply(writer, ErrorResponse(NotFound(fmt::format(
                              "no such endpoint: {} {}", request.method, TruncateUtf8(path, 200)))));
 }

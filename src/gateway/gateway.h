@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "gateway/options.h"
+#include "guard/guard.h"
 #include "io/http_server.h"
 #include "io/task.h"
 #include "journal/journal.h"
@@ -30,6 +31,7 @@ struct Dependencies {
   router::Router& router;
   tool::Catalogue& catalogue;
   plugin::Host& plugins;
+  const guard::Guard& guard;
   std::string version;
 };
 

@@ -136,8 +136,6 @@ io::Task<bool> NativeSurface::Serve(const io::ServerRequest& request, io::Respon
     response = co_await Session(request, id);
   } else if (path == "/v1/context" && get) {
     response = co_await ContextReport(request);
-  } else if (path == "/v1/plugins" && get) {
-    response = Plugins();
   } else if (path == "/v1/tools" && get) {
     response = Tools();
   } else if (path == "/v1/status" && get) {
@@ -333,24 +331,6 @@ io::Task<io::ServerResponse> NativeSurface::ContextReport(const io::ServerReques
                 {"tools_shown", report->tools_shown},
                 {"tools_known", report->tools_listed},
                 {"system_prompt", report->system_prompt}});
-}
-
-io::ServerResponse NativeSurface::Plugins() const {
-  Json list = Json::array();
-  for (const plugin::PluginInfo& info : deps_.plugins.List()) {
-    list.push_back({{"name", info.name},
-                    {"state", plugin::PluginStateName(info.state)},
-                    {"path", info.path},
-                    {"version", info.version},
-                    {"description", info.description},
-                    {"pid", info.pid},
-                    {"calls", info.calls},
-                    {"failures", info.failures},
-                    {"restarts", info.restarts},
-                    {"last_error", info.last_error},
-                    {"tools", info.tools}});
-  }
-  return Ok({{"plugins", std::move(list)}});
 }
 
 io::ServerResponse NativeSurface::Tools() const {

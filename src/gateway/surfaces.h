@@ -46,7 +46,7 @@ class CompletionsSurface {
   const GatewayOptions& options_;
 };
 
-// The native API: turns with tool events, sessions, plugins, tools, context, status.
+// The native API: turns with tool events, sessions, tools, context, status.
 class NativeSurface {
  public:
   // Both must outlive this.
@@ -68,7 +68,6 @@ class NativeSurface {
   io::Task<absl::StatusOr<journal::SessionRecord>> FindSession(const io::ServerRequest& request,
                                                                std::string id);
   io::Task<io::ServerResponse> ContextReport(const io::ServerRequest& request);
-  io::ServerResponse Plugins() const;
   io::ServerResponse Tools() const;
   io::ServerResponse Status() const;
   Dependencies& deps_;

@@ -73,5 +73,7 @@ std::string SanitizeUntrusted(std::string_view text, std::size_t* removed);
 // "[plugin_output …]\n…\n[/plugin_output]"; `sanitized` cannot contain the delimiters.
 std::string WrapPluginOutput(std::string_view plugin, std::string_view tool,
                              std::string_view sanitized);
+// What stands between the delimiters of a wrapped output, for people.
+std::string_view PluginOutputText(std::string_view wrapped);
 
 }  // namespace talon::guard

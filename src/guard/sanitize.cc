@@ -9,6 +9,8 @@
 namespace talon::guard {
 namespace {
 
+constexpr std::string_view kOutputEnd = "\n[/plugin_output]";
+
 constexpr std::array<bool, 256> kOpeners = [] {
   std::array<bool, 256> table{};
   for (std::size_t byte = 0; byte < table.size(); ++byte) {
@@ -69,8 +71,13 @@ std::string SanitizeUntrusted(std::string_view text, std::size_t* removed) {
 
 std::string WrapPluginOutput(std::string_view plugin, std::string_view tool,
                              std::string_view sanitized) {
-  return fmt::format("[plugin_output plugin={} tool={}]\n{}\n[/plugin_output]", NameOnly(plugin),
-                     NameOnly(tool), sanitized);
+  return fmt::format("[plugin_output plugin={} tool={}]\n{}{}", NameOnly(plugin), NameOnly(tool),
+                     sanitized, kOutputEnd);
+}
+
+std::string_view PluginOutputText(std::string_view wrapped) {
+  const std::size_t begin = std::min(wrapped.find('\n'), wrapped.size() - 1) + 1;
+  return wrapped.substr(begin, wrapped.rfind(kOutputEnd) - begin);
 }
 
 }  // namespace talon::guard

@@ -21,11 +21,14 @@ std::string EncodeDescribe() {
 }
 
 std::string EncodeConfigure(std::string_view config_json, const std::string& workspace,
-                            const std::string& data_directory) {
+                            const std::string& data_directory, const Credentials& credentials) {
   v1::ConfigureRequest request;
   request.set_config_json(config_json.empty() ? "{}" : std::string(config_json));
   request.set_workspace(workspace);
   request.set_data_directory(data_directory);
+  for (const auto& [name, value] : credentials) {
+    (*request.mutable_credentials())[name] = value.Reveal();
+  }
   return request.SerializeAsString();
 }
 

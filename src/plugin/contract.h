@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/principal.h"
+#include "plugin/credentials.h"
 #include "tool/tool.h"
 
 namespace talon::plugin {
@@ -20,7 +21,7 @@ inline constexpr std::string_view kShutdownMethod = "/talon.v1.Plugin/Shutdown";
 std::string EncodeDescribe();
 // `config_json` empty is "{}".
 std::string EncodeConfigure(std::string_view config_json, const std::string& workspace,
-                            const std::string& data_directory);
+                            const std::string& data_directory, const Credentials& credentials);
 // InvalidArgument when an id or name is not UTF-8, which the wire cannot carry.
 absl::StatusOr<std::string> EncodeExecute(const tool::Invocation& invocation,
                                           const std::string& tool_name, const Principal& actor);

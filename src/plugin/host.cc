@@ -37,12 +37,14 @@ class Event {
 class ProcessHost : public Host {
  public:
   ProcessHost(io::Loop& loop, const Clock& clock, tool::Catalogue& catalogue, HostPaths paths,
-              HostOptions options)
+              HostOptions options, HostServices services)
       : loop_(loop),
         clock_(clock),
         catalogue_(catalogue),
         paths_(std::move(paths)),
         options_(options),
+        credentials_(services.credentials != nullptr ? *services.credentials : configured_),
+        redactor_(services.redactor != nullptr ? *services.redactor : own_redactor_),
         random_(std::random_device()()) {}
 
   io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) override {
@@ -60,10 +62,11 @@ class ProcessHost : public Host {
       const bool enabled = entry.enabled;
       const auto supervisor =
           supervisors_
-              .emplace(name, std::make_shared<Supervisor>(
-                                 name, std::move(entry),
-                                 Supervisor::Dependencies{loop_, clock_, paths_, options_,
-                                                          [this] { return Random(); }}))
+              .emplace(name,
+                       std::make_shared<Supervisor>(
+                           name, std::move(entry),
+                           Supervisor::Dependencies{loop_, clock_, paths_, options_, credentials_,
+                                                    redactor_, [this] { return Random(); }}))
               .first->second;
       if (enabled) loads.Spawn(LoadOne(supervisor));
     }
@@ -86,13 +89,19 @@ class ProcessHost : public Host {
   io::Task<absl::StatusOr<std::string>> Call(std::string plugin, std::string_view method,
                                              std::string request, CallContext context,
                                              Repeat repeat) override {
-    const auto found = supervisors_.find(plugin);
-    if (found == supervisors_.end()) {
-      co_return NotFound(fmt::format(
-          "plugin '{}': no such plugin; `talon plugins` lists those there are", plugin));
-    }
-    const auto supervisor = found->second;  // outlives a reload
+    TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
     co_return co_await supervisor->Call(method, std::move(request), std::move(context), repeat);
+  }
+
+  io::Task<absl::Status> StopOne(std::string plugin) override {
+    TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
+    supervisor->EndProcess();
+    co_return absl::OkStatus();
+  }
+
+  io::Task<absl::Status> Restart(std::string plugin) override {
+    TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
+    co_return co_await supervisor->Restart();
   }
 
   const Manifest* ManifestOf(std::string_view plugin) const override {
@@ -120,6 +129,14 @@ class ProcessHost : public Host {
   }
 
  private:
+  // Shared with the call: it outlives a reload.
+  absl::StatusOr<std::shared_ptr<Supervisor>> Find(std::string_view plugin) const {
+    const auto found = supervisors_.find(plugin);
+    if (found != supervisors_.end()) return found->second;
+    return NotFound(
+        fmt::format("plugin '{}': no such plugin; `talon plugins` lists those there are", plugin));
+  }
+
   static io::Task<void> LoadOne(std::shared_ptr<Supervisor> supervisor) {
     const absl::Status status = co_await supervisor->Load();
     if (!status.ok()) supervisor->Refuse(status);
@@ -143,6 +160,10 @@ class ProcessHost : public Host {
   tool::Catalogue& catalogue_;
   const HostPaths paths_;
   const HostOptions options_;
+  ConfiguredCredentials configured_;
+  Redactor own_redactor_;
+  CredentialSource& credentials_;
+  Redactor& redactor_;
   std::mt19937 random_;  // of waits only
   std::map<std::string, std::shared_ptr<Supervisor>, std::less<>> supervisors_;
   std::vector<std::string> offered_;  // whose tools are in the catalogue
@@ -173,8 +194,8 @@ std::string_view PluginStateName(PluginState state) {
 }
 
 std::unique_ptr<Host> MakeHost(io::Loop& loop, const Clock& clock, tool::Catalogue& catalogue,
-                               HostPaths paths, HostOptions options) {
-  return std::make_unique<ProcessHost>(loop, clock, catalogue, std::move(paths), options);
+                               HostPaths paths, HostOptions options, HostServices services) {
+  return std::make_unique<ProcessHost>(loop, clock, catalogue, std::move(paths), options, services);
 }
 
 }  // namespace talon::plugin

@@ -15,7 +15,9 @@
 #include "absl/status/statusor.h"
 #include "base/call_context.h"
 #include "base/clock.h"
+#include "base/secret.h"
 #include "io/task.h"
+#include "plugin/credentials.h"
 #include "plugin/manifest.h"
 #include "plugin/options.h"
 #include "tool/catalogue.h"
@@ -66,12 +68,22 @@ class Host {
                                                      Repeat repeat) = 0;
   // Null when there is no such plugin, or it could not be loaded. Valid until the next Load().
   virtual const Manifest* ManifestOf(std::string_view plugin) const = 0;
+  // Ends the plugin's process when its calls have ended; the next call starts it again.
+  virtual io::Task<absl::Status> StopOne(std::string plugin) = 0;
+  // The same, and starts it again at once, whatever its crashes were.
+  virtual io::Task<absl::Status> Restart(std::string plugin) = 0;
   // Stops every process and takes the tools out of the catalogue; calls under way end with
   // Unavailable. Idempotent, also from several places at once; awaited before destruction.
   virtual io::Task<void> Stop() = 0;
 };
 
+// What the daemon lends; both may be null.
+struct HostServices {
+  CredentialSource* credentials = nullptr;  // null: the values in the entries
+  Redactor* redactor = nullptr;             // learns the entries' environment and credentials
+};
+
 std::unique_ptr<Host> MakeHost(io::Loop& loop, const Clock& clock, tool::Catalogue& catalogue,
-                               HostPaths paths, HostOptions options);
+                               HostPaths paths, HostOptions options, HostServices services = {});
 
 }  // namespace talon::plugin

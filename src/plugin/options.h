@@ -20,6 +20,8 @@ struct PluginEntry {
   JsonText config;
   std::vector<std::string> args;
   std::map<std::string, Secret> env;
+  std::map<std::string, Secret> credentials;
+  bool pin = true;
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds start_timeout{10'000};
   std::chrono::milliseconds idle_stop{60'000};
@@ -33,6 +35,11 @@ struct PluginEntry {
         Option("config", &O::config, "Passed to the plugin as JSON."),
         Option("args", &O::args, "Arguments of the program."),
         Option("env", &O::env, "Its whole environment besides PATH, HOME, TMPDIR and LANG."),
+        Option("credentials", &O::credentials,
+               "Secrets it is given when it is configured, by name; never in its environment."),
+        Option("pin", &O::pin,
+               "Refuse the program of `plugin` once its content differs from that of its first "
+               "start, until `talon plugins trust`."),
         Option("timeout", &O::timeout, "Deadline of its calls; 0 = the tool's, else the guard's."),
         Option("start_timeout", &O::start_timeout, "From start to a configured plugin."),
         Option("idle_stop", &O::idle_stop,
@@ -46,7 +53,9 @@ struct HostOptions {
   std::chrono::milliseconds restart_window{120'000};
   std::chrono::milliseconds backoff_base{500};
   std::chrono::milliseconds backoff_max{60'000};
+  std::chrono::milliseconds healthy_after{60'000};
   std::chrono::milliseconds stop_grace{2'000};
+  std::chrono::milliseconds drain_grace{30'000};
   std::uint32_t max_abandoned_calls = 3;
   Bytes max_log_line{8 << 10};
   Bytes max_log_per_second{64 << 10};
@@ -67,6 +76,10 @@ struct HostOptions {
         Option("backoff_base", &O::backoff_base,
                "Wait before the second restart; doubles with jitter."),
         Option("backoff_max", &O::backoff_max, "Longest wait before a restart."),
+        Option("healthy_after", &O::healthy_after,
+               "A process that ran this long makes the crashes before it forgotten."),
+        Option("drain_grace", &O::drain_grace,
+               "How long calls under way may take when their plugin is reloaded or stopped."),
         Option("stop_grace", &O::stop_grace,
                "From Shutdown to SIGTERM; half of it again to SIGKILL."),
         Option("max_abandoned_calls", &O::max_abandoned_calls,

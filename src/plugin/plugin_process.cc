@@ -38,10 +38,12 @@ StderrLog::Sink LogSink(std::string plugin) {
 
 }  // namespace
 
-PluginProcess::PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options)
+PluginProcess::PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
+                             const Redactor& redactor)
     : loop_(loop),
       spec_(std::move(spec)),
       options_(options),
+      redactor_(redactor),
       tasks_(loop),
       stderr_(options, LogSink(spec_.name)),
       stderr_end_(std::make_shared<io::OneShot<bool>>()) {}
@@ -165,10 +167,13 @@ io::Task<absl::StatusOr<std::string>> PluginProcess::Call(std::string_view metho
   co_return result;
 }
 
-io::Task<void> PluginProcess::Drained() {
+io::Task<void> PluginProcess::Drained(SteadyTime deadline) {
   if (calls_ == 0) co_return;
-  drained_ = std::make_unique<io::OneShot<bool>>();
-  co_await drained_->Wait();
+  const auto drained = std::make_shared<io::OneShot<bool>>();
+  drained_ = drained;
+  const auto timer = loop_.CallAt(deadline, [drained] { drained->Set(false); });
+  co_await drained->Wait();
+  loop_.CancelTimer(timer);
 }
 
 io::Task<bool> PluginProcess::ExitsBy(SteadyTime deadline) {
@@ -239,9 +244,7 @@ std::string PluginProcess::ExitText() const {
 io::Task<absl::Status> PluginProcess::Explain(absl::Status cause) {
   const std::string program =
       co_await loop_.Blocking([path = spec_.program] { return DescribeProgram(path); });
-  Redactor redactor;
-  for (const auto& [name, value] : spec_.env) redactor.Register(value);
-  const std::string tail = redactor.Redact(stderr_.Tail());
+  const std::string tail = redactor_.Redact(stderr_.Tail());
   co_return MakeError(cause.code(), ReasonOf(cause),
                       fmt::format("{}\n  program: {}\n  ended: {}\n  stderr: {}", Message(cause),
                                   program, ExitText(), tail.empty() ? "(nothing)" : tail));

@@ -34,8 +34,9 @@ enum class StopKind {
 
 class PluginProcess {
  public:
-  // Does nothing yet. `options` must outlive the process.
-  PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options);
+  // Does nothing yet. `options` and `redactor` must outlive the process.
+  PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
+                const Redactor& redactor);
   ~PluginProcess();
   PluginProcess(const PluginProcess&) = delete;
   PluginProcess& operator=(const PluginProcess&) = delete;
@@ -51,8 +52,8 @@ class PluginProcess {
   pid_t pid() const { return pid_; }
   // Runs once, from the loop, when the process exits or its connection ends without Stop().
   void OnEnded(absl::AnyInvocable<void()> callback);
-  // Ends when no call is in flight. One waiter.
-  io::Task<void> Drained();
+  // Ends when no call is in flight, or at `deadline`. One waiter.
+  io::Task<void> Drained(SteadyTime deadline);
   // Must be awaited before destruction, once. Calls in flight end with Unavailable/kPluginCrashed.
   io::Task<void> Stop(StopKind kind);
   // Ends it where it stands; Stop() is still due.
@@ -76,6 +77,7 @@ class PluginProcess {
   io::Loop& loop_;
   const LaunchSpec spec_;
   const HostOptions& options_;
+  const Redactor& redactor_;
   std::string socket_directory_;
   std::unique_ptr<io::Process> process_;
   std::unique_ptr<PluginTransport> transport_;
@@ -87,7 +89,7 @@ class PluginProcess {
   std::shared_ptr<io::OneShot<bool>> stderr_end_;       // shared with a timer
   std::optional<io::ExitResult> exit_;
   std::size_t calls_ = 0;
-  std::unique_ptr<io::OneShot<bool>> drained_;  // while somebody waits in Drained()
+  std::shared_ptr<io::OneShot<bool>> drained_;  // of who waits in Drained(), and its timer
   absl::AnyInvocable<void()> on_ended_;
   bool ended_ = false;
   bool killed_ = false;  // by us

@@ -15,7 +15,15 @@ constexpr double kLeastJitter = 0.75;       // of the full wait
 RestartPolicy::RestartPolicy(const HostOptions& options, std::function<double()> random)
     : options_(options), random_(std::move(random)) {}
 
+void RestartPolicy::Reset() {
+  crashes_.clear();
+  next_start_ = {};
+  failed_ = false;
+}
+
 void RestartPolicy::NoteCrash(SteadyTime now) {
+  const auto started = std::exchange(started_, std::nullopt);
+  if (started && now - *started >= options_.healthy_after) crashes_.clear();
   crashes_.push_back(now);
   while (crashes_.front() + options_.restart_window < now) crashes_.pop_front();
   const std::size_t crashes = crashes_.size();

@@ -34,6 +34,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
     const Clock& clock;
     const HostPaths& paths;
     const HostOptions& options;
+    CredentialSource& credentials;
+    Redactor& redactor;
     std::function<double()> random;  // [0, 1)
   };
 
@@ -61,6 +63,11 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   io::Task<absl::StatusOr<std::string>> Call(std::string_view method, std::string request,
                                              CallContext context, Repeat repeat);
   PluginInfo Info() const;
+  // Ends the process once its calls have, or HostOptions::drain_grace later, and forgets its
+  // crashes. The next call starts another, when the old one has ended.
+  void EndProcess();
+  // EndProcess, and waits for another to run.
+  io::Task<absl::Status> Restart();
   // Ends the process and all that waits for it. Later calls are refused. Must be awaited before
   // destruction.
   io::Task<void> Stop();
@@ -88,7 +95,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   void Crashed(const Process& process);
   io::Task<void> CleanUpCrash(Process process);
   void Replace(std::string_view why);
-  io::Task<void> Retire(Process process);
+  io::Task<void> End(Process process, SteadyTime deadline);
   void NoteFailure(const absl::Status& error);
   void ArmIdleStop(SteadyTime at);
   void IdleStop();

@@ -80,6 +80,9 @@ io::Task<absl::Status> Supervisor::Load() {
   const auto self = shared_from_this();
   TALON_CO_RETURN_IF_ERROR(CheckPluginName(name_));
   if (absl::Status env = CheckEnvironment(entry_.env); !env.ok()) co_return Named(env);
+  if (absl::Status given = CheckCredentials(entry_.credentials); !given.ok())
+    co_return Named(given);
+  for (const auto& [name, value] : entry_.env) dependencies_.redactor.Register(value);
   auto found = co_await loop_.Blocking([program = program_, args = entry_.args,
                                         cache = dependencies_.paths.cache,
                                         max_bytes = dependencies_.options.max_manifest.value] {
@@ -121,8 +124,8 @@ io::Task<absl::Status> Supervisor::Load() {
 // that has told its manifest, which becomes the known one.
 io::Task<absl::StatusOr<Supervisor::Process>> Supervisor::Launch(CallContext context,
                                                                  bool configure) {
-  const auto process =
-      std::make_shared<PluginProcess>(loop_, MakeLaunchSpec(), dependencies_.options);
+  const auto process = std::make_shared<PluginProcess>(
+      loop_, MakeLaunchSpec(), dependencies_.options, dependencies_.redactor);
   absl::Status status = co_await process->Start(context);
   if (status.ok()) {
     status = configure ? co_await Introduce(*process, context)
@@ -160,8 +163,12 @@ io::Task<absl::Status> Supervisor::Introduce(PluginProcess& process, CallContext
                                  : "restart the daemon to accept it"));
   }
   const auto data = fmt::format("{}/{}", dependencies_.paths.data, name_);
+  const auto credentials = co_await dependencies_.credentials.Fetch(name_, entry_);
+  if (!credentials.ok()) co_return Annotate(credentials.status(), "configure");
+  for (const auto& [name, value] : *credentials) dependencies_.redactor.Register(value);
   const auto configured = co_await process.Call(
-      kConfigureMethod, EncodeConfigure(entry_.config.text, dependencies_.paths.workspace, data),
+      kConfigureMethod,
+      EncodeConfigure(entry_.config.text, dependencies_.paths.workspace, data, *credentials),
       context);
   if (!configured.ok()) co_return Annotate(configured.status(), "configure");
   co_return absl::OkStatus();

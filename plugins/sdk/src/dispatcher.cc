@@ -110,7 +110,10 @@ absl::Status Dispatcher::Configure(const v1::ConfigureRequest& request) {
   absl::Status status = plugin_.info().config.Check(config->json(), "option");
   if (!status.ok()) return status;
   try {
-    status = plugin_.Configure(*config, {request.workspace(), request.data_directory()});
+    status = plugin_.Configure(
+        *config, {.workspace = request.workspace(),
+                  .data = request.data_directory(),
+                  .credentials = {request.credentials().begin(), request.credentials().end()}});
   } catch (const std::exception& error) {
     status = absl::InternalError(fmt::format("configure: {}", error.what()));
   }

@@ -23,6 +23,7 @@ absl::Status PluginHarness::Configure(std::string_view config_json, Folders fold
   request.set_config_json(std::string(config_json));
   request.set_workspace(folders.workspace);
   request.set_data_directory(folders.data);
+  request.mutable_credentials()->insert(folders.credentials.begin(), folders.credentials.end());
   return state_->dispatcher.Configure(request);
 }
 

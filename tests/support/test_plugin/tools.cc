@@ -34,7 +34,7 @@ struct Tool {
   std::function<Failure(const CallData&)> run;
 };
 
-void Hang() {
+[[noreturn]] void Hang() {
   while (true) pause();
 }
 
@@ -61,6 +61,13 @@ std::string Environment() {
   std::string text;
   for (char** each = environ; *each != nullptr; ++each) text += std::string(*each) + "\n";
   return text;
+}
+
+Failure WaitOnce(const CallData& call) {
+  const std::string marker = call.arguments.value("marker", "");
+  if (std::filesystem::exists(marker)) return Content(call, "repeated");
+  close(open(marker.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  Hang();
 }
 
 Failure CrashOnce(const CallData& call) {
@@ -99,9 +106,12 @@ const std::vector<Tool>& Tools() {
        [](const CallData& call) { return Content(call, Environment()); }},
       {"config", kRead, true, false, "",
        [](const CallData& call) {
+         const auto& given = call.configured.credentials();
          return Content(call, Json{{"config", call.configured.config_json()},
                                    {"workspace", call.configured.workspace()},
-                                   {"data_directory", call.configured.data_directory()}}
+                                   {"data_directory", call.configured.data_directory()},
+                                   {"credentials",
+                                    std::map<std::string, std::string>(given.begin(), given.end())}}
                                   .dump());
        }},
       {"sleep_ms", kUnspecified, false, false, R"("ms":{"type":"integer"})",
@@ -123,6 +133,7 @@ const std::vector<Tool>& Tools() {
          Hang();
          return Failure();
        }},
+      {"wait_once", kRead, true, false, R"("marker":{"type":"string"})", WaitOnce},
       {"crash_once", kRead, true, false, R"("marker":{"type":"string"})", CrashOnce},
       {"garbage", kUnspecified, false, false, "",
        [](const CallData& call) {

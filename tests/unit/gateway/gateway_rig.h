@@ -37,7 +37,18 @@ class FakeHost : public plugin::Host {
     co_return Unavailable("no process");
   }
   const plugin::Manifest* ManifestOf(std::string_view) const override { return nullptr; }
+  io::Task<absl::Status> StopOne(std::string plugin) override { co_return Note("stop", plugin); }
+  io::Task<absl::Status> Restart(std::string plugin) override { co_return Note("restart", plugin); }
   io::Task<void> Stop() override { co_return; }
+
+  std::vector<std::string> asked;  // "stop files" …
+
+ private:
+  absl::Status Note(const std::string& verb, const std::string& plugin) {
+    if (plugin != "files") return NotFound("no such plugin");
+    asked.push_back(verb + " " + plugin);
+    return absl::OkStatus();
+  }
 };
 
 class GatewayTest : public agent::AgentTest {
@@ -59,7 +70,7 @@ class GatewayTest : public agent::AgentTest {
   void Serve() {
     Start();
     auto made = Gateway::Create(gateway_options, {loop, clock, ids, *agent, *journal, *router,
-                                                  *catalogue, plugins, "1.2.3"});
+                                                  *catalogue, plugins, *guard, "1.2.3"});
     ASSERT_OK(made);
     gateway = *std::move(made);
   }

@@ -41,8 +41,8 @@ TEST_F(GatewayTest, ATokenIsNeededToListen) {
   Start();
   GatewayOptions without = gateway_options;
   without.token = Secret();
-  EXPECT_FALSE(Gateway::Create(
-                   without, {loop, clock, ids, *agent, *journal, *router, *catalogue, plugins, "1"})
+  EXPECT_FALSE(Gateway::Create(without, {loop, clock, ids, *agent, *journal, *router, *catalogue,
+                                         plugins, *guard, "1"})
                    .ok());
 }
 

@@ -55,7 +55,7 @@ class HostTest : public testing::Test {
     }(std::move(task)));
   }
   void Load(std::map<std::string, PluginEntry> plugins) {
-    host_ = MakeHost(loop_, clock_, catalogue_, paths_, options_);
+    host_ = MakeHost(loop_, clock_, catalogue_, paths_, options_, {credentials_, &redactor_});
     EXPECT_TRUE(loop_.RunUntilDone(host_->Load(std::move(plugins))).ok());
   }
   void Load() { Load({{"t", entry_}}); }
@@ -103,6 +103,8 @@ class HostTest : public testing::Test {
   tool::Catalogue catalogue_;
   HostPaths paths_;
   HostOptions options_;
+  CredentialSource* credentials_ = nullptr;
+  Redactor redactor_;
   PluginEntry entry_;
   std::unique_ptr<Host> host_;
 };
@@ -196,6 +198,81 @@ TEST_F(HostTest, ConfigurationArrives) {
   EXPECT_EQ(got["config"], R"({"answer":42})");
   EXPECT_EQ(got["workspace"], paths_.workspace);
   EXPECT_EQ(got["data_directory"], folder_ / "data/t");
+}
+
+TEST_F(HostTest, CredentialsGoToConfigureOnlyAndAreRedacted) {
+  entry_.credentials.emplace("API_KEY", "key-4711-secret");
+  Load();
+  const Json got = Json::parse(Content("config"));
+  EXPECT_EQ(got["credentials"], Json({{"API_KEY", "key-4711-secret"}}));
+  EXPECT_EQ(Content("env").find("key-4711-secret"), std::string::npos);
+  EXPECT_EQ(redactor_.Redact("the key-4711-secret"), "the [redacted]");
+}
+
+TEST_F(HostTest, ACredentialThatCannotBeHadKeepsItFromStarting) {
+  class Empty : public CredentialSource {
+   public:
+    io::Task<absl::StatusOr<Credentials>> Fetch(std::string plugin, PluginEntry) override {
+      co_return NotFound("credential 'API_KEY' of " + plugin + ": the vault has none");
+    }
+  } source;
+  credentials_ = &source;
+  Load();
+  ExpectText(Call("echo").status(), "credential 'API_KEY' of t: the vault has none");
+}
+
+TEST_F(HostTest, StoppingLetsCallsEndAndTheNextStartsItAgain) {
+  Load();
+  const std::string first = Content("pid");
+  io::Nursery calls(loop_);
+  Output slow;
+  calls.Spawn([](io::Task<Output> call, Output* to) -> io::Task<void> {
+    *to = co_await std::move(call);
+  }(Start("sleep_ms", {{"ms", 100}}), &slow));
+  ASSERT_TRUE(Until([&] { return Info().calls == 2; }));
+  EXPECT_TRUE(loop_.RunUntilDone(host_->StopOne("t")).ok());
+  EXPECT_EQ(Info().state, PluginState::kStopped);
+  EXPECT_NE(Content("pid"), first);
+  Run(calls.Join());
+  EXPECT_EQ(slow->content, "slept");
+  EXPECT_FALSE(Exists(std::stol(first)));
+  EXPECT_EQ(loop_.RunUntilDone(host_->StopOne("x")).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(HostTest, RestartingDoesNotWaitForTheBreaker) {
+  options_.max_restarts = 1;
+  Load();
+  (void)Call("crash");
+  ASSERT_TRUE(Until([&] { return Info().state == PluginState::kFailed; }));
+  ExpectText(Call("echo").status(), "it crashed too often");
+  EXPECT_TRUE(loop_.RunUntilDone(host_->Restart("t")).ok());
+  EXPECT_EQ(Info().state, PluginState::kRunning);
+  EXPECT_EQ(Content("echo", {{"text", "back"}}), "back");
+}
+
+// kill -9 of a busy plugin: the tool answers again within a second.
+TEST_F(HostTest, AKilledBusyPluginAnswersAgainWithinASecond) {
+  options_ = {};  // the waits of an installation
+  Load();
+  const long pid = std::stol(Content("pid"));
+  io::Nursery calls(loop_);
+  Output effect;
+  Output read;
+  const auto keep = [](io::Task<Output> call, Output* to) -> io::Task<void> {
+    *to = co_await std::move(call);
+  };
+  calls.Spawn(keep(Start("hang"), &effect));
+  // Read-only: its first run waits for the kill, its second finds the marker.
+  calls.Spawn(keep(Start("wait_once", {{"marker", folder_ / "begun"}}), &read));
+  ASSERT_TRUE(Until([&] { return std::filesystem::exists(folder_ / "begun"); }));
+  kill(static_cast<pid_t>(pid), SIGKILL);
+  const Output again = Call("pid", Json::object(), 1s);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_NE(std::stol(again->content), pid);
+  Run(calls.Join());
+  EXPECT_EQ(ReasonOf(effect.status()), ErrorReason::kPluginCrashed);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->content, "repeated");
 }
 
 TEST_F(HostTest, ARefusedConfigurationIsSaid) {

@@ -39,6 +39,32 @@ TEST(RestartPolicyTest, OldCrashesAreForgotten) {
   }
 }
 
+TEST(RestartPolicyTest, AProcessThatKeptUpStartsTheCountAgain) {
+  HostOptions options;
+  RestartPolicy policy(options, [] { return 1.0; });
+  SteadyTime now{1000s};
+  for (int i = 0; i < 4; ++i) policy.NoteCrash(now);
+  policy.NoteStart(now);
+  policy.NoteCrash(now + options.healthy_after);
+  EXPECT_EQ(policy.next_start(), now + options.healthy_after);
+  policy.NoteStart(now);
+  policy.NoteCrash(now + options.healthy_after - 1ms);
+  EXPECT_GT(policy.next_start(), now + options.healthy_after - 1ms);
+}
+
+TEST(RestartPolicyTest, ResetForgets) {
+  HostOptions options;
+  RestartPolicy policy(options, [] { return 1.0; });
+  const SteadyTime now{1000s};
+  for (int i = 0; i < 5; ++i) policy.NoteCrash(now);
+  ASSERT_TRUE(policy.failed(now));
+  policy.Reset();
+  EXPECT_FALSE(policy.failed(now));
+  EXPECT_LE(policy.next_start(), now);
+  policy.NoteCrash(now);
+  EXPECT_EQ(policy.next_start(), now);
+}
+
 TEST(RestartPolicyTest, JitterShortensByAQuarterAtMost) {
   HostOptions options;
   RestartPolicy policy(options, [] { return 0.0; });

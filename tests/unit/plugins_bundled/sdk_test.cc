@@ -50,14 +50,21 @@ class Sample : public Plugin {
              .handler = [](const Args&, const CallInfo&) { return Result::Text("a\xFFz"); }});
     for (Tool& tool : more) AddTool(std::move(tool));
   }
-  absl::Status Configure(const Args& config, const Folders&) override {
+  absl::Status Configure(const Args& config, const Folders& folders) override {
     greeting_ = config.String("greeting");
+    if (folders.credentials.contains("KEY")) greeting_ += folders.credentials.at("KEY");
     return absl::OkStatus();
   }
 
  private:
   std::string greeting_;
 };
+
+TEST(SdkTest, CredentialsArriveWithTheConfiguration) {
+  PluginHarness harness(std::make_unique<Sample>());
+  ASSERT_TRUE(harness.Configure("{}", {.credentials = {{"KEY", "k-1 "}}}).ok());
+  EXPECT_EQ(harness.Execute("say", R"({"text":"x"})")->content, "k-1 x");
+}
 
 TEST(SdkTest, ManifestTellsWhatWasDeclared) {
   const auto json = nlohmann::json::parse(PluginHarness(std::make_unique<Sample>()).ManifestJson());

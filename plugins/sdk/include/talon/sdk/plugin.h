@@ -28,6 +28,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,10 +98,12 @@ struct PluginInfo {
   Needs needs;
 };
 
-// Where a plugin may work.
+// Where a plugin may work, and the secrets it is given.
 struct Folders {
   std::string workspace;  // the agent's; may be empty
   std::string data;       // private, survives restarts; may be empty
+  // By the names of `plugins.<name>.credentials`. Never log them or put them into a result.
+  std::map<std::string, std::string> credentials;
 };
 
 class Plugin {

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/plugin_commands.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+namespace talon::cli {
+namespace {
+
+// What the verbs take; one of them runs.
+struct Arguments {
+  std::string name, tool;
+  std::vector<std::string> values;
+};
+
+class Table {
+ public:
+  Table(CLI::App& parent, Run& run)
+      : parent_(parent), run_(run), arguments_(std::make_shared<Arguments>()) {}
+
+  CLI::App* Add(const std::string& verb, const std::string& text,
+                std::function<int(const Arguments&)> work) {
+    CLI::App* command = parent_.add_subcommand(verb, text);
+    command->callback([&run = run_, arguments = arguments_, work = std::move(work)] {
+      run = [arguments, work] { return work(*arguments); };
+    });
+    return command;
+  }
+  // One whose first argument is a plugin's name.
+  CLI::App* AddNamed(const std::string& verb, const std::string& text,
+                     std::function<int(const Arguments&)> work) {
+    CLI::App* command = Add(verb, text, std::move(work));
+    command->add_option("name", arguments_->name, "Name of the plugin")->required();
+    return command;
+  }
+  Arguments& arguments() { return *arguments_; }
+
+ private:
+  CLI::App& parent_;
+  Run& run_;
+  std::shared_ptr<Arguments> arguments_;  // shared with the callbacks
+};
+
+}  // namespace
+
+void AddPluginCommands(CLI::App& app, const Globals& globals, Run& run) {
+  CLI::App* plugins = app.add_subcommand("plugins", "List, examine and operate plugins");
+  plugins->alias("plugin");
+  plugins->require_subcommand(0, 1);
+  plugins->callback([&globals, &run] {
+    if (!run) run = [&globals] { return PluginList(globals); };
+  });
+  Table table(*plugins, run);
+  table.Add("list", "List plugins and their state",
+            [&globals](const Arguments&) { return PluginList(globals); });
+  table
+      .Add("inspect", "Show what a plugin is, offers and needs",
+           [&globals](const Arguments& given) { return PluginInspect(globals, given.name); })
+      ->add_option("plugin", table.arguments().name, "Name of the plugin, or path of a program")
+      ->required();
+  CLI::App* call = table.AddNamed("run", "Call one tool", [&globals](const Arguments& given) {
+    return PluginRun(globals, given.name, given.tool, given.values);
+  });
+  call->add_option("tool", table.arguments().tool, "Name of the tool")->required();
+  call->add_option("arguments", table.arguments().values,
+                   "A JSON object, or key=text and key:=JSON each");
+  table.AddNamed(
+      "stop", "End its process; the next call starts it again",
+      [&globals](const Arguments& given) { return PluginChange(globals, given.name, "stop"); });
+  table.AddNamed(
+      "restart", "End its process and start it again, even after too many crashes",
+      [&globals](const Arguments& given) { return PluginChange(globals, given.name, "restart"); });
+}
+
+}  // namespace talon::cli

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// `talon plugins VERB` (also `talon plugin VERB`): the table of verbs. A new verb is a function
+// below, a line in AddPluginCommands, and a file plugin_<verb>.cc. Each returns the process's exit
+// code; main thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+
+namespace CLI {
+class App;
+}
+
+namespace talon::cli {
+
+using Run = std::function<int()>;
+
+// `run` becomes what the chosen verb does. Both references must outlive the parsing and the run.
+void AddPluginCommands(CLI::App& app, const Globals& globals, Run& run);
+
+int PluginList(const Globals& globals);
+// `what`: a plugin's name, or with a '/' in it the path of a program, which is asked for its
+// manifest in a folder of its own.
+int PluginInspect(const Globals& globals, const std::string& what);
+// `arguments`: one JSON object, or any number of key=value (text) and key:=value (JSON).
+int PluginRun(const Globals& globals, const std::string& name, const std::string& tool,
+              const std::vector<std::string>& arguments);
+// `verb`: what the daemon's API calls it.
+int PluginChange(const Globals& globals, const std::string& name, const std::string& verb);
+
+}  // namespace talon::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// `talon plugins list` and `inspect`, and the verbs that change what runs.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/plugin_commands.h"
+#include "cli/report.h"
+#include "io/http_types.h"
+
+namespace talon::cli {
+namespace {
+
+std::string FirstLine(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+void PrintTool(const Json& tool) {
+  std::string marks = JsonString(tool, "effect", "EFFECT_CLASS_EXEC");
+  marks = marks.substr(marks.rfind('_') + 1);
+  for (const char* mark : {"readOnly", "idempotent", "userOnly", "streams", "asks"}) {
+    if (JsonBool(tool, mark)) marks += fmt::format(" {}", mark);
+  }
+  Print(fmt::format("  {} ({})\n    {}\n    {}", JsonString(tool, "name"), marks,
+                    FirstLine(JsonString(tool, "description")), JsonString(tool, "schemaJson")));
+}
+
+void PrintPlugin(const Json& plugin) {
+  Print(fmt::format("{} {}  {}", JsonString(plugin, "name"), JsonString(plugin, "version"),
+                    JsonString(plugin, "state")));
+  for (const auto& [key, label] :
+       {std::pair{"description", ""}, std::pair{"path", "program "}, std::pair{"last_error", ""}}) {
+    const std::string value = JsonString(plugin, key);
+    if (!value.empty()) Print(label + value);
+  }
+  const Json* manifest = JsonFind(plugin, "manifest");
+  if (manifest == nullptr) return;
+  for (const char* point : {"auth", "storage", "notify", "tasks", "hook", "http", "model"}) {
+    if (const Json* value = JsonFind(*manifest, point)) {
+      Print(fmt::format("offers {}: {}", point, DumpJson(*value)));
+    }
+  }
+  if (const Json* needs = JsonFind(*manifest, "needs")) Print("needs " + DumpJson(*needs));
+  Print("tools:");
+  ForEach(*manifest, "tools", PrintTool);
+}
+
+}  // namespace
+
+int PluginList(const Globals& globals) {
+  return Report(globals, "GET", "/v1/plugins", [](const Json& json) {
+    ForEach(json, "plugins", [](const Json& plugin) {
+      const std::string error = FirstLine(JsonString(plugin, "last_error"));
+      Print(fmt::format("{:12} {:10} {:8} {}", JsonString(plugin, "name"),
+                        JsonString(plugin, "state"), JsonString(plugin, "version"),
+                        error.empty() ? JsonString(plugin, "description") : error));
+    });
+  });
+}
+
+int PluginInspect(const Globals& globals, const std::string& what) {
+  return Report(globals, "GET", "/v1/plugins/" + io::PercentEncode(what), PrintPlugin);
+}
+
+int PluginChange(const Globals& globals, const std::string& name, const std::string& verb) {
+  return Report(
+      globals, "POST", fmt::format("/v1/plugins/{}/{}", io::PercentEncode(name), verb),
+      [](const Json& plugin) {
+        Print(fmt::format("{}: {}", JsonString(plugin, "name"), JsonString(plugin, "state")));
+      });
+}
+
+}  // namespace talon::cli

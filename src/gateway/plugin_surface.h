@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/plugins…: what an operator sees of the plugins and does with them. Loop's thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "gateway/gateway.h"
+#include "io/http_server.h"
+#include "io/task.h"
+
+namespace talon::gateway {
+
+class PluginSurface {
+ public:
+  // Must outlive this.
+  explicit PluginSurface(Dependencies& deps) : deps_(deps) {}
+  // False when the request is for another surface.
+  io::Task<bool> Serve(const io::ServerRequest& request, io::ResponseWriter& writer);
+
+ private:
+  io::ServerResponse List() const;
+  io::Task<io::ServerResponse> Inspect(std::string name);
+  io::Task<io::ServerResponse> Change(const io::ServerRequest& request, std::string name,
+                                      std::string verb);
+  // Calls one of the plugin's tools for the person at the other end.
+  io::Task<io::ServerResponse> RunTool(const io::ServerRequest& request, std::string name);
+  Dependencies& deps_;
+};
+
+}  // namespace talon::gateway
