@@ -335,12 +335,31 @@ void AgentImpl::Evict(const SessionId& session) {
   sessions_.Evict(session);
 }
 
-io::Task<absl::Status> AgentImpl::DeleteSession(SessionId id) {
+// Cancels what runs or waits in the session until nothing does. A turn that arrives meanwhile is
+// cancelled too.
+io::Task<void> AgentImpl::CancelAll(SessionId id) {
+  while (true) {
+    std::vector<TurnId> turns;
+    for (const auto& [turn, run] : runs_) {
+      if (run->session == id) turns.push_back(turn);
+    }
+    if (turns.empty()) co_return;
+    for (const TurnId& turn : turns) Cancel(turn, Cancelled("the session was deleted"));
+    for (const TurnId& turn : turns) (co_await Await(turn, {})).IgnoreError();
+  }
+}
+
+io::Task<absl::Status> AgentImpl::DeleteSession(SessionId id, OpenTurns turns) {
+  if (turns == OpenTurns::kCancel) co_await CancelAll(id);
   Session* session = sessions_.Find(id);
   if (session != nullptr &&
       (session->running != nullptr || !session->waiting.empty() || session->pins > 0)) {
-    co_return FailedPrecondition(
-        fmt::format("session '{}' has a turn under way; cancel it first", session->record.key));
+    co_return FailedPrecondition(fmt::format(
+        "session '{}' has {}; wait for it or cancel it, or delete with force, which cancels first",
+        session->record.key,
+        session->running != nullptr
+            ? fmt::format("turn '{}' under way", session->running->turn.str())
+            : "a turn under way"));
   }
   TALON_CO_RETURN_IF_ERROR(co_await core_.deps.journal.DeleteSession(id));
   // What is stranded in it went with it.

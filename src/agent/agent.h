@@ -28,6 +28,9 @@ namespace talon::agent {
 
 enum class TurnMode { kChat, kTask };
 
+// What deleting a session does about its turns under way.
+enum class OpenTurns { kRefuse, kCancel };
+
 // What a caller asks of one turn. Stored in the event, so that a restart runs the same turn.
 struct TurnInput {
   std::vector<model::Message> messages;  // new since the session's last turn; at least one
@@ -114,8 +117,10 @@ class Agent {
   virtual std::size_t running_turns() const = 0;
   // Takes notice that a session was changed in the journal.
   virtual void Evict(const SessionId& session) = 0;
-  // NotFound; FailedPrecondition while a turn runs or waits in it.
-  virtual io::Task<absl::Status> DeleteSession(SessionId session) = 0;
+  // NotFound. While turns run or wait in it: FailedPrecondition that names them, or with kCancel
+  // they are cancelled and ended first.
+  virtual io::Task<absl::Status> DeleteSession(SessionId session,
+                                               OpenTurns turns = OpenTurns::kRefuse) = 0;
 };
 
 }  // namespace talon::agent

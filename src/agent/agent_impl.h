@@ -35,7 +35,7 @@ class AgentImpl : public Agent {
                                                   std::string model) override;
   std::size_t running_turns() const override;
   void Evict(const SessionId& session) override;
-  io::Task<absl::Status> DeleteSession(SessionId session) override;
+  io::Task<absl::Status> DeleteSession(SessionId session, OpenTurns turns) override;
 
  private:
   // A turn on its way into the journal.
@@ -66,6 +66,7 @@ class AgentImpl : public Agent {
   void TakeUpStranded(Session& session);
   io::Task<absl::Status> Resume(journal::TurnRecord turn);
   io::Task<absl::Status> ResumeAll();
+  io::Task<void> CancelAll(SessionId session);
   // Ends when no recovery is under way.
   io::Task<void> Recovered();
   void ParkWaiting();

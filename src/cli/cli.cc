@@ -97,10 +97,10 @@ class Commands {
         [this] { return SessionShow(globals_, session_); })
         ->add_option("id", session_, "Session id or key")
         ->required();
-    Add(*sessions, "delete", "Delete a session and all that belongs to it",
-        [this] { return SessionDelete(globals_, session_); })
-        ->add_option("id", session_, "Session id or key")
-        ->required();
+    CLI::App* remove = Add(*sessions, "delete", "Delete a session and all that belongs to it",
+                           [this] { return SessionDelete(globals_, session_, force_); });
+    remove->add_option("id", session_, "Session id or key")->required();
+    remove->add_flag("--force", force_, "Cancel its turns under way first");
     CLI::App* context = Add(app_, "context", "Show what a prompt costs in tokens",
                             [this] { return Context(globals_, session_, ask_.model, prompt_); });
     context->add_option("-s,--session", session_, "Session key (default: an empty session)");
@@ -137,6 +137,7 @@ class Commands {
   AskOptions ask_;
   std::string session_, shell_;
   bool prompt_ = false;
+  bool force_ = false;
   Run run_;
 };
 

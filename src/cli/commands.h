@@ -50,7 +50,7 @@ int Models(const Globals& globals);
 int Status(const Globals& globals);
 int SessionsList(const Globals& globals);
 int SessionShow(const Globals& globals, const std::string& id);
-int SessionDelete(const Globals& globals, const std::string& id);
+int SessionDelete(const Globals& globals, const std::string& id, bool force);
 int Context(const Globals& globals, const std::string& session, const std::string& model,
             bool show_prompt);
 // `commands`: each with its subcommands, if it has any.

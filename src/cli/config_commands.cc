@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -30,7 +32,11 @@ int Serve(const Globals& globals) {
 
 int ConfigCheck(const Globals& globals) {
   auto loaded = LoadConfig();
-  const absl::Status status = loaded.ok() ? daemon::CheckConfig(*loaded) : loaded.status();
+  absl::Status status = loaded.ok() ? daemon::CheckConfig(*loaded) : loaded.status();
+  if (status.ok()) {
+    const auto unknown = config::UnknownVariables(*loaded, config::TalonVariables());
+    if (!unknown.empty()) status = InvalidArgument(fmt::format("{}", fmt::join(unknown, "\n")));
+  }
   if (!status.ok()) return Fail(globals, status, kUsage);
   if (globals.json) {
     std::printf("%s\n", DumpJson({{"ok", true}, {"data", {{"sources", loaded->sources}}}}).c_str());

@@ -103,6 +103,9 @@ int Doctor(const Globals& globals) {
   auto loaded = config::Load(paths->config, paths->config_missing, &std::getenv);
   if (loaded.ok()) {
     examination.Add("ok", "configuration", paths->config);
+    for (const std::string& line : config::UnknownVariables(*loaded, config::TalonVariables())) {
+      examination.Add("warn", "environment", line);
+    }
   } else {
     examination.Add("fail", "configuration", std::string(Message(loaded.status())));
   }

@@ -98,8 +98,9 @@ int SessionShow(const Globals& globals, const std::string& id) {
   return kOk;
 }
 
-int SessionDelete(const Globals& globals, const std::string& id) {
-  return Report(globals, "DELETE", "/v1/sessions/" + io::PercentEncode(id),
+int SessionDelete(const Globals& globals, const std::string& id, bool force) {
+  const char* query = force ? "?force=true" : "";
+  return Report(globals, "DELETE", "/v1/sessions/" + io::PercentEncode(id) + query,
                 [](const Json& json) { Print("deleted " + JsonString(json, "session")); });
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -18,6 +19,7 @@
 #include "gateway/options.h"
 #include "guard/options.h"
 #include "io/options.h"
+#include "journal/options.h"
 #include "model/options.h"
 #include "plugin/options.h"
 #include "router/options.h"
@@ -62,6 +64,7 @@ struct Config {
   plugin::HostOptions plugin_host;
   guard::GuardOptions guard;
   store::StoreOptions state;
+  journal::JournalOptions journal;
   gateway::GatewayOptions gateway;
   io::HttpClientOptions http_client;
   LogOptions log;
@@ -80,6 +83,7 @@ struct Config {
         Option("plugin_host", &O::plugin_host, "Limits of all plugins.", Reload::kRestart),
         Option("guard", &O::guard, "Limits of tool calls and their results.", Reload::kRestart),
         Option("state", &O::state, "The database.", Reload::kRestart),
+        Option("journal", &O::journal, "What is recorded of turns, and how.", Reload::kRestart),
         Option("gateway", &O::gateway, "The HTTP API."),
         Option("http_client", &O::http_client, "Outbound HTTP.", Reload::kRestart),
         Option("log", &O::log, "Logging."),
@@ -97,6 +101,7 @@ struct Loaded {
   std::vector<std::string> sources;  // file and environment variables that were read
   std::string file;
   std::map<std::string, int> lines;  // of each key in the file, by its path
+  std::set<std::string> variables;   // TALON_* that could have set something, or were asked for
 };
 
 // Parses `text` (named `file` in errors) and applies TALON_* overrides: TALON_GATEWAY_HTTP_PORT=0
@@ -116,6 +121,13 @@ absl::Status AtItsLine(const Loaded& loaded, const absl::Status& status);
 
 // Every credential in it, for the redactor.
 std::vector<Secret> SecretsOf(const Config& config);
+
+// A line for each of the TALON_* variables in `set` that nothing reads, with the nearest that
+// something does: a misspelt override must not pass in silence. Names only, never values.
+std::vector<std::string> UnknownVariables(const Loaded& loaded,
+                                          const std::vector<std::string>& set);
+// The names of the TALON_* variables in this process's environment.
+std::vector<std::string> TalonVariables();
 
 // YAML of every value in force, secrets as [redacted].
 std::string Show(const Config& config);

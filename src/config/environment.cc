@@ -2,6 +2,10 @@
 #include "config/environment.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
 
 #include "base/text.h"
 #include "config/values.h"
@@ -31,11 +35,15 @@ class Overrides {
   void Apply(const std::string& prefix, std::map<std::string, T>& out) {
     if constexpr (OptionStruct<T>) {
       for (auto& [key, value] : out) Apply(prefix + "_" + Upper(key), value);
+    } else {
+      Refuse(prefix);
     }
   }
   template <class T>
-  void Apply(const std::string&, std::vector<T>&) {}
-  void Apply(const std::string&, JsonText&) {}
+  void Apply(const std::string& name, std::vector<T>&) {
+    Refuse(name);
+  }
+  void Apply(const std::string& name, JsonText&) { Refuse(name); }
   template <class T>
     requires(!OptionStruct<T>)
   void Apply(const std::string& name, T& out) {
@@ -48,10 +56,27 @@ class Overrides {
   }
 
  private:
+  void Refuse(const std::string& name) {
+    if (environment_(name.c_str()) == nullptr) return;
+    problems_.push_back(fmt::format(
+        "environment variable {}: only single values can be set so; write it in talon.yaml", name));
+  }
+
   const Environment& environment_;
   Loaded& loaded_;
   std::vector<std::string>& problems_;
 };
+
+// Read by others: daemon/, tests and scripts, the plugins' SDK. Names that end in '_' are prefixes.
+constexpr std::string_view kOthers[] = {"TALON_HOME",          "TALON_CONFIG", "TALON_PLUGIN_DIR",
+                                        "TALON_LONG",          "TALON_BIN",    "TALON_BENCH_BUILD",
+                                        "TALON_PLUGIN_COOKIE", "TALON_KILL_",  "TALON_TEST_"};
+
+bool ReadByOthers(std::string_view name) {
+  return std::ranges::any_of(kOthers, [&](std::string_view other) {
+    return other.ends_with('_') ? name.starts_with(other) : name == other;
+  });
+}
 
 // A provider whose usual key variable is set needs no entry.
 void AddUsualProviders(const Environment& environment, Loaded& loaded) {
@@ -86,6 +111,33 @@ void ApplyEnvironment(const Environment& environment, Loaded& loaded,
   overrides.Apply("TALON_GATEWAY_PORT", loaded.config.gateway.http.port);
   overrides.Apply("TALON_GATEWAY_BIND", loaded.config.gateway.http.bind);
   overrides.Apply("TALON_MODEL", loaded.config.routing.primary);
+}
+
+std::vector<std::string> UnknownVariables(const Loaded& loaded,
+                                          const std::vector<std::string>& set) {
+  std::vector<std::string_view> known(loaded.variables.begin(), loaded.variables.end());
+  std::ranges::copy_if(kOthers, std::back_inserter(known),
+                       [](std::string_view name) { return !name.ends_with('_'); });
+  std::vector<std::string> lines;
+  for (const std::string& name : set) {
+    if (loaded.variables.contains(name) || ReadByOthers(name)) continue;
+    const std::string_view nearest = Nearest(name, known);
+    lines.push_back(fmt::format(
+        "environment variable {}: nothing reads it; {}", name,
+        nearest.empty() ? "TALON_<KEY> sets a key of talon.yaml, of an entry that is in it"
+                        : fmt::format("did you mean {}?", nearest)));
+  }
+  return lines;
+}
+
+std::vector<std::string> TalonVariables() {
+  std::vector<std::string> names;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    if (text.starts_with("TALON_")) names.emplace_back(text.substr(0, text.find('=')));
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 }  // namespace talon::config

@@ -157,8 +157,12 @@ bool Binder::Note(const YAML::Node& map, const YAML::Node& key, const std::strin
 }
 
 absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
-                             const Environment& environment) {
+                             const Environment& environment_in) {
   Loaded loaded;
+  const Environment environment = [&](const char* name) {
+    if (std::string_view(name).starts_with("TALON_")) loaded.variables.insert(name);
+    return environment_in(name);
+  };
   Binder binder(file, environment);
   try {
     const YAML::Node root = YAML::Load(std::string(text));

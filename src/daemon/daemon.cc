@@ -52,6 +52,12 @@ absl::Status CheckProgram(const std::string& name, const plugin::PluginEntry& en
                   entry.plugin, ::strerror(errno)));
 }
 
+void WarnOfUnknownVariables(const config::Loaded& loaded) {
+  for (const std::string& line : config::UnknownVariables(loaded, config::TalonVariables())) {
+    log::Warn(line);
+  }
+}
+
 // A short private folder for plugin sockets.
 absl::StatusOr<std::string> SocketFolder(const Paths& paths) {
   std::string folder = paths.run() + "/p";
@@ -141,7 +147,8 @@ io::Task<absl::Status> Daemon::StartParts() {
   parts.redactor.Register(token_);
   for (const Secret& secret : config::SecretsOf(config)) parts.redactor.Register(secret);
   log::Configure(config.log.level, config.log.format, &parts.redactor);
-  parts.journal.emplace(*parts.store, parts.clock);
+  WarnOfUnknownVariables(loaded_);
+  parts.journal.emplace(*parts.store, parts.clock, config.journal);
 
   const std::string workspace =
       config.workspace.empty() ? paths_.home + "/workspace/main" : config.workspace;
@@ -210,6 +217,7 @@ absl::Status Daemon::Reload() {
   // Before anything of it can reach the log.
   for (const Secret& secret : config::SecretsOf(loaded.config)) parts_->redactor.Register(secret);
   TALON_RETURN_IF_ERROR(CheckConfig(loaded));
+  WarnOfUnknownVariables(loaded);
   const std::vector<config::Change> changes = config::Compare(loaded_.config, loaded.config);
   TALON_ASSIGN_OR_RETURN(Secret token, ReadOrMakeToken(paths_, loaded.config.gateway.token));
   parts_->redactor.Register(token);

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "daemon/daemon.h"
 #include "daemon/notify.h"
+#include "io/descriptor_limit.h"
 #include "io/loop.h"
 #include "io/one_shot.h"
 #include "io/signals.h"
@@ -17,6 +18,7 @@ int RunDaemon(config::Loaded loaded, Paths paths) {
   ::signal(SIGPIPE, SIG_IGN);
   log::Configure(loaded.config.log.level, loaded.config.log.format, nullptr);
   io::Loop loop;
+  io::RaiseDescriptorLimit(loop);
   Daemon daemon(loop, std::move(loaded), std::move(paths));
   io::OneShot<bool> ended;
   auto signals = io::WatchSignals(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int signal) {

@@ -273,7 +273,13 @@ io::Task<io::ServerResponse> NativeSurface::Session(const io::ServerRequest& req
   if (!session.ok()) co_return ErrorResponse(session.status());
   if (request.method == "GET") co_return Ok(SessionJson(*session));
   if (request.method == "DELETE") {
-    absl::Status deleted = co_await deps_.agent.DeleteSession(session->id);
+    const std::string force = QueryValue(request.query, "force");
+    if (!force.empty() && force != "true" && force != "false") {
+      co_return ErrorResponse(
+          InvalidArgument(fmt::format("force: '{}' is not one of true, false", force)));
+    }
+    absl::Status deleted = co_await deps_.agent.DeleteSession(
+        session->id, force == "true" ? agent::OpenTurns::kCancel : agent::OpenTurns::kRefuse);
     if (!deleted.ok()) co_return ErrorResponse(deleted);
     co_return Ok({{"session", session->id.str()}, {"deleted", true}});
   }

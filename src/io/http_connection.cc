@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "io/peer_end.h"
 
 namespace talon::io {
 namespace {
@@ -70,6 +71,7 @@ void Connection::Start() {
 
 void Connection::WaitReadable() {
   if (waiting_readable_ || phase_ == Phase::kClosed) return;
+  if (input_ended_) return phase_ == Phase::kHandling ? void() : Close();
   waiting_readable_ = true;
   socket_.async_wait(socket_.wait_read, [self = shared_from_this()](const error_code& error) {
     self->waiting_readable_ = false;
@@ -180,10 +182,23 @@ void Connection::ReadAhead() {
   const std::size_t room = scratch.size() - std::min(scratch.size(), pending_.size());
   if (room == 0) return;
   const ssize_t n = ::recv(socket_.native_handle(), scratch.data(), room, MSG_DONTWAIT);
-  if (n == 0) return Gone(Cancelled("the client closed the connection"));
+  if (n == 0) return OnEndOfInput();
   if (n < 0 && !WouldBlock(errno)) return Gone(Cancelled("the connection to the client broke"));
   if (n > 0) pending_.append(scratch.data(), static_cast<std::size_t>(n));
   if (pending_.size() < scratch.size()) WaitReadable();
+}
+
+void Connection::OnEndOfInput() {
+  const PeerEnd end = AskPeerEnd(socket_.native_handle());
+  if (end == PeerEnd::kGone) return Gone(Cancelled("the client closed the connection"));
+  input_ended_ = true;
+  // Its leaving later, or from another machine, is seen when an answer is written to it or a probe
+  // comes back; readable the socket is from now on always.
+  ProbePeer(socket_.native_handle());
+  socket_.async_wait(socket_.wait_error, [self = shared_from_this()](const error_code& error) {
+    if (error || self->phase_ != Phase::kHandling) return;
+    self->Gone(Cancelled("the connection to the client broke"));
+  });
 }
 
 void Connection::OnHandlerDone(const std::exception_ptr& error) {

@@ -93,6 +93,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void AwaitMore();
   void HandleRequest();
   void ReadAhead();
+  // The client has said its last word: it is gone, or it still takes its answer.
+  void OnEndOfInput();
   void OnHandlerDone(const std::exception_ptr& error);
   void NextRequest();
   void Linger();
@@ -112,6 +114,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   const std::string peer_;
   Phase phase_ = Phase::kIdle;
   bool waiting_readable_ = false;
+  bool input_ended_ = false;
   bool sending_ = false;
   bool broken_ = false;  // an answer was cut: nothing may follow it
   RequestParser::State awaited_ = RequestParser::State::kDone;  // the part whose timeout runs

@@ -32,7 +32,7 @@ struct ServerRequest {
   std::string body;
   std::string peer;  // "127.0.0.1:5555"
   // Cancelled when the client goes away before the answer is complete, or the server is drained
-  // past its deadline.
+  // past its deadline. A client that only ends its side (a half-close) gets its answer.
   CancelToken client_gone;
 };
 

@@ -69,6 +69,11 @@ class Loop {
   template <class F>
   auto Blocking(F work) -> Task<decltype(work())>;
 
+  // The soft limit of descriptors that children are started with; 0: that of this process. See
+  // descriptor_limit.h.
+  void SetChildDescriptors(std::uint64_t limit) { child_descriptors_ = limit; }
+  std::uint64_t child_descriptors() const { return child_descriptors_; }
+
   // True on the thread inside Run().
   bool OnLoopThread() const;
   boost::asio::io_context& context();
@@ -77,6 +82,7 @@ class Loop {
   struct State;
   void RunOnWorker(absl::AnyInvocable<void()> work);
   std::unique_ptr<State> state_;
+  std::uint64_t child_descriptors_ = 0;
 };
 
 template <class F>

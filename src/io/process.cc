@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "io/descriptor_limit.h"
 #include "io/loop.h"
 
 namespace talon::io {
@@ -156,7 +157,7 @@ absl::Status AddActions(posix_spawn_file_actions_t& actions, const SpawnOptions&
   return absl::OkStatus();
 }
 
-absl::StatusOr<Spawned> Start(const SpawnOptions& options) {
+absl::StatusOr<Spawned> Start(const Loop& loop, const SpawnOptions& options) {
   TALON_ASSIGN_OR_RETURN(Pipe out, OpenPipe());
   TALON_ASSIGN_OR_RETURN(Pipe err, OpenPipe());
   SpawnArguments arguments;
@@ -167,9 +168,13 @@ absl::StatusOr<Spawned> Start(const SpawnOptions& options) {
   std::vector<std::string> argv = options.args;
   argv.insert(argv.begin(), options.program);
   Spawned child;
-  const int error =
-      ::posix_spawn(&child.pid, options.program.c_str(), &arguments.actions, &arguments.attributes,
-                    Pointers(argv).data(), Pointers(options.env).data());
+  int error = 0;
+  {
+    const ChildDescriptorLimit limit(loop);
+    error =
+        ::posix_spawn(&child.pid, options.program.c_str(), &arguments.actions,
+                      &arguments.attributes, Pointers(argv).data(), Pointers(options.env).data());
+  }
   if (error != 0) return SpawnError(error, options);
   child.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
   if (child.pidfd.get() < 0) {
@@ -346,7 +351,7 @@ class SpawnedProcess final : public Process {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Process>> Spawn(Loop& loop, const SpawnOptions& options) {
-  TALON_ASSIGN_OR_RETURN(Spawned spawned, Start(options));
+  TALON_ASSIGN_OR_RETURN(Spawned spawned, Start(loop, options));
   auto child = std::make_shared<Child>(loop, spawned.pid, options.new_session);
   TALON_RETURN_IF_ERROR(child->Adopt(std::move(spawned)));
   return std::make_unique<SpawnedProcess>(std::move(child));

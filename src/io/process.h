@@ -25,6 +25,7 @@ struct SpawnOptions {
   std::vector<std::string> env;   // "NAME=value"; exactly this, nothing inherited
   std::string directory;          // working directory; empty = the daemon's
   bool new_session = true;        // setsid: signals to the daemon's terminal do not reach it
+  // Limits are the process's own, but see descriptor_limit.h.
   // Descriptors besides stdio that the child gets, by their number there; all others are closed.
   std::vector<std::pair<int, int>> keep;  // {our fd, child's fd, 3 to 255}
 };

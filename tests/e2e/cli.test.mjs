@@ -141,6 +141,18 @@ test('sessions are listed and deleted', async () => {
   assert.equal((await run(home, ['sessions', 'show', 'short-lived'])).code, 1);
 });
 
+test('a session with a turn under way is deleted by force only', async () => {
+  const asking = begin(home, ['ask', '-s', 'busy', 'for ever']);
+  await asking.output('stdout', /one/);
+  const refused = await run(home, ['sessions', 'delete', 'busy']);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /session 'busy' has turn '\S+' under way; .*force/);
+  assert.equal((await run(home, ['sessions', 'delete', '--force', 'busy'])).code, 0);
+  assert.equal((await asking.exit).code, 4);
+  assert.match(asking.stderr, /the session was deleted/);
+  assert.ok(!(await run(home, ['sessions'])).stdout.includes('busy'));
+});
+
 test('listings, as text and as JSON', async () => {
   const plugins = JSON.parse((await run(home, ['plugins', '--json'])).stdout);
   assert.equal(plugins.ok, true);
@@ -178,6 +190,26 @@ test('config check names file, line and the nearest key', async () => {
   ]) assert.ok(done.stderr.includes(expected), `${expected}\nin\n${done.stderr}`);
   assert.equal((await run(broken, ['serve'])).code, 2, 'and nothing starts with it');
   assert.match((await run(makeHome('a: [1\n'), ['config', 'check'])).stderr, /talon\.yaml:\d+: not valid YAML/);
+});
+
+test('config check knows the models', async () => {
+  const check = (more) => run(makeHome(mockConfig(mock, more)), ['config', 'check']);
+  const fallback = await run(makeHome(mockConfig(mock).replace('primary: mock/m1', 'primary: mock/m1\n  fallbacks: [clade/c1]')), ['config', 'check']);
+  assert.equal(fallback.code, 2);
+  assert.match(fallback.stderr, /routing\.fallbacks: unknown model 'clade\/c1'; did you mean 'claude\/c1'\?/);
+  const primary = await run(makeHome(mockConfig(mock).replace('primary: mock/m1', 'primary: nobody')), ['config', 'check']);
+  assert.equal(primary.code, 2);
+  assert.match(primary.stderr, /routing\.primary: unknown model 'nobody'/);
+  const prompts = await check('orchestrator: {prompts_dir: /nowhere}\n');
+  assert.equal(prompts.code, 2);
+  assert.match(prompts.stderr, /orchestrator\.prompts_dir: cannot read '\/nowhere'/);
+});
+
+test('a variable that nothing reads is an error of config check', async () => {
+  const done = await run(home, ['config', 'check'], { env: { TALON_GATEWAY_HTTP_PROT: '1', TALON_LONG: '1' } });
+  assert.equal(done.code, 2);
+  assert.match(done.stderr, /TALON_GATEWAY_HTTP_PROT: nothing reads it; did you mean TALON_GATEWAY_HTTP_PORT\?/);
+  assert.ok(!done.stderr.includes('TALON_LONG'), done.stderr);
 });
 
 test('config check passes, show redacts, the environment overrides', async () => {

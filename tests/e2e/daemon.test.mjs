@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { TOKEN, canMount, makeHome, mockConfig, run, spawnDaemon, startDaemon, startMock, tempFolder } from './lib/harness.mjs';
+import { TOKEN, canMount, makeHome, mockConfig, run, spawnDaemon, startDaemon, startMock, tempFolder, within } from './lib/harness.mjs';
 
 const SCRIPT = `
 mode: echo
@@ -140,6 +141,70 @@ test('a turn that the death of the daemon broke off is finished by the next one'
   const { body } = await daemon.get(`/v1/turns/${turn}?wait=true`);
   assert.equal(body.state, 'completed');
   assert.equal(body.text, 'for ever');
+});
+
+test('a command that the death of the daemon broke off is not repeated, and that is said', async () => {
+  const mock = await startMock(`
+rules:
+  - match: {after_tool: false}
+    answer: {calls: [{tool: shell__run, args: {command: "echo ran >> ran.txt; sleep 600"}}]}
+  - match: {after_tool: true}
+    answer: "told"
+`);
+  const home = makeHome(mockConfig(mock));
+  const workspace = path.join(home, 'workspace', 'main');
+  fs.mkdirSync(workspace, { recursive: true });
+  let daemon = await startDaemon(home);
+  const ran = new Promise((resolve) => {
+    const watch = fs.watch(workspace, (_, name) => {
+      if (name !== 'ran.txt' || fs.readFileSync(path.join(workspace, name), 'utf8') !== 'ran\n') return;
+      watch.close();
+      resolve();
+    });
+  });
+  const answer = await daemon.post('/v1/turns', { session: 'anna', message: 'go' });
+  const { value } = await answer.body.getReader().read();
+  const turn = /"turn":"([^"]+)"/.exec(new TextDecoder().decode(value))[1];
+  await within(30_000, ran, 'the command');
+  await daemon.stop('SIGKILL');
+  daemon = await startDaemon(home);
+  const { body } = await daemon.get(`/v1/turns/${turn}?wait=true`);
+  assert.equal(body.state, 'completed');
+  assert.equal(body.text, 'told');
+  const told = (await mock.requests()).at(-1).tool_result;
+  assert.match(told, /outcome unknown: the process ended while this call ran; it was not repeated/);
+  assert.equal(fs.readFileSync(path.join(workspace, 'ran.txt'), 'utf8'), 'ran\n');
+});
+
+const noIpv6 = !Object.values(os.networkInterfaces()).flat().some((one) => one.address === '::1') && 'no IPv6 loopback here';
+
+test('it listens on ::1 and its clients find it there', { skip: noIpv6 }, async () => {
+  const daemon = await startDaemon(makeHome('gateway:\n  http: {port: 0, bind: "::1"}\n'));
+  const answer = await fetch(`http://[::1]:${daemon.port}/v1/status`, { headers: { Authorization: `Bearer ${daemon.token}` } });
+  assert.equal(answer.status, 200);
+  await assert.rejects(fetch(`http://127.0.0.1:${daemon.port}/health`));
+  assert.match((await run(daemon.home, ['status'])).stdout, new RegExp(`pid ${daemon.program.pid}\\b`));
+});
+
+test('a variable that nothing reads is warned about', async () => {
+  const daemon = await startDaemon(makeHome(), { TALON_WORKSPCE: '/tmp', TALON_LONG: '1' });
+  await daemon.log(/"warn".*TALON_WORKSPCE: nothing reads it; did you mean TALON_WORKSPACE\?/);
+  assert.ok(!daemon.program.stderr.includes('TALON_LONG'));
+});
+
+test('it may open as many descriptors as the machine lets it, its commands as many as before', async () => {
+  const mock = await startMock(`
+rules:
+  - match: {after_tool: false}
+    answer: {calls: [{tool: shell__run, args: {command: "ulimit -Sn"}}]}
+  - match: {after_tool: true}
+    answer: "{{tool_result}}"
+`);
+  const daemon = await startDaemon(makeHome(mockConfig(mock)), {}, '', { softLimit: 300 });
+  const [, soft, hard] = /Max open files +(\d+) +(\d+)/.exec(fs.readFileSync(`/proc/${daemon.program.pid}/limits`, 'utf8'));
+  assert.equal(Number(soft), Math.min(Number(hard), 65536));
+  const answer = await (await daemon.post('/v1/turns', { message: 'go', stream: false })).json();
+  assert.match(answer.text, /^300$/m);
 });
 
 test('a token file that others can read is refused', async () => {

@@ -2,6 +2,7 @@
 // The gateway as plain curl sees it: admission, malformed requests, raw streams.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { curl, startBoth, tempFolder } from './lib/harness.mjs';
@@ -165,6 +166,17 @@ test('a native turn streams its events', async () => {
   assert.equal(events[0], 'turn_start');
   assert.equal(events.at(-1), 'done');
   assert.ok(events.includes('text_delta'));
+});
+
+// What nc -N does: the request, then the end of what is sent, then the answer.
+test('a client that ends its side gets its answer', async () => {
+  const body = completion('half-closed');
+  const socket = net.connect({ port: talon.port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.end(`POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${talon.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  let answer = '';
+  for await (const piece of socket.setEncoding('utf8')) answer += piece;
+  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.match(answer, /"content":"half-closed"/);
 });
 
 test('the daemon answers on after all of that', async () => {

@@ -155,10 +155,13 @@ export function makeHome(config = 'gateway:\n  http: {port: 0}\n') {
 }
 
 // `talon serve` before it is known whether it starts. `mount`: options of a tmpfs that lies over the
-// home folder, seen by the daemon alone (canMount says whether this machine allows it).
-export function spawnDaemon(home, env = {}, mount = '') {
+// home folder, seen by the daemon alone (canMount says whether this machine allows it). `softLimit`: of open
+// descriptors; `uid`, `gid`: who it runs as.
+export function spawnDaemon(home, env = {}, mount = '', { softLimit, ...identity } = {}) {
+  const limited = ['-c', `ulimit -Sn ${softLimit} && exec "$0" serve`, TALON];
   const mounted = ['-rm', 'sh', '-c', `mount -t tmpfs -o ${mount} tmpfs "$TALON_HOME" && exec "$0" serve`, TALON];
-  const program = new Program(mount ? 'unshare' : TALON, mount ? mounted : ['serve'], { env: environment(home, env) });
+  const [command, args] = mount ? ['unshare', mounted] : softLimit ? ['sh', limited] : [TALON, ['serve']];
+  const program = new Program(command, args, { env: environment(home, env), ...identity });
   cleanups.push(() => program.stop('SIGKILL'));
   return program;
 }
@@ -170,8 +173,8 @@ export function canMount() {
 
 // `talon serve`, listening. Its token is in the home folder, or configured as TOKEN.
 export const TOKEN = 'configured-token-0123456789';
-export async function startDaemon(home, env = {}, mount = '') {
-  const program = spawnDaemon(home, env, mount);
+export async function startDaemon(home, env = {}, mount = '', identity = {}) {
+  const program = spawnDaemon(home, env, mount, identity);
   const [, port] = await within(START_MS, program.output('stderr', /"listening","port":"?(\d+)/), 'start of talon');
   const base = `http://127.0.0.1:${port}`;
   const file = path.join(home, 'token');
@@ -211,9 +214,11 @@ export function run(home, args, { input = '', env = {} } = {}) {
   return finish(new Program(TALON, args, { env: environment(home, env) }), input);
 }
 
-// The same, to be signalled while it runs.
-export function begin(home, args, env = {}) {
-  return new Program(TALON, args, { env: environment(home, env) });
+// The same, to be signalled while it runs; or another `command` instead of talon.
+export function begin(home, args, env = {}, { command = TALON, ...options } = {}) {
+  const program = new Program(command, args, { env: environment(home, env), ...options });
+  cleanups.push(() => program.stop('SIGKILL'));
+  return program;
 }
 
 // curl with `args`; the answer's status, headers and body apart.

@@ -226,6 +226,43 @@ TEST(Config, EnvironmentOverridesByPath) {
               HasSubstr("environment variable TALON_GATEWAY_HTTP_PORT: 'x' is not a whole number"));
 }
 
+TEST(Config, AVariableThatNothingReadsIsNamedWithTheNearest) {
+  auto unknown = [](std::string_view yaml, const std::vector<std::string>& set) {
+    Variables variables = {{"TALON_OWN", "x"}};
+    auto loaded = Parse(yaml, "talon.yaml", Env(variables));
+    EXPECT_TRUE(loaded.ok()) << StatusText(loaded.status());
+    return UnknownVariables(*loaded, set);
+  };
+  EXPECT_THAT(unknown("", {"TALON_GATEWAY_HTTP_PROT", "TALON_HOEM", "TALON_X"}),
+              ElementsAre("environment variable TALON_GATEWAY_HTTP_PROT: nothing reads it; did you "
+                          "mean TALON_GATEWAY_HTTP_PORT?",
+                          "environment variable TALON_HOEM: nothing reads it; did you mean "
+                          "TALON_HOME?",
+                          HasSubstr("TALON_X: nothing reads it; TALON_<KEY> sets a key")));
+  // No false alarms: keys, short names, what others read, what the file itself asks for.
+  EXPECT_THAT(unknown("", {"TALON_GATEWAY_HTTP_PORT", "TALON_GATEWAY_PORT", "TALON_MODEL",
+                           "TALON_GATEWAY_TOKEN", "TALON_HOME", "TALON_CONFIG", "TALON_PLUGIN_DIR",
+                           "TALON_LONG", "TALON_BENCH_BUILD", "TALON_KILL_AT"}),
+              ElementsAre());
+  EXPECT_THAT(unknown("workspace: '/w/${TALON_OWN}'\n", {"TALON_OWN"}), ElementsAre());
+  EXPECT_THAT(unknown("", {"TALON_OWN"}), ElementsAre(HasSubstr("TALON_OWN: nothing reads it")));
+  // A provider's key counts where there is such a provider.
+  const std::string key = "TALON_MODELS_PROVIDERS_MY_BASE_URL";
+  EXPECT_THAT(unknown("models: {providers: {my: {}}}\n", {key}), ElementsAre());
+  EXPECT_THAT(unknown("", {key}), ElementsAre(HasSubstr("nothing reads it")));
+}
+
+TEST(Config, AVariableForAListIsRefused) {
+  EXPECT_THAT(Problems("", {{"TALON_ORCHESTRATOR_RULES", "x"}}),
+              HasSubstr("TALON_ORCHESTRATOR_RULES: only single values can be set so"));
+}
+
+TEST(Config, TheJournalIsConfigured) {
+  const Config config = Good("journal: {compress_from: 4KB, known_snapshots: 7}\n");
+  EXPECT_EQ(config.journal.compress_from.value, 4096u);
+  EXPECT_EQ(config.journal.known_snapshots, 7u);
+}
+
 TEST(Config, UsualKeyVariablesDefineProviders) {
   const Config config =
       Good("", {{"ANTHROPIC_API_KEY", "a-key"}, {"TALON_MODEL", "anthropic/some"}});

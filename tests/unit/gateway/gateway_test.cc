@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may call, and what the routes do.
 #include "gateway/turn_stream.h"
+#include "io/nursery.h"
 #include "tests/unit/gateway/gateway_rig.h"
 
 namespace talon::gateway {
@@ -422,12 +423,51 @@ TEST_F(GatewayTest, SessionsAreListedReadChangedAndDeleted) {
 
   model.Hold(Closed(), Answer(Says("never")));
   const TurnId running = Submit("d", "mine")->turn;
-  EXPECT_EQ(Fetch(Request("DELETE", "/v1/sessions/mine")).status, 409);
+  const io::HttpResponse refused = Fetch(Request("DELETE", "/v1/sessions/mine"));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("turn '" + running.str() + "' under way"));
+  EXPECT_THAT(refused.body, HasSubstr("delete with force"));
   agent->Cancel(running, Cancelled("x"));
   Await(running);
   EXPECT_EQ(Fetch(Request("DELETE", "/v1/sessions/mine")).status, 200);
   EXPECT_EQ(Fetch(Request("DELETE", "/v1/sessions/mine")).status, 404);
   EXPECT_THAT(Parsed(Get("/v1/sessions"))["sessions"], SizeIs(0));
+}
+
+TEST_F(GatewayTest, ASessionIsDeletedByForceFromUnderItsTurns) {
+  Serve();
+  model.Hold(Closed(), Answer(Says("never")));
+  const TurnId running = Submit("a", "mine")->turn;
+  const TurnId waiting = Submit("b", "mine")->turn;
+  const TurnId other = Submit("c", "other")->turn;
+  model.Say("other");
+  EXPECT_EQ(Fetch(Request("DELETE", "/v1/sessions/mine?force=maybe")).status, 400);
+  EXPECT_EQ(Fetch(Request("DELETE", "/v1/sessions/mine?force=false")).status, 409);
+  io::HttpResponse watched;
+  const io::HttpResponse deleted =
+      Run([](GatewayTest* self, TurnId turn, io::HttpResponse* seen) -> io::Task<io::HttpResponse> {
+        io::HttpResponse answer;
+        io::Nursery nursery(self->loop);
+        nursery.Spawn([](GatewayTest* test, TurnId id, io::HttpResponse* out) -> io::Task<void> {
+          auto response = co_await test->client->Fetch(
+              test->Request("GET", "/v1/turns/" + id.str() + "?wait=true"), {});
+          if (response.ok()) *out = *response;
+        }(self, turn, seen));
+        auto response = co_await self->client->Fetch(
+            self->Request("DELETE", "/v1/sessions/mine?force=true"), {});
+        if (response.ok()) answer = *response;
+        co_await nursery.Join();
+        co_return answer;
+      }(this, waiting, &watched));
+  EXPECT_EQ(deleted.status, 200) << deleted.body;
+  EXPECT_THAT(watched.body, HasSubstr("cancelled"));
+  EXPECT_EQ(Get("/v1/turns/" + running.str()).status, 404);
+  EXPECT_EQ(Get("/v1/sessions/mine").status, 404);
+  EXPECT_EQ(agent->running_turns(), 0u);
+  EXPECT_OK(Await(other).error);
+  model.Say("anew");
+  EXPECT_EQ(Ask("d", "mine").answer.text, "anew");
+  EXPECT_EQ(Fetch(Request("DELETE", "/v1/sessions/mine?force=true")).status, 200);
 }
 
 TEST_F(GatewayTest, TheRestOfTheApiAnswers) {

@@ -103,6 +103,52 @@ TEST_F(HttpStreamTest, LeavingIsSeenBehindPipelinedBytes) {
   EXPECT_EQ(Result().code(), absl::StatusCode::kCancelled);
 }
 
+TEST_F(HttpStreamTest, AClientThatEndsItsSideGetsItsAnswers) {
+  OneShot<bool> ended;
+  std::promise<void> begun;
+  Serve([&](ServerRequest request, ResponseWriter& writer) -> Task<void> {
+    if (request.path == "/slow") {
+      begun.set_value();
+      co_await ended.Wait();
+    }
+    EXPECT_FALSE(request.client_gone.cancelled());
+    ServerResponse response;
+    response.body = "answer to " + request.path;
+    EXPECT_TRUE((co_await writer.Send(std::move(response))).ok());
+  });
+  ClientSocket client(port_);
+  client.Send("GET /slow HTTP/1.1\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
+  begun.get_future().get();
+  client.ShutdownWrite();
+  // Another connection's exchange: the server has seen the end by then.
+  ClientSocket other(port_);
+  other.Send("GET /other HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(other.ReadUntil("answer to /other"), HasSubstr("200"));
+  On([&] { ended.Set(true); });
+  const std::string answers = client.ReadToEnd();
+  EXPECT_THAT(answers, HasSubstr("answer to /slow"));
+  EXPECT_THAT(answers, HasSubstr("answer to /next"));
+}
+
+TEST_F(HttpStreamTest, AClientThatEndsItsSideAndThenGoesIsNoticed) {
+  OneShot<bool> go_on;
+  std::promise<void> begun;
+  Serve([&](ServerRequest, ResponseWriter& writer) -> Task<void> {
+    absl::Status status = co_await writer.StartStream({});
+    begun.set_value();
+    co_await go_on.Wait();
+    while (status.ok()) status = co_await writer.Write("more");
+    result_.set_value(status);
+  });
+  ClientSocket client(port_);
+  client.Send(kGet);
+  client.ShutdownWrite();
+  begun.get_future().get();
+  client.Close();
+  On([&] { go_on.Set(true); });
+  EXPECT_EQ(Result().code(), absl::StatusCode::kCancelled);
+}
+
 TEST_F(HttpStreamTest, AClientThatTakesNothingIsDropped) {
   std::atomic<std::size_t> written = 0;
   constexpr std::size_t kTotal = 64 << 20;

@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "io/descriptor_limit.h"
 #include "io/loop.h"
 
 namespace talon::io {
@@ -119,6 +120,23 @@ TEST_F(ProcessTest, InheritsOnlyWhatItIsGiven) {
               ElementsAre("kept", "0", "1", "2", "3", "4", "5"));
   ::close(leaks[0]);
   ::close(leaks[1]);
+}
+
+TEST_F(ProcessTest, ChildrenGetTheDescriptorLimitWeWereStartedWith) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit low = before;
+  low.rlim_cur = 200;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  RaiseDescriptorLimit(loop_);
+  auto process = Start(Shell("ulimit -Sn; ulimit -Hn"));
+  const std::string theirs = Out(*process);
+  rlimit ours{};
+  EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &ours), 0);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(SplitLines(TrimSpace(theirs))[0], "200");
+  EXPECT_NE(SplitLines(TrimSpace(theirs))[1], "200") << "the hard limit stays";
+  EXPECT_EQ(ours.rlim_cur, std::min(before.rlim_max, kMostDescriptors));
 }
 
 TEST_F(ProcessTest, KeptDescriptorsMayTradeNumbers) {
