@@ -48,11 +48,15 @@ class GatewayImpl : public Gateway {
         plugins_(deps_) {}
 
   absl::Status Listen() {
-    TALON_ASSIGN_OR_RETURN(
-        server_, io::MakeHttpServer(deps_.loop, options_.http,
-                                    [this](io::ServerRequest request, io::ResponseWriter& writer) {
-                                      return Serve(std::move(request), writer);
-                                    }));
+    TALON_ASSIGN_OR_RETURN(server_,
+                           io::MakeHttpServer(
+                               deps_.loop, options_.http,
+                               [this](io::ServerRequest request, io::ResponseWriter& writer) {
+                                 return Serve(std::move(request), writer);
+                               },
+                               [this](const io::ServerRequest& head) {
+                                 return Admit(head).ok() && MayAuthenticate(head);
+                               }));
     return absl::OkStatus();
   }
   std::uint16_t port() const override { return server_->port(); }
@@ -69,6 +73,10 @@ class GatewayImpl : public Gateway {
   io::Task<void> Serve(io::ServerRequest request, io::ResponseWriter& writer);
   io::Task<void> Route(io::ServerRequest request, io::ResponseWriter& writer);
   absl::Status Admit(const io::ServerRequest& request) const;
+  // Whether a body is worth reading: strangers must not fill the memory.
+  bool MayAuthenticate(const io::ServerRequest& head) const {
+    return BearerMatches(head, options_.token.Reveal());
+  }
 
   GatewayOptions options_;
   Dependencies deps_;
@@ -151,8 +159,12 @@ io::Task<void> GatewayImpl::Route(io::ServerRequest request, io::ResponseWriter&
     }
     co_return;
   }
-  if (path == "/v1/models" && request.method == "GET") {
-    co_await completions_.Models(writer);
+  if (path == "/v1/models") {
+    if (request.method == "GET") {
+      co_await completions_.Models(writer);
+    } else {
+      co_await Reply(writer, WrongMethod(path, "GET"));
+    }
     co_return;
   }
   if (co_await native_.Serve(request, writer)) co_return;

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "gateway/api.h"
 #include "gateway/surfaces.h"
+#include "io/http_types.h"
 #include "io/sse.h"
 
 namespace talon::gateway {
@@ -98,13 +99,28 @@ absl::Status CheckTurnBody(const Json& body) {
   return absl::OkStatus();
 }
 
-// The id in "/v1/<collection>/<id><suffix>", empty when the path is another.
-std::string IdIn(std::string_view path, std::string_view prefix, std::string_view suffix) {
+// The id in "/v1/<collection>/<id><suffix>", empty when the target is another. Of the target as it
+// was sent: an encoded '/' belongs to the id.
+std::string IdIn(std::string_view target, std::string_view prefix, std::string_view suffix) {
+  const std::string_view path = target.substr(0, target.find('?'));
   if (!path.starts_with(prefix) || !path.ends_with(suffix)) return "";
   if (path.size() <= prefix.size() + suffix.size()) return "";
   const std::string_view id =
       path.substr(prefix.size(), path.size() - prefix.size() - suffix.size());
-  return id.find('/') == std::string_view::npos ? std::string(id) : "";
+  return id.find('/') == std::string_view::npos ? io::PercentDecode(id) : "";
+}
+
+// What a path of this surface takes; empty for other paths.
+std::string_view MethodsOf(const io::ServerRequest& request) {
+  const auto is = [&](std::string_view prefix, std::string_view suffix) {
+    return !IdIn(request.target, prefix, suffix).empty();
+  };
+  const std::string_view path = request.path;
+  if (path == "/v1/turns" || is("/v1/turns/", "/cancel")) return "POST";
+  const bool read = path == "/v1/sessions" || path == "/v1/context" || path == "/v1/tools" ||
+                    path == "/v1/status" || is("/v1/turns/", "") ||
+                    is("/v1/sessions/", "/messages");
+  return read ? "GET" : "";
 }
 
 }  // namespace
@@ -122,17 +138,17 @@ io::Task<bool> NativeSurface::Serve(const io::ServerRequest& request, io::Respon
   }
   io::ServerResponse response;
   std::string id;
-  if (!(id = IdIn(path, "/v1/turns/", "/cancel")).empty() && request.method == "POST") {
+  if (!(id = IdIn(request.target, "/v1/turns/", "/cancel")).empty() && request.method == "POST") {
     const bool found = deps_.agent.Cancel(TurnId(id), Cancelled("cancelled by the user"));
     response = found ? Ok({{"turn", id}, {"cancelled", true}})
                      : ErrorResponse(NotFound(fmt::format("turn '{}' does not run", id)));
-  } else if (!(id = IdIn(path, "/v1/turns/", "")).empty() && get) {
+  } else if (!(id = IdIn(request.target, "/v1/turns/", "")).empty() && get) {
     response = co_await Turn(request, id);
   } else if (path == "/v1/sessions" && get) {
     response = co_await Sessions(request);
-  } else if (!(id = IdIn(path, "/v1/sessions/", "/messages")).empty() && get) {
+  } else if (!(id = IdIn(request.target, "/v1/sessions/", "/messages")).empty() && get) {
     response = co_await Messages(request, id);
-  } else if (!(id = IdIn(path, "/v1/sessions/", "")).empty()) {
+  } else if (!(id = IdIn(request.target, "/v1/sessions/", "")).empty()) {
     response = co_await Session(request, id);
   } else if (path == "/v1/context" && get) {
     response = co_await ContextReport(request);
@@ -140,6 +156,8 @@ io::Task<bool> NativeSurface::Serve(const io::ServerRequest& request, io::Respon
     response = Tools();
   } else if (path == "/v1/status" && get) {
     response = Status();
+  } else if (const std::string_view allowed = MethodsOf(request); !allowed.empty()) {
+    response = WrongMethod(path, allowed);
   } else {
     co_return false;
   }

@@ -141,6 +141,10 @@ void Connection::Consume(std::string_view data) {
 void Connection::AwaitMore() {
   if (const auto state = parser_->state(); std::exchange(awaited_, state) != state) {
     const bool body = state == RequestParser::State::kBody;
+    if (body && host_->body_gate && !host_->body_gate(parser_->head())) {
+      shut_out_ = true;
+      return HandleRequest();
+    }
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     // It does not fit when earlier answers fill the socket's buffer: a client that does not read.
     if (body && parser_->expects_continue() && TrySend(kContinue) != kContinue.size()) {
@@ -157,10 +161,10 @@ void Connection::HandleRequest() {
   phase_ = Phase::kHandling;
   ServerRequest request = parser_->Take();
   request.peer = peer_;
-  exchange_ =
-      std::make_unique<Exchange>(*this, Exchange::Facts{.head_only = request.method == "HEAD",
-                                                        .http10 = parser_->http10(),
-                                                        .keep_alive = parser_->keep_alive()});
+  exchange_ = std::make_unique<Exchange>(
+      *this, Exchange::Facts{.head_only = request.method == "HEAD",
+                             .http10 = parser_->http10(),
+                             .keep_alive = parser_->keep_alive() && !shut_out_});
   request.client_gone = exchange_->client_gone().token();
   parser_.reset();
   WaitReadable();
@@ -212,7 +216,7 @@ void Connection::OnHandlerDone(const std::exception_ptr& error) {
     log::Error("http handler ended without a complete answer");
   }
   if (answered && keep_alive) return NextRequest();
-  if (started) return pending_.empty() ? Close() : Linger();
+  if (started) return pending_.empty() && !shut_out_ ? Close() : Linger();
   if (!gone_.ok() && host_->draining) {
     return Refuse({503, "stopping", "the server is stopping; try again later"});
   }

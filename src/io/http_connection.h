@@ -31,8 +31,12 @@ class Connection;
 // What connections share. Lives until the last of them is gone.
 class ConnectionHost {
  public:
-  ConnectionHost(Loop& loop_in, HttpServerOptions options_in, HttpHandler handler_in)
-      : loop(loop_in), options(std::move(options_in)), handler(std::move(handler_in)) {}
+  ConnectionHost(Loop& loop_in, HttpServerOptions options_in, HttpHandler handler_in,
+                 BodyGate body_gate_in)
+      : loop(loop_in),
+        options(std::move(options_in)),
+        handler(std::move(handler_in)),
+        body_gate(std::move(body_gate_in)) {}
   virtual ~ConnectionHost() = default;
   // `connection` is closed and no handler of its runs; drops the host's reference.
   virtual void Forget(Connection& connection) = 0;
@@ -42,6 +46,7 @@ class ConnectionHost {
   Loop& loop;
   HttpServerOptions options;
   const HttpHandler handler;
+  const BodyGate body_gate;  // may be null
   bool draining = false;
   std::size_t lingering = 0;           // connections that are answered and wait for their end
   std::array<char, 16 << 10> scratch;  // bytes on their way from a socket to a parser
@@ -116,7 +121,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool waiting_readable_ = false;
   bool input_ended_ = false;
   bool sending_ = false;
-  bool broken_ = false;  // an answer was cut: nothing may follow it
+  bool broken_ = false;    // an answer was cut: nothing may follow it
+  bool shut_out_ = false;  // the request's body is not read
   RequestParser::State awaited_ = RequestParser::State::kDone;  // the part whose timeout runs
   std::uint64_t linger_bytes_ = 0;                              // still to be discarded at most
   SteadyTime deadline_ = SteadyTime::max();

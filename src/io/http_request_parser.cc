@@ -67,7 +67,11 @@ class BeastRequestParser final : public RequestParser, private http::basic_parse
   bool expects_continue() const override { return expects_continue_; }
   bool keep_alive() const override { return http::basic_parser<true>::keep_alive(); }
   bool http10() const override { return http10_; }
-  ServerRequest Take() override { return std::move(request_); }
+  const ServerRequest& head() const override { return request_; }
+  ServerRequest Take() override {
+    if (state() != State::kDone) request_.body.clear();
+    return std::move(request_);
+  }
 
  private:
   void Fail(HttpProblem problem) {

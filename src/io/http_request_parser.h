@@ -34,7 +34,9 @@ class RequestParser {
   virtual bool expects_continue() const = 0;
   virtual bool keep_alive() const = 0;
   virtual bool http10() const = 0;
-  // Once, with kDone. `peer` and `client_gone` are left to the caller.
+  virtual const ServerRequest& head() const = 0;
+  // Once, with kDone, or with kBody for the request without its body. `peer` and `client_gone` are
+  // left to the caller.
   virtual ServerRequest Take() = 0;
 };
 

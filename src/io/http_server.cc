@@ -83,8 +83,10 @@ absl::Status ListenError(int error, const Address& address) {
 // The state behind HttpServer: shared with the connections, whose handlers may end after it.
 class Listener final : public ConnectionHost, public std::enable_shared_from_this<Listener> {
  public:
-  Listener(Loop& loop_in, HttpServerOptions options_in, HttpHandler handler_in)
-      : ConnectionHost(loop_in, std::move(options_in), std::move(handler_in)),
+  Listener(Loop& loop_in, HttpServerOptions options_in, HttpHandler handler_in,
+           BodyGate body_gate_in)
+      : ConnectionHost(loop_in, std::move(options_in), std::move(handler_in),
+                       std::move(body_gate_in)),
         socket_(loop_in.context()) {}
   ~Listener() override { loop.CancelTimer(rest_timer_); }
 
@@ -245,8 +247,10 @@ class AsioHttpServer final : public HttpServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpServer>> MakeHttpServer(Loop& loop, HttpServerOptions options,
-                                                           HttpHandler handler) {
-  auto listener = std::make_shared<Listener>(loop, std::move(options), std::move(handler));
+                                                           HttpHandler handler,
+                                                           BodyGate body_gate) {
+  auto listener = std::make_shared<Listener>(loop, std::move(options), std::move(handler),
+                                             std::move(body_gate));
   TALON_RETURN_IF_ERROR(listener->Open());
   return std::make_unique<AsioHttpServer>(std::move(listener));
 }

@@ -59,6 +59,10 @@ class ResponseWriter {
 // An error status or a missing answer becomes a 500.
 using HttpHandler = std::function<Task<void>(ServerRequest request, ResponseWriter& writer)>;
 
+// Asked with a request's head before its body is read. False: the handler gets the request without
+// its body, to refuse it, and the connection ends after the answer.
+using BodyGate = std::function<bool(const ServerRequest& head)>;
+
 class HttpServer {
  public:
   virtual ~HttpServer() = default;
@@ -75,6 +79,7 @@ class HttpServer {
 
 // Binds and listens; fails with AlreadyExists/"port in use" naming address and port.
 absl::StatusOr<std::unique_ptr<HttpServer>> MakeHttpServer(Loop& loop, HttpServerOptions options,
-                                                           HttpHandler handler);
+                                                           HttpHandler handler,
+                                                           BodyGate body_gate = nullptr);
 
 }  // namespace talon::io

@@ -146,7 +146,11 @@ TEST_F(GatewayTest, UnknownRoutesAndWrongMethodsAreNamed) {
   EXPECT_EQ(get.status, 405);
   EXPECT_EQ(get.headers.Get("Allow"), "POST");
   EXPECT_EQ(Fetch(Request("PUT", "/v1/sessions/x", "{}")).status, 405);
-  EXPECT_EQ(Post("/v1/models", "{}").status, 404);
+  for (const char* path : {"/v1/models", "/v1/turns", "/v1/turns/x", "/v1/turns/x/cancel",
+                           "/v1/sessions", "/v1/sessions/x/messages", "/v1/status"}) {
+    EXPECT_EQ(Fetch(Request("PUT", path, "{}")).status, 405) << path;
+  }
+  EXPECT_EQ(Post("/v1/models", "{}").status, 405);
 }
 
 TEST_F(GatewayTest, BrokenBodiesAreRefused) {

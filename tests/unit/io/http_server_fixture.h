@@ -36,10 +36,10 @@ class ServerFixture : public testing::Test {
     return done.get();
   }
   // Starts a server on a free port.
-  void Serve(HttpHandler handler, HttpServerOptions options = {}) {
+  void Serve(HttpHandler handler, HttpServerOptions options = {}, BodyGate gate = nullptr) {
     options.port = 0;
     On([&] {
-      auto server = MakeHttpServer(loop_, options, std::move(handler));
+      auto server = MakeHttpServer(loop_, options, std::move(handler), std::move(gate));
       ASSERT_TRUE(server.ok()) << StatusText(server.status());
       server_ = *std::move(server);
       port_ = server_->port();

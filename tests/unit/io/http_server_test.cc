@@ -66,6 +66,27 @@ TEST_F(HttpServerTest, ChunkedBodyAndExpectContinue) {
   EXPECT_THAT(client.ReadAnswer(), EndsWith("PUT / abcde"));
 }
 
+TEST_F(HttpServerTest, ABodyIsNotReadOfAClientThatIsShutOut) {
+  Serve(
+      [](ServerRequest request, ResponseWriter& writer) -> Task<void> {
+        const ServerResponse answer{.status = 401, .body = fmt::format("{}", request.body.size())};
+        EXPECT_TRUE((co_await writer.Send(answer)).ok());
+      },
+      {}, [](const ServerRequest& head) { return head.headers.Get("Token") == "t"; });
+  ClientSocket stranger(port_);
+  stranger.Send("PUT / HTTP/1.1\r\nContent-Length: 7000000\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_THAT(stranger.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 401 "), EndsWith("\r\n\r\n0"),
+                                          HasSubstr("Connection: close")));
+  ClientSocket hasty(port_);  // does not wait to be told
+  hasty.Send("PUT / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n");
+  hasty.Send(std::string(100'000, 'b'));
+  EXPECT_THAT(hasty.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 401 "), EndsWith("\r\n\r\n0")));
+  ClientSocket known(port_);
+  known.Send("PUT / HTTP/1.1\r\nToken: t\r\nContent-Length: 3\r\n\r\n");
+  known.Send("abc");
+  EXPECT_THAT(known.ReadAnswer(), EndsWith("\r\n\r\n3"));
+}
+
 TEST_F(HttpServerTest, TooLargeBodyIsRefusedBeforeContinue) {
   Serve(Echo);
   ClientSocket client(port_);
