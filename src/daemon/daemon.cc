@@ -22,6 +22,7 @@
 #include "io/http_client.h"
 #include "io/loop.h"
 #include "journal/journal.h"
+#include "plugin/extension/extensions.h"
 #include "plugin/host.h"
 #include "router/router.h"
 #include "store/store.h"
@@ -91,6 +92,7 @@ struct Daemon::Parts {
   std::unique_ptr<router::Router> router;
   tool::Catalogue catalogue;
   std::unique_ptr<plugin::Host> plugins;
+  std::optional<plugin::Extensions> extensions;
   std::optional<guard::Guard> guard;
   std::unique_ptr<agent::Agent> agent;
   std::unique_ptr<gateway::Gateway> gateway;
@@ -160,6 +162,7 @@ io::Task<absl::Status> Daemon::StartParts() {
   TALON_CO_ASSIGN_OR_RETURN(std::string sockets, SocketFolder(paths_));
   parts.plugins = plugin::MakeHost(loop_, parts.clock, parts.catalogue,
                                    {.bundled = paths_.plugins,
+                                    .examples = paths_.examples(),
                                     .run = sockets,
                                     .data = paths_.home + "/plugins/data",
                                     .cache = paths_.home + "/plugins/cache",
@@ -168,6 +171,7 @@ io::Task<absl::Status> Daemon::StartParts() {
   std::map<std::string, plugin::PluginEntry> entries = config.plugins;
   AddBundledPlugins(paths_.plugins, entries);
   TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(std::move(entries)));
+  TALON_CO_RETURN_IF_ERROR(MakeExtensions());
   parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
   TALON_CO_ASSIGN_OR_RETURN(
       parts.agent,
@@ -180,7 +184,8 @@ io::Task<absl::Status> Daemon::StartParts() {
       gateway::Gateway::Create(
           std::move(options),
           {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
-           parts.catalogue, *parts.plugins, *parts.guard, std::string(kVersion)}));
+           parts.catalogue, *parts.plugins, *parts.guard, std::string(kVersion),
+           &*parts.extensions}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;
@@ -191,6 +196,23 @@ io::Task<absl::Status> Daemon::StartParts() {
 void LogNotReloaded(const absl::Status& why) {
   log::Error("configuration not reloaded; the old one stays in force",
              {{"problems", Message(why)}});
+}
+
+absl::Status Daemon::MakeExtensions() {
+  Parts& parts = *parts_;
+  const config::Config& config = loaded_.config;
+  plugin::Extensions& extensions =
+      parts.extensions.emplace(loop_, *parts.plugins, parts.clock, parts.ids,
+                               plugin::ExtensionOptions{.auth_plugin = config.gateway.auth_plugin,
+                                                        .storage = config.storage,
+                                                        .notifications = config.notifications});
+  if (extensions.values.configured()) {
+    TALON_RETURN_IF_ERROR(plugin::AddStorageTools(parts.catalogue, extensions.values));
+  }
+  if (extensions.notifier.configured()) {
+    TALON_RETURN_IF_ERROR(plugin::AddNotifyTool(parts.catalogue, extensions.notifier));
+  }
+  return absl::OkStatus();
 }
 
 void Daemon::WatchConfig() {
@@ -249,6 +271,7 @@ io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
   if (parts.plugins) co_await parts.plugins->Stop();
   parts.gateway.reset();
   parts.agent.reset();
+  parts.extensions.reset();
   parts.plugins.reset();
   parts.router.reset();
   parts.http.reset();

@@ -20,6 +20,10 @@
 #include "plugin/host.h"
 #include "router/router.h"
 
+namespace talon::plugin {
+struct Extensions;
+}
+
 namespace talon::gateway {
 
 struct Dependencies {
@@ -33,6 +37,7 @@ struct Dependencies {
   plugin::Host& plugins;
   const guard::Guard& guard;
   std::string version;
+  plugin::Extensions* extensions = nullptr;  // what plugins do besides tools; null: nothing
 };
 
 class Gateway {

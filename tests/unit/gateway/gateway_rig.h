@@ -2,7 +2,9 @@
 // The gateway on a free port of the loopback, before a real agent with a scripted model.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "gateway/gateway.h"
 #include "io/http_client.h"
 #include "io/sse.h"
+#include "plugin/extension/extensions.h"
 #include "plugin/host.h"
 #include "tests/unit/agent/agent_rig.h"
 
@@ -69,8 +72,10 @@ class GatewayTest : public agent::AgentTest {
   }
   void Serve() {
     Start();
+    extensions = std::make_unique<plugin::Extensions>(loop, plugins, clock, ids, extension_options);
     auto made = Gateway::Create(gateway_options, {loop, clock, ids, *agent, *journal, *router,
-                                                  *catalogue, plugins, *guard, "1.2.3"});
+                                                  *catalogue, plugins, *guard, "1.2.3",
+                                                  extensions.get()});
     ASSERT_OK(made);
     gateway = *std::move(made);
   }
@@ -112,6 +117,8 @@ class GatewayTest : public agent::AgentTest {
 
   GatewayOptions gateway_options;
   FakeHost plugins;
+  plugin::ExtensionOptions extension_options;
+  std::unique_ptr<plugin::Extensions> extensions;
   std::unique_ptr<io::HttpClient> client;
   std::unique_ptr<Gateway> gateway;
 };
