@@ -17,6 +17,7 @@
 #include "base/call_context.h"
 #include "base/ids.h"
 #include "guard/guard.h"
+#include "hook/hooks.h"
 #include "io/task.h"
 #include "journal/journal.h"
 #include "model/tokens.h"
@@ -73,6 +74,7 @@ struct Dependencies {
   router::Router& router;
   tool::Catalogue& catalogue;
   guard::Guard& guard;
+  hook::Hooks* hooks = nullptr;  // null: nobody advises
 };
 
 // What the next prompt would carry, for `talon context`.

@@ -63,6 +63,7 @@ struct Config {
   agent::OrchestratorOptions orchestrator;
   std::map<std::string, plugin::PluginEntry> plugins;
   plugin::HostOptions plugin_host;
+  plugin::HookOptions hooks;
   plugin::StorageOptions storage;
   plugin::NotificationOptions notifications;
   guard::GuardOptions guard;
@@ -84,6 +85,7 @@ struct Config {
                "unless an entry says `enabled: false`.",
                Reload::kRestart),
         Option("plugin_host", &O::plugin_host, "Limits of all plugins.", Reload::kRestart),
+        Option("hooks", &O::hooks, "Plugins that advise turns.", Reload::kRestart),
         Option("storage", &O::storage, "Values kept by key.", Reload::kRestart),
         Option("notifications", &O::notifications, "Messages to the person.", Reload::kRestart),
         Option("guard", &O::guard, "Limits of tool calls and their results.", Reload::kRestart),

@@ -23,6 +23,9 @@
 namespace talon::plugin {
 struct Extensions;
 }
+namespace talon::trigger {
+class Tasks;
+}
 
 namespace talon::gateway {
 
@@ -38,6 +41,7 @@ struct Dependencies {
   const guard::Guard& guard;
   std::string version;
   plugin::Extensions* extensions = nullptr;  // what plugins do besides tools; null: nothing
+  trigger::Tasks* tasks = nullptr;           // null: none
 };
 
 class Gateway {

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "gateway/api.h"
+#include "trigger/tasks.h"
 
 namespace talon::gateway {
 namespace {
@@ -47,6 +48,8 @@ io::Task<bool> ServicesSurface::Serve(const ApiRequest& request, io::ResponseWri
     response = co_await Value(request, path.substr(kKey.size()));
   } else if (path == "/v1/notifications") {
     response = request.method == "POST" ? co_await Notify(request) : WrongMethod(path, "POST");
+  } else if (path == "/v1/tasks") {
+    response = request.method == "GET" ? Tasks() : WrongMethod(path, "GET");
   } else {
     co_return false;
   }
@@ -116,6 +119,27 @@ io::Task<io::ServerResponse> ServicesSurface::Notify(const ApiRequest& request) 
   const auto sent = co_await deps_.extensions->notifier.Notify(std::move(note), ContextOf(request));
   if (!sent.ok()) co_return ErrorResponse(sent.status());
   co_return JsonResponse(200, DumpJson({{"id", sent->id}, {"message_id", sent->message}}));
+}
+
+io::ServerResponse ServicesSurface::Tasks() const {
+  const auto time = [](WallTime at) {
+    return at == WallTime() ? Json(nullptr) : Json(FormatTime(at));
+  };
+  Json list = Json::array();
+  for (const trigger::TaskInfo& info :
+       deps_.tasks != nullptr ? deps_.tasks->List() : std::vector<trigger::TaskInfo>()) {
+    list.push_back({{"plugin", info.plugin},
+                    {"task", info.task},
+                    {"description", info.description},
+                    {"enabled", info.enabled},
+                    {"running", info.running},
+                    {"every_ms", info.every.count()},
+                    {"next_run", info.enabled ? time(info.state.due) : Json(nullptr)},
+                    {"last_run", time(info.state.last_run)},
+                    {"last_ok", info.state.last_ok},
+                    {"last_summary", info.state.last_summary}});
+  }
+  return JsonResponse(200, DumpJson({{"tasks", std::move(list)}}));
 }
 
 io::Task<io::ServerResponse> EndpointSurface::Serve(io::ServerRequest request) {

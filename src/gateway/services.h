@@ -14,7 +14,7 @@
 
 namespace talon::gateway {
 
-// /v1/kv, /v1/kv/{key}, /v1/notifications.
+// /v1/kv, /v1/kv/{key}, /v1/notifications, /v1/tasks.
 class ServicesSurface {
  public:
   explicit ServicesSurface(Dependencies& deps) : deps_(deps) {}  // must outlive this
@@ -26,6 +26,7 @@ class ServicesSurface {
   io::Task<io::ServerResponse> Value(const ApiRequest& request, std::string key);
   io::Task<io::ServerResponse> Put(const ApiRequest& request, std::string key, CallContext context);
   io::Task<io::ServerResponse> Notify(const ApiRequest& request);
+  io::ServerResponse Tasks() const;
   Dependencies& deps_;
 };
 

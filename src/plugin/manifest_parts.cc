@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/guard.h"
+#include "hook/joinpoint.h"
 #include "plugin/h2/wire.h"
 #include "talon/v1/plugin.pb.h"
 
@@ -112,7 +113,11 @@ absl::StatusOr<Manifest::Hook> ReadHook(const v1::HookManifest& given) {
   if (given.joinpoints().empty()) return Bad("no joinpoint; name at least one");
   Manifest::Hook hook;
   for (const std::string& each : given.joinpoints()) {
-    if (!IsWord(each)) return Bad("joinpoint '{}' is no name", Quoted(each));
+    if (!hook::FindJoinpoint(each)) {
+      // A hook that is never asked would be trusted in vain.
+      return Bad("joinpoint '{}' is not known; there are: {}", Quoted(each),
+                 hook::JoinpointNames());
+    }
     if (std::ranges::find(hook.joinpoints, each) != hook.joinpoints.end()) {
       return Bad("joinpoint '{}' is there twice", each);
     }

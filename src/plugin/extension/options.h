@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "base/option.h"
 
@@ -36,6 +37,23 @@ struct NotificationOptions {
                Reload::kRestart));
   }
 };
+
+struct HookOptions {
+  std::vector<std::string> plugins;
+  std::chrono::milliseconds timeout{5'000};
+
+  static constexpr auto Fields() {
+    using O = HookOptions;
+    return std::make_tuple(
+        Option("plugins", &O::plugins,
+               "Plugins that are asked at the joinpoints of a turn; each sees what passes there.",
+               Reload::kRestart),
+        Option("timeout", &O::timeout, "Longest advice; a hook that is silent longer has failed.",
+               Reload::kRestart));
+  }
+};
+
+inline constexpr int kMaxNotes = 8;  // of one advice
 
 // Authentication.
 inline constexpr std::chrono::milliseconds kAuthTimeout{10'000};

@@ -12,7 +12,9 @@
 #include "base/status.h"
 #include "io/loop.h"
 #include "plugin/extension/extensions.h"
+#include "plugin/extension/hook.h"
 #include "plugin/host.h"
+#include "talon/v1/schedule.pb.h"
 #include "tests/support/temp_folder.h"
 #include "tool/catalogue.h"
 
@@ -158,6 +160,55 @@ TEST_F(ExtensionTest, HttpStatus) {
   EXPECT_EQ(
       Run(extensions_->http.Handle({"http_status", "/none"}, request, Of("ada"))).status().code(),
       absl::StatusCode::kNotFound);
+}
+
+TEST_F(ExtensionTest, HookWords) {
+  PluginEntry entry;
+  entry.config.text = R"({"mask":["acme"],"refuse":["secret"]})";
+  Load({{"hook_words", entry}, {"http_status", {}}});
+  hook::Hooks hooks;
+  EXPECT_FALSE(hooks.Any(hook::Joinpoint::kInputReceived));
+  hooks.Add(std::make_unique<PluginAdviser>(*host_, clock_, "hook_words", 10s));
+  EXPECT_TRUE(hooks.Any(hook::Joinpoint::kToolBeforeCall));
+  const auto ask = [&](hook::Hooks& all, const std::string& value) {
+    return Run(all.Ask({.at = hook::Joinpoint::kInputReceived, .value = value}, Of("ada")));
+  };
+  EXPECT_EQ(ask(hooks, "hello").decision.verdict, hook::Verdict::kAllow);
+  const hook::Advice masked = ask(hooks, "Acme it is");
+  EXPECT_EQ(masked.decision.value, "**** it is");
+  EXPECT_THAT(masked.remarks.at(0).decision.notes, ElementsAre("1 words masked"));
+  EXPECT_THAT(ask(hooks, "a secret").decision.reason, HasSubstr("hook 'hook_words': the text"));
+  // What was named to be asked and cannot be refuses everything.
+  for (const char* other : {"missing", "http_status"}) {
+    hook::Hooks closed;
+    closed.Add(std::make_unique<PluginAdviser>(*host_, clock_, other, 10s));
+    EXPECT_TRUE(closed.Any(hook::Joinpoint::kResponseBeforeFinal));
+    EXPECT_TRUE(ask(closed, "hello").blocks()) << other;
+  }
+}
+
+TEST_F(ExtensionTest, ScheduleDiskWatch) {
+  PluginEntry entry;
+  entry.tasks["look"].every = 30min;
+  PluginEntry wrong;
+  wrong.plugin = "schedule_disk_watch";
+  wrong.tasks["lok"].enabled = false;
+  Load({{"schedule_disk_watch", entry}, {"wrong", wrong}});
+  const Manifest* manifest = host_->ManifestOf("schedule_disk_watch");
+  ASSERT_NE(manifest, nullptr);
+  ASSERT_EQ(manifest->tasks.size(), 1U);
+  EXPECT_EQ(manifest->tasks[0].every, 30min);
+  EXPECT_TRUE(manifest->tasks[0].at_start);
+  EXPECT_EQ(host_->ManifestOf("wrong"), nullptr);
+  v1::RunTaskRequest request;
+  request.set_task("look");
+  request.set_run_id("run_1");
+  const auto answer = Run(host_->Call("schedule_disk_watch", "/talon.v1.ScheduledTask/RunTask",
+                                      request.SerializeAsString(), Of("owner"), Repeat::kOnce));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  v1::RunTaskResponse response;
+  ASSERT_TRUE(response.ParseFromString(*answer));
+  EXPECT_THAT(response.summary(), HasSubstr("% used"));
 }
 
 }  // namespace
