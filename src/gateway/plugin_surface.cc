@@ -45,7 +45,7 @@ std::pair<std::string, std::string> Parts(std::string_view path) {
 
 }  // namespace
 
-io::Task<bool> PluginSurface::Serve(const io::ServerRequest& request, io::ResponseWriter& writer) {
+io::Task<bool> PluginSurface::Serve(const ApiRequest& request, io::ResponseWriter& writer) {
   const std::string_view path = request.path;
   if (path != kPrefix && !path.starts_with("/v1/plugins/")) co_return false;
   const auto [name, verb] = Parts(path);
@@ -86,7 +86,7 @@ io::Task<io::ServerResponse> PluginSurface::Inspect(std::string name) {
       fmt::format("plugin '{}': no such plugin; `talon plugins` lists those there are", name)));
 }
 
-io::Task<io::ServerResponse> PluginSurface::Change(const io::ServerRequest& request,
+io::Task<io::ServerResponse> PluginSurface::Change(const ApiRequest& request,
                                                    std::string name, std::string verb) {
   absl::Status status;
   if (verb == "stop") {
@@ -100,7 +100,7 @@ io::Task<io::ServerResponse> PluginSurface::Change(const io::ServerRequest& requ
   co_return co_await Inspect(std::move(name));
 }
 
-io::Task<io::ServerResponse> PluginSurface::RunTool(const io::ServerRequest& request,
+io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request,
                                                     std::string name) {
   auto body = ParseJson(request.body, "request body");
   if (!body.ok()) co_return ErrorResponse(body.status());
