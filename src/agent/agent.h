@@ -98,6 +98,12 @@ class Agent {
   // Ends with the turn, at once for one that has ended. `context` bounds the waiting only. A turn
   // that nobody runs now has the outcome kRunning and an Unavailable error.
   virtual io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) = 0;
+  // The person's answer to a question of a tool (TurnObserver::OnQuestion); `content` is JSON that
+  // fits the question's schema. Ends when the answer is recorded. NotFound when `turn` is not the
+  // principal's or the question is not open (any more); InvalidArgument when the answer does not
+  // fit: the question stays open.
+  virtual io::Task<absl::Status> Answer(Principal principal, TurnId turn, QuestionId question,
+                                        tool::AnswerAction action, std::string content) = 0;
   // Ends a turn that runs or waits; false when there is none.
   virtual bool Cancel(const TurnId& turn, absl::Status reason) = 0;
   // The answer left the process: it will not be delivered again.

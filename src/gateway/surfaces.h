@@ -61,6 +61,7 @@ class NativeSurface {
   io::Task<void> SendAnswer(const StartedTurn& started, io::ResponseWriter& writer);
   io::Task<void> SendStream(const StartedTurn& started, TurnStream& stream,
                             io::ResponseWriter& writer);
+  io::Task<io::ServerResponse> AnswerQuestion(const io::ServerRequest& request);
   io::Task<io::ServerResponse> Turn(const io::ServerRequest& request, std::string id);
   io::Task<io::ServerResponse> Session(const io::ServerRequest& request, std::string id);
   io::Task<io::ServerResponse> Sessions(const io::ServerRequest& request);

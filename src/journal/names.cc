@@ -25,15 +25,17 @@ constexpr Names<TurnState, 4> kTurnStates{{{TurnState::kRunning, "running"},
                                            {TurnState::kFailed, "failed"},
                                            {TurnState::kCancelled, "cancelled"}}};
 
-constexpr Names<StepKind, 9> kStepKinds{{{StepKind::kAccepted, "accepted"},
-                                         {StepKind::kModelStarted, "model_started"},
-                                         {StepKind::kModelFinished, "model_finished"},
-                                         {StepKind::kModelFailed, "model_failed"},
-                                         {StepKind::kToolIntended, "tool_intended"},
-                                         {StepKind::kToolFinished, "tool_finished"},
-                                         {StepKind::kRepair, "repair"},
-                                         {StepKind::kDelivered, "delivered"},
-                                         {StepKind::kFinished, "finished"}}};
+constexpr Names<StepKind, 11> kStepKinds{{{StepKind::kAccepted, "accepted"},
+                                          {StepKind::kModelStarted, "model_started"},
+                                          {StepKind::kModelFinished, "model_finished"},
+                                          {StepKind::kModelFailed, "model_failed"},
+                                          {StepKind::kToolIntended, "tool_intended"},
+                                          {StepKind::kToolFinished, "tool_finished"},
+                                          {StepKind::kQuestionAsked, "question_asked"},
+                                          {StepKind::kQuestionAnswered, "question_answered"},
+                                          {StepKind::kRepair, "repair"},
+                                          {StepKind::kDelivered, "delivered"},
+                                          {StepKind::kFinished, "finished"}}};
 
 constexpr Names<EffectState, 4> kEffectStates{{{EffectState::kIntended, "intended"},
                                                {EffectState::kDone, "done"},

@@ -36,6 +36,11 @@ class FakeHost : public plugin::Host {
                                              CallContext, plugin::Repeat) override {
     co_return Unavailable("no process");
   }
+  io::Task<absl::StatusOr<std::unique_ptr<plugin::PluginStream>>> Open(std::string,
+                                                                       std::string_view,
+                                                                       CallContext) override {
+    co_return Unavailable("no plugin here");
+  }
   const plugin::Manifest* ManifestOf(std::string_view) const override { return nullptr; }
   io::Task<absl::Status> StopOne(std::string plugin) override { co_return Note("stop", plugin); }
   io::Task<absl::Status> Restart(std::string plugin) override { co_return Note("restart", plugin); }
