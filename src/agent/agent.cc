@@ -5,6 +5,7 @@
 
 #include "agent/agent_impl.h"
 #include "agent/core_tools.h"
+#include "agent/live_call.h"
 #include "agent/turn_codec.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -151,9 +152,21 @@ void AgentImpl::TakeUpStranded(Session& session) {
 }
 
 void AgentImpl::Forget(const TurnId& turn, TurnObserver* observer) {
-  if (auto found = runs_.find(turn); found != runs_.end()) {
-    std::erase(found->second->observers, observer);
+  auto found = runs_.find(turn);
+  if (found == runs_.end()) return;
+  std::erase(found->second->observers, observer);
+  LeaveQuestions(*found->second, observer);
+}
+
+io::Task<absl::Status> AgentImpl::Answer(Principal principal, TurnId turn, QuestionId question,
+                                         tool::AnswerAction action, std::string content) {
+  auto found = runs_.find(turn);
+  if (found == runs_.end() || found->second->principal.tenant != principal.tenant ||
+      found->second->principal.user != principal.user) {
+    co_return NotFound(fmt::format("turn '{}' does not run", turn.str()));
   }
+  const std::shared_ptr<TurnRun> run = found->second;
+  co_return co_await AnswerQuestion(*run, question, action, std::move(content));
 }
 
 io::Task<absl::StatusOr<TurnOutcome>> AgentImpl::Await(TurnId turn, CallContext context) {

@@ -105,6 +105,12 @@ class Agent {
   virtual io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) = 0;
   // Who a turn is of, whatever became of it. NotFound.
   virtual io::Task<absl::StatusOr<Principal>> OwnerOf(TurnId turn) = 0;
+  // The person's answer to a question of a tool (TurnObserver::OnQuestion); `content` is JSON that
+  // fits the question's schema. Ends when the answer is recorded. NotFound when `turn` is not the
+  // principal's or the question is not open (any more); InvalidArgument when the answer does not
+  // fit: the question stays open.
+  virtual io::Task<absl::Status> Answer(Principal principal, TurnId turn, QuestionId question,
+                                        tool::AnswerAction action, std::string content) = 0;
   // Ends a turn that runs or waits; false when there is none.
   virtual bool Cancel(const TurnId& turn, absl::Status reason) = 0;
   // The answer left the process: it will not be delivered again.

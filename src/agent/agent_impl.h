@@ -28,6 +28,8 @@ class AgentImpl : public Agent {
   void Forget(const TurnId& turn, TurnObserver* observer) override;
   io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) override;
   io::Task<absl::StatusOr<Principal>> OwnerOf(TurnId turn) override;
+  io::Task<absl::Status> Answer(Principal principal, TurnId turn, QuestionId question,
+                                tool::AnswerAction action, std::string content) override;
   bool Cancel(const TurnId& turn, absl::Status reason) override;
   void Delivered(const TurnId& turn) override;
   io::Task<absl::Status> Recover() override;

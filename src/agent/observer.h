@@ -5,8 +5,10 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
+#include "tool/events.h"
 
 namespace talon::agent {
 
@@ -19,6 +21,27 @@ struct ToolActivity {
   long duration_ms = 0;
 };
 
+struct ToolProgress {
+  std::string call_id;
+  std::string tool;
+  std::string text;  // one line, harmless; may be empty
+  double done = 0;
+  double total = 0;  // 0 = not known
+};
+
+// What a tool asks the person. Made safe by guard/, but a plugin's words: show who asks.
+struct ToolQuestion {
+  QuestionId id;
+  std::string call_id;
+  std::string tool;
+  std::string plugin;
+  std::string text;
+  std::string schema;               // see guard/question.h; empty = yes or no
+  std::vector<std::string> fields;  // of the schema, in the order to ask
+  std::string url;                  // instead of a schema
+  long timeout_ms = 0;
+};
+
 struct TurnOutcome;
 
 class TurnObserver {
@@ -27,7 +50,19 @@ class TurnObserver {
   virtual void OnText(std::string_view delta) { (void)delta; }
   virtual void OnReasoning(std::string_view delta) { (void)delta; }
   virtual void OnToolStart(const ToolActivity& activity) { (void)activity; }
+  // At most one in `orchestrator.progress_interval` a call; the latest is not always seen.
+  virtual void OnToolProgress(const ToolProgress& progress) { (void)progress; }
   virtual void OnToolResult(const ToolActivity& activity) { (void)activity; }
+  // True when the person can answer by Agent::Answer: the question then stays open until it is
+  // answered, its time is up, its call ends, or every observer that took it is forgotten.
+  virtual bool OnQuestion(const ToolQuestion& question) {
+    (void)question;
+    return false;
+  }
+  // Of a question that was taken; `action` is how it ended.
+  virtual void OnQuestionClosed(const QuestionId& question, tool::AnswerAction action) {
+    (void)question, (void)action;
+  }
   // The last call: how the turn ended.
   virtual void OnEnd(const TurnOutcome& outcome) = 0;
 };

@@ -28,6 +28,9 @@ struct OrchestratorOptions {
   std::uint32_t eager_tools = 24;
   std::uint32_t cached_sessions = 128;
   std::chrono::milliseconds turn_timeout{30 * 60 * 1000};
+  std::chrono::milliseconds question_timeout{10 * 60 * 1000};
+  std::uint32_t max_questions = 16;
+  std::chrono::milliseconds progress_interval{100};
   std::string prompts_dir;
 
   static constexpr auto Fields() {
@@ -62,6 +65,12 @@ struct OrchestratorOptions {
         Option("cached_sessions", &O::cached_sessions,
                "Idle sessions whose recent messages stay in memory."),
         Option("turn_timeout", &O::turn_timeout, "Longest turn."),
+        Option("question_timeout", &O::question_timeout,
+               "Longest wait for the person's answer to a tool's question."),
+        Option("max_questions", &O::max_questions,
+               "Questions one tool call may ask; further ones are declined."),
+        Option("progress_interval", &O::progress_interval,
+               "Least time between two lines of progress of one call; others are dropped."),
         Option("prompts_dir", &O::prompts_dir,
                "Folder whose files replace the built-in prompts of the same name."));
   }

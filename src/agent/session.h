@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +17,18 @@
 #include "io/one_shot.h"
 #include "journal/records.h"
 #include "model/types.h"
+#include "tool/schema.h"
 
 namespace talon::agent {
+
+// A question that waits for the person. Shared by the call that asks and the answer that comes.
+struct OpenQuestion {
+  std::shared_ptr<const tool::Schema> form;  // null: yes or no, or a link
+  std::vector<TurnObserver*> shown_to;
+  io::OneShot<tool::Answer> answer;
+  // How the answer fared: OK when it is in the journal and on its way to the tool.
+  std::vector<std::shared_ptr<io::OneShot<absl::Status>>> until_taken;
+};
 
 // One turn on its way. Shared by its session, the loop that runs it and those who wait for it.
 struct TurnRun {
@@ -31,6 +42,7 @@ struct TurnRun {
   bool parked = false;     // the daemon stops: leave the turn unfinished in the journal
   SteadyTime deadline = SteadyTime::max();
   std::vector<TurnObserver*> observers;
+  std::map<QuestionId, std::shared_ptr<OpenQuestion>> questions;
   CancelSource cancel;
   std::optional<TurnOutcome> outcome;
   std::vector<std::shared_ptr<io::OneShot<bool>>> waiters;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/advice.h"
+#include "agent/live_call.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -242,6 +243,7 @@ io::Task<absl::Status> ToolRound::RunGroup(std::vector<Planned*> group) {
     for (Planned* planned : group) nursery.Spawn(Execute(planned));
     co_await nursery.Join();
   }
+  if (writer_.store_failed()) co_return Unavailable("what a tool asked could not be recorded");
   for (Planned* planned : group) Conclude(*planned);
   co_return Alive(run_, core_.deps.clock);
 }
@@ -300,13 +302,14 @@ io::Task<void> ToolRound::Execute(Planned* planned) {
   ShowStart(*planned);
   const auto timeout = planned->spec.timeout.count() > 0 ? planned->spec.timeout
                                                          : core_.deps.guard.options().tool_timeout;
+  LiveCall live(core_, run_, writer_, planned->spec, planned->call.id, started + timeout);
   tool::Invocation invocation{.call_id = planned->call.id,
                               .tool = planned->spec.name,
                               .arguments = planned->arguments,
                               .idempotency_key = planned->spec.read_only ? "" : planned->effect_key,
-                              .session = run_.session};
-  auto output = co_await planned->tool->Execute(std::move(invocation),
-                                                ContextOf(run_).Until(started + timeout));
+                              .session = run_.session,
+                              .events = &live};
+  auto output = co_await planned->tool->Execute(std::move(invocation), live.context());
   planned->duration_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(core_.deps.clock.SteadyNow() - started)
           .count();

@@ -30,6 +30,7 @@ using TurnId = Id<struct TurnTag>;
 using EventId = Id<struct EventTag>;
 using ArtifactId = Id<struct ArtifactTag>;
 using OutboxId = Id<struct OutboxTag>;
+using QuestionId = Id<struct QuestionTag>;
 
 // Makes ids. Tests inject a deterministic source.
 class IdSource {
@@ -59,6 +60,9 @@ inline ArtifactId NewArtifactId(IdSource& ids) {
 }
 inline OutboxId NewOutboxId(IdSource& ids) {
   return OutboxId("out_" + ids.Next());
+}
+inline QuestionId NewQuestionId(IdSource& ids) {
+  return QuestionId("q_" + ids.Next());
 }
 
 }  // namespace talon

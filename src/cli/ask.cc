@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/questions.h"
 #include "cli/turn_view.h"
 #include "io/loop.h"
 #include "io/signals.h"
@@ -33,15 +34,18 @@ int Ask(const Globals& globals, const AskOptions& options) {
   if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
 
   CancelSource interrupt;
-  auto signals = io::WatchSignals((*client)->loop(), {SIGINT, SIGTERM},
-                                  [&](int) { interrupt.Cancel(Cancelled("interrupted")); });
+  Questions questions(**client);
+  auto signals = io::WatchSignals((*client)->loop(), {SIGINT, SIGTERM}, [&](int signal) {
+    if (signal == SIGINT && questions.Interrupt()) return;
+    interrupt.Cancel(Cancelled("interrupted"));
+  });
   CallContext context;
   context.cancel = interrupt.token();
   const bool color = ::isatty(STDOUT_FILENO) == 1;
   TurnView view(color, options.quiet || globals.json || !color);
   Json last;
-  absl::Status status = (*client)->loop().RunUntilDone((*client)->RunTurn(
-      std::move(request),
+  absl::Status status = (*client)->loop().RunUntilDone(RunAsked(
+      **client, std::move(request), questions,
       [&](std::string_view event, const Json& data) {
         if (!globals.json) view.OnEvent(event, data);
         if (event == "done" || event == "error") last = data;

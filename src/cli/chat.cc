@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/questions.h"
 #include "cli/turn_view.h"
 #include "daemon/paths.h"
 #include "daemon/version.h"
@@ -35,7 +36,7 @@ constexpr std::string_view kHelp =
     "/tools           what the model can call\n"
     "/cost            tokens and money of this chat\n"
     "/quit            leave (Ctrl-D too)\n"
-    "Ctrl-C cancels the answer under way.\n";
+    "Ctrl-C cancels the answer under way, or declines a tool's question.\n";
 
 volatile std::sig_atomic_t g_interrupts = 0;  // a signal handler can reach nothing else
 
@@ -155,11 +156,15 @@ void ChatSession::Say(std::string_view message) {
   CancelSource interrupt;
   CallContext context;
   context.cancel = interrupt.token();
-  auto signals = io::WatchSignals(client_.loop(), {SIGINT},
-                                  [&](int) { interrupt.Cancel(Cancelled("cancelled")); });
-  absl::Status status = client_.loop().RunUntilDone(client_.RunTurn(
+  Questions questions(client_);
+  auto signals = io::WatchSignals(client_.loop(), {SIGINT}, [&](int) {
+    if (!questions.Interrupt()) interrupt.Cancel(Cancelled("cancelled"));
+  });
+  absl::Status status = client_.loop().RunUntilDone(RunAsked(
+      client_,
       {.message = std::string(message), .session = session_, .model = model_, .task = false},
-      [this](std::string_view event, const Json& data) { view_.OnEvent(event, data); }, context));
+      questions, [this](std::string_view event, const Json& data) { view_.OnEvent(event, data); },
+      context));
   view_.Finish();
   if (interrupt.token().cancelled()) {
     std::printf("(cancelled)\n");

@@ -3,15 +3,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/text.h"
 
 namespace talon::cli {
 namespace {
 constexpr std::size_t kArgumentBytes = 160;
-}
+constexpr std::size_t kProgressBytes = 78;
+}  // namespace
 
 std::string ForTerminal(std::string_view text) {
   std::string out;
@@ -37,7 +40,32 @@ void TurnView::Line(std::string_view text) {
   }
 }
 
+void TurnView::ShowProgress(const Json& data) {
+  if (!color_ || quiet_) return;
+  if (mid_line_) std::fputc('\n', stdout);
+  mid_line_ = false;
+  std::string line = "  … " + ForTerminal(JsonString(data, "text"));
+  const double total = JsonDouble(data, "total");
+  if (total > 0) {
+    line +=
+        fmt::format(" ({:.0f} %)", 100 * std::clamp(JsonDouble(data, "done") / total, 0.0, 1.0));
+  }
+  // Longer lines would wrap and stay.
+  std::printf("\r\x1b[K\x1b[2m%s\x1b[0m", std::string(TruncateUtf8(line, kProgressBytes)).c_str());
+  progress_ = true;
+}
+
+void TurnView::ClearProgress() {
+  if (std::exchange(progress_, false)) std::printf("\r\x1b[K");
+}
+
 void TurnView::OnEvent(std::string_view event, const Json& data) {
+  if (event == "tool_progress") {
+    ShowProgress(data);
+    std::fflush(stdout);
+    return;
+  }
+  ClearProgress();
   if (event == "turn_start") {
     turn_ = JsonString(data, "turn");
   } else if (event == "text_delta") {
@@ -65,6 +93,7 @@ void TurnView::OnEvent(std::string_view event, const Json& data) {
 }
 
 void TurnView::Finish() {
+  ClearProgress();
   if (mid_line_) std::fputc('\n', stdout);
   mid_line_ = false;
   std::fflush(stdout);

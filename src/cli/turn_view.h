@@ -27,8 +27,12 @@ class TurnView {
 
  private:
   void Line(std::string_view text);
+  // One line that the next output takes away again; only where escape sequences are welcome.
+  void ShowProgress(const Json& data);
+  void ClearProgress();
   bool color_, quiet_;
   bool mid_line_ = false;
+  bool progress_ = false;  // such a line is shown
   std::string turn_;
   double cost_usd_ = 0;
   std::int64_t input_tokens_ = 0, output_tokens_ = 0;

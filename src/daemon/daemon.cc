@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "daemon/model_sources.h"
 #include "daemon/version.h"
 #include "gateway/gateway.h"
 #include "guard/guard.h"
@@ -110,9 +111,13 @@ absl::Status CheckConfig(const config::Loaded& loaded) {
   SystemClock clock;
   Redactor redactor;
   const auto http = io::MakeCurlClient(loop, config.http_client);
-  absl::Status status =
-      router::Router::Create(config.models, config.routing, {loop, *http, redactor, clock})
-          .status();
+  absl::Status status = router::Router::Create(config.models, config.routing,
+                                               {.loop = loop,
+                                                .http = *http,
+                                                .redactor = redactor,
+                                                .clock = clock,
+                                                .source = NoSources()})
+                            .status();
   if (status.ok()) status = agent::PromptBook::Load(config.orchestrator.prompts_dir).status();
   if (status.ok()) status = CheckToken(config.gateway.token);
   for (const auto& [name, entry] : config.plugins) {
@@ -160,9 +165,6 @@ io::Task<absl::Status> Daemon::StartParts() {
       config.workspace.empty() ? paths_.home + "/workspace/main" : config.workspace;
   TALON_CO_RETURN_IF_ERROR(MakeDirectories(workspace, 0700));
   parts.http = io::MakeCurlClient(loop_, config.http_client);
-  TALON_CO_ASSIGN_OR_RETURN(
-      parts.router, router::Router::Create(config.models, config.routing,
-                                           {loop_, *parts.http, parts.redactor, parts.clock}));
   TALON_CO_ASSIGN_OR_RETURN(std::string sockets, SocketFolder(paths_));
   parts.plugins = plugin::MakeHost(loop_, parts.clock, parts.catalogue,
                                    {.bundled = paths_.plugins,
@@ -175,6 +177,14 @@ io::Task<absl::Status> Daemon::StartParts() {
   std::map<std::string, plugin::PluginEntry> entries = config.plugins;
   AddBundledPlugins(paths_.plugins, entries);
   TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(std::move(entries)));
+  TALON_CO_ASSIGN_OR_RETURN(
+      parts.router,
+      router::Router::Create(WithPluginModels(config.models, *parts.plugins), config.routing,
+                             {.loop = loop_,
+                              .http = *parts.http,
+                              .redactor = parts.redactor,
+                              .clock = parts.clock,
+                              .source = SourcesOf(*parts.plugins)}));
   TALON_CO_RETURN_IF_ERROR(MakeExtensions());
   parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
   TALON_CO_ASSIGN_OR_RETURN(

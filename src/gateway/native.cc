@@ -53,7 +53,7 @@ io::ServerResponse Ok(const Json& json) {
   return JsonResponse(200, DumpJson(json));
 }
 
-// The native event stream: turn_start, text_delta, reasoning_delta, tool_start, tool_result, done.
+// The native event stream; docs/api.md lists its events.
 class NativeStream : public StreamFormat {
  public:
   std::string Text(std::string_view delta) override { return Delta("text_delta", delta); }
@@ -69,6 +69,28 @@ class NativeStream : public StreamFormat {
                                                   {"is_error", activity.is_error},
                                                   {"duration_ms", activity.duration_ms},
                                                   {"result", activity.result}}));
+  }
+  std::string ToolProgress(const agent::ToolProgress& progress) override {
+    return io::FormatSse("tool_progress", DumpJson({{"call_id", progress.call_id},
+                                                    {"tool", progress.tool},
+                                                    {"text", progress.text},
+                                                    {"done", progress.done},
+                                                    {"total", progress.total}}));
+  }
+  std::string Question(const agent::ToolQuestion& question) override {
+    Json json = {{"question", question.id.str()}, {"call_id", question.call_id},
+                 {"tool", question.tool},         {"plugin", question.plugin},
+                 {"text", question.text},         {"timeout_ms", question.timeout_ms}};
+    if (auto schema = ParseJson(question.schema, "schema"); schema.ok()) {
+      json["schema"] = *std::move(schema);
+      json["fields"] = question.fields;
+    }
+    if (!question.url.empty()) json["url"] = question.url;
+    return io::FormatSse("question", DumpJson(json));
+  }
+  std::string QuestionClosed(const QuestionId& question, tool::AnswerAction action) override {
+    return io::FormatSse("question_closed", DumpJson({{"question", question.str()},
+                                                      {"action", tool::AnswerActionName(action)}}));
   }
   std::string End(const agent::TurnOutcome& outcome) override {
     return io::FormatSse(outcome.error.ok() ? "done" : "error", DumpJson(OutcomeJson(outcome)));
@@ -140,6 +162,9 @@ io::Task<bool> NativeSurface::Serve(const ApiRequest& request, io::ResponseWrite
   std::string id;
   if (!(id = IdIn(request.target, "/v1/turns/", "/cancel")).empty() && request.method == "POST") {
     response = co_await CancelTurn(request, id);
+  } else if (path.starts_with("/v1/turns/") && path.find("/questions/") != std::string::npos &&
+             request.method == "POST") {
+    response = co_await AnswerQuestion(request);
   } else if (!(id = IdIn(request.target, "/v1/turns/", "")).empty() && get) {
     response = co_await Turn(request, id);
   } else if (path == "/v1/sessions" && get) {
@@ -246,6 +271,33 @@ io::Task<void> NativeSurface::SendStream(const StartedTurn& started, TurnStream&
   if (!written.ok() && !started.keyed) {
     deps_.agent.Cancel(turn, Cancelled("the client went away"));
   }
+}
+
+// POST /v1/turns/{turn}/questions/{question}
+io::Task<io::ServerResponse> NativeSurface::AnswerQuestion(const ApiRequest& request) {
+  constexpr std::string_view kBetween = "/questions/";
+  const std::string& path = request.path;
+  const std::size_t at = path.find(kBetween);
+  const std::string turn = IdIn(std::string_view(path).substr(0, at), "/v1/turns/", "");
+  const std::string question = IdIn(std::string_view(path).substr(at), kBetween, "");
+  if (turn.empty() || question.empty()) {
+    co_return ErrorResponse(NotFound(fmt::format("no question at '{}'", path)));
+  }
+  auto body = ParseJson(request.body, "request body");
+  if (!body.ok()) co_return ErrorResponse(body.status());
+  for (const auto& [name, kind] :
+       {std::pair("action", JsonKind::kString), std::pair("content", JsonKind::kObject)}) {
+    absl::Status member = CheckMember(*body, name, kind);
+    if (!member.ok()) co_return ErrorResponse(member);
+  }
+  auto action = tool::ParseAnswerAction(JsonString(*body, "action"));
+  if (!action.ok()) co_return ErrorResponse(action.status());
+  const Json* content = JsonFind(*body, "content");
+  absl::Status taken = co_await deps_.agent.Answer(
+      PrincipalOf(request, "api"), TurnId(turn), QuestionId(question), *action,
+      content == nullptr || content->is_null() ? "" : DumpJson(*content));
+  if (!taken.ok()) co_return ErrorResponse(taken);
+  co_return Ok({{"question", question}, {"action", tool::AnswerActionName(*action)}});
 }
 
 io::Task<absl::Status> NativeSurface::CheckTurn(const ApiRequest& request, const std::string& id) {

@@ -62,6 +62,7 @@ class NativeSurface {
   io::Task<void> SendAnswer(const StartedTurn& started, io::ResponseWriter& writer);
   io::Task<void> SendStream(const StartedTurn& started, TurnStream& stream,
                             io::ResponseWriter& writer);
+  io::Task<io::ServerResponse> AnswerQuestion(const ApiRequest& request);
   io::Task<io::ServerResponse> Turn(const ApiRequest& request, std::string id);
   io::Task<io::ServerResponse> CancelTurn(const ApiRequest& request, std::string id);
   // NotFound unless there is such a turn and it is the caller's.

@@ -34,6 +34,22 @@ void TurnStream::OnToolResult(const agent::ToolActivity& activity) {
   Push(format_.ToolResult(activity));
 }
 
+void TurnStream::OnToolProgress(const agent::ToolProgress& progress) {
+  Push(format_.ToolProgress(progress));
+}
+
+// A client that reads too slowly is about to be dropped: it answers nothing.
+bool TurnStream::OnQuestion(const agent::ToolQuestion& question) {
+  std::string piece = format_.Question(question);
+  const bool taken = !piece.empty();
+  Push(std::move(piece));
+  return taken && !overflow_;
+}
+
+void TurnStream::OnQuestionClosed(const QuestionId& question, tool::AnswerAction action) {
+  Push(format_.QuestionClosed(question, action));
+}
+
 void TurnStream::OnEnd(const agent::TurnOutcome& outcome) {
   ended_ = true;
   if (!seen_) early_error_ = outcome.error;

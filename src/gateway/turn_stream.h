@@ -26,6 +26,10 @@ class StreamFormat {
   virtual std::string Reasoning(std::string_view delta) = 0;
   virtual std::string ToolStart(const agent::ToolActivity& activity) = 0;
   virtual std::string ToolResult(const agent::ToolActivity& activity) = 0;
+  // Wires that know neither progress nor questions leave these out; see TurnObserver.
+  virtual std::string ToolProgress(const agent::ToolProgress&) { return ""; }
+  virtual std::string Question(const agent::ToolQuestion&) { return ""; }
+  virtual std::string QuestionClosed(const QuestionId&, tool::AnswerAction) { return ""; }
   // The end of the stream, error or answer.
   virtual std::string End(const agent::TurnOutcome& outcome) = 0;
 };
@@ -39,7 +43,10 @@ class TurnStream : public agent::TurnObserver {
   void OnText(std::string_view delta) override;
   void OnReasoning(std::string_view delta) override;
   void OnToolStart(const agent::ToolActivity& activity) override;
+  void OnToolProgress(const agent::ToolProgress& progress) override;
   void OnToolResult(const agent::ToolActivity& activity) override;
+  bool OnQuestion(const agent::ToolQuestion& question) override;
+  void OnQuestionClosed(const QuestionId& question, tool::AnswerAction action) override;
   void OnEnd(const agent::TurnOutcome& outcome) override;
 
   // Ends when there is something to write: until then the answer's head can still tell an error.

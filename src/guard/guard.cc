@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "guard/question.h"
 
 namespace talon::guard {
 namespace {
@@ -142,6 +143,26 @@ AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view e
           : fmt::format("read on with artifact__read, handle {}, offset {}]", handle, head.size());
   result.overflow = std::move(body.text);
   return result;
+}
+
+absl::StatusOr<AdmittedQuestion> Guard::AdmitQuestion(tool::Question question) const {
+  if (redactor_ != nullptr) {
+    for (std::string* part : {&question.text, &question.schema, &question.url}) {
+      *part = redactor_->Redact(*part);
+    }
+  }
+  return guard::AdmitQuestion(question, options_);
+}
+
+std::string Guard::AdmitProgress(std::string_view text) const {
+  // What does not fit is not worth cleaning; a character may grow when it is made harmless.
+  text = TruncateUtf8(text, 4 * options_.max_progress.value);
+  std::string line = SanitizeUntrusted(
+      redactor_ != nullptr ? redactor_->Redact(text) : std::string(text), nullptr);
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return std::string(TruncateUtf8(line, options_.max_progress.value));
 }
 
 AdmittedResult Guard::AdmitError(const tool::ToolSpec& spec, const absl::Status& error) const {

@@ -22,6 +22,8 @@
 
 namespace talon::guard {
 
+struct AdmittedQuestion;
+
 struct CallRequest {
   std::string tool;       // as the model wrote it
   std::string arguments;  // as the model wrote it
@@ -54,6 +56,10 @@ class Guard {
   AdmittedResult AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
                              const tool::ToolOutput& output,
                              std::string_view artifact_handle) const;
+  // What a tool tells and asks the person while it runs; see question.h. Progress becomes one
+  // harmless line.
+  absl::StatusOr<AdmittedQuestion> AdmitQuestion(tool::Question question) const;
+  std::string AdmitProgress(std::string_view text) const;
   // A failed execution as a result for the model.
   AdmittedResult AdmitError(const tool::ToolSpec& spec, const absl::Status& error) const;
   const GuardOptions& options() const { return options_; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <tuple>
 
 #include "base/option.h"
@@ -13,6 +14,10 @@ struct GuardOptions {
   std::chrono::milliseconds tool_timeout{30'000};
   Bytes max_result{64 << 10};
   Bytes max_arguments{1 << 20};
+  Bytes max_progress{200};
+  Bytes max_question{4 << 10};
+  Bytes max_question_schema{32 << 10};
+  std::uint32_t max_question_fields = 50;
 
   static constexpr auto Fields() {
     using O = GuardOptions;
@@ -21,7 +26,14 @@ struct GuardOptions {
                "Deadline of a tool call where the tool or its plugin's config sets none."),
         Option("max_result", &O::max_result,
                "Most bytes of a result given to the model; the rest is kept as an artifact."),
-        Option("max_arguments", &O::max_arguments, "Largest arguments object of a call."));
+        Option("max_arguments", &O::max_arguments, "Largest arguments object of a call."),
+        Option("max_progress", &O::max_progress, "Longest line of progress of a call."),
+        Option("max_question", &O::max_question,
+               "Longest question a tool may ask the person; longer ones are refused."),
+        Option("max_question_schema", &O::max_question_schema,
+               "Largest schema of a question's answer; larger ones are refused."),
+        Option("max_question_fields", &O::max_question_fields,
+               "Most fields of a question's answer; more are refused."));
   }
 };
 

@@ -79,6 +79,8 @@ enum class StepKind {
   kModelFailed,
   kToolIntended,
   kToolFinished,
+  kQuestionAsked,
+  kQuestionAnswered,
   kRepair,
   kAdvice,  // of a hook
   kDelivered,

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "io/loop.h"
 #include "model/http_model.h"
+#include "model/source_model.h"
 #include "model/wire.h"
 
 namespace talon::model {
@@ -21,6 +22,7 @@ std::string_view PublicEndpoint(Wire wire) {
     case Wire::kGoogle:
       return "https://generativelanguage.googleapis.com/v1beta";
     case Wire::kReflex:
+    case Wire::kPlugin:
       break;
   }
   return "";
@@ -43,9 +45,25 @@ std::unique_ptr<WireFormat> MakeWire(const ProviderOptions& options, std::string
       return MakeGoogleWire(std::move(base_url), provider);
     case Wire::kOpenAi:
     case Wire::kReflex:
+    case Wire::kPlugin:
       break;
   }
   return MakeOpenAiWire(std::move(base_url), provider);
+}
+
+absl::StatusOr<std::unique_ptr<ChatModel>> MakeSourceModel(const std::string& provider_name,
+                                                           const ProviderOptions& options,
+                                                           ModelDependencies& dependencies,
+                                                           Sleep sleep) {
+  if (options.plugin.empty() || dependencies.source == nullptr) {
+    return InvalidArgument(fmt::format(
+        "models.providers.{}: with `api: plugin`, `plugin` names the plugin that serves the models",
+        provider_name));
+  }
+  TALON_ASSIGN_OR_RETURN(std::unique_ptr<ModelSource> source,
+                         dependencies.source(provider_name, options));
+  return std::make_unique<SourceModel>(provider_name, options, std::move(source),
+                                       dependencies.redactor, dependencies.clock, std::move(sleep));
 }
 
 }  // namespace
@@ -54,6 +72,13 @@ absl::StatusOr<std::unique_ptr<ChatModel>> MakeChatModel(const std::string& prov
                                                          const ProviderOptions& options,
                                                          ModelDependencies dependencies) {
   if (options.api == Wire::kReflex) return MakeReflexModel(dependencies.clock);
+  io::Loop* loop = &dependencies.loop;
+  Sleep sleep = [loop](SteadyTime until, CallContext context) {
+    return loop->SleepUntil(until, std::move(context));
+  };
+  if (options.api == Wire::kPlugin) {
+    return MakeSourceModel(provider_name, options, dependencies, std::move(sleep));
+  }
   std::string base_url(TrimSpace(options.base_url));
   if (base_url.empty()) base_url = PublicEndpoint(options.api);
   if (!base_url.starts_with("https://") && !base_url.starts_with("http://")) {
@@ -67,10 +92,6 @@ absl::StatusOr<std::unique_ptr<ChatModel>> MakeChatModel(const std::string& prov
       dependencies.redactor.Register(Secret(value.Reveal().substr(value.Reveal().rfind(' ') + 1)));
     }
   }
-  io::Loop* loop = &dependencies.loop;
-  Sleep sleep = [loop](SteadyTime until, CallContext context) {
-    return loop->SleepUntil(until, std::move(context));
-  };
   return std::make_unique<HttpModel>(provider_name, options,
                                      MakeWire(options, std::move(base_url), provider_name),
                                      dependencies, std::move(sleep));

@@ -11,6 +11,7 @@
 #include "io/http_client.h"
 #include "model/chat_model.h"
 #include "model/options.h"
+#include "model/source.h"
 
 namespace talon::model {
 
@@ -19,6 +20,7 @@ struct ModelDependencies {
   io::HttpClient& http;
   Redactor& redactor;  // the adapter registers its key
   const Clock& clock;
+  MakeSource source = nullptr;  // without one `api: plugin` is refused
 };
 
 // One ChatModel per provider: ChatRequest::model chooses the model. Retries rate limits, overload

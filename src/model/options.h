@@ -18,12 +18,13 @@
 
 namespace talon::model {
 
-enum class Wire { kOpenAi, kAnthropic, kGoogle, kReflex };
+enum class Wire { kOpenAi, kAnthropic, kGoogle, kReflex, kPlugin };
 constexpr auto EnumNames(Wire) {
   return std::array{std::pair{std::string_view("openai-completions"), Wire::kOpenAi},
                     std::pair{std::string_view("anthropic-messages"), Wire::kAnthropic},
                     std::pair{std::string_view("google-generative"), Wire::kGoogle},
-                    std::pair{std::string_view("reflex"), Wire::kReflex}};
+                    std::pair{std::string_view("reflex"), Wire::kReflex},
+                    std::pair{std::string_view("plugin"), Wire::kPlugin}};
 }
 
 struct CostOptions {
@@ -65,6 +66,7 @@ struct ModelEntry {
 
 struct ProviderOptions {
   Wire api = Wire::kOpenAi;
+  std::string plugin;
   std::string base_url;
   Secret api_key;
   std::map<std::string, Secret> headers;
@@ -83,6 +85,9 @@ struct ProviderOptions {
     using O = ProviderOptions;
     return std::make_tuple(
         Option("api", &O::api, "The wire it speaks."),
+        Option("plugin", &O::plugin,
+               "With `api: plugin`: the plugin that serves the models; those it names are offered "
+               "when `models` lists none."),
         Option("base_url", &O::base_url, "Where it is; empty = the wire's public endpoint."),
         Option("api_key", &O::api_key,
                "Credential; write ${NAME} to take it from the environment."),

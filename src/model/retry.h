@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a failed request is tried again: rate limits, overload and transport errors, with doubling,
-// jittered waits and the provider's own word on when. It only computes; HttpModel waits. Loop's
+// jittered waits and the provider's own word on when. It only computes; RetryingModel waits. Loop's
 // thread; private to the room.
 #pragma once
 

@@ -28,6 +28,7 @@ constexpr WireCosts CostsOf(Wire wire) {
       return {1.0, 4, 12, 20, 1100};
     case Wire::kOpenAi:
     case Wire::kReflex:
+    case Wire::kPlugin:
       break;
   }
   return {1.0, 5, 10, 16, 1100};

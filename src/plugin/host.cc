@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <random>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -62,11 +63,12 @@ class ProcessHost : public Host {
       const bool enabled = entry.enabled;
       const auto supervisor =
           supervisors_
-              .emplace(name,
-                       std::make_shared<Supervisor>(
-                           name, std::move(entry),
-                           Supervisor::Dependencies{loop_, clock_, paths_, options_, credentials_,
-                                                    redactor_, [this] { return Random(); }}))
+              .emplace(name, std::make_shared<Supervisor>(
+                                 name, std::move(entry),
+                                 Supervisor::Dependencies{
+                                     loop_, clock_, paths_, options_, credentials_, redactor_,
+                                     [this] { return Random(); },
+                                     [this](Supervisor& changed) { ToolsChanged(changed); }}))
               .first->second;
       if (enabled) loads.Spawn(LoadOne(supervisor));
     }
@@ -91,6 +93,13 @@ class ProcessHost : public Host {
                                              Repeat repeat) override {
     TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
     co_return co_await supervisor->Call(method, std::move(request), std::move(context), repeat);
+  }
+
+  io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Open(std::string plugin,
+                                                               std::string_view method,
+                                                               CallContext context) override {
+    TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
+    co_return co_await supervisor->Open(method, std::move(context));
   }
 
   io::Task<absl::Status> StopOne(std::string plugin) override {
@@ -143,14 +152,27 @@ class ProcessHost : public Host {
   }
 
   void Offer(const std::string& name, const std::shared_ptr<Supervisor>& supervisor) {
-    if (supervisor->manifest().tools.empty()) return;  // also of a name that is not a plugin's
-    for (const Manifest::Tool& tool : supervisor->manifest().tools) {
-      const absl::Status added = catalogue_.Add(std::make_shared<PluginTool>(tool, supervisor));
-      if (added.ok()) continue;
-      catalogue_.RemovePlugin(name);
-      return supervisor->Refuse(Annotate(added, fmt::format("plugin '{}'", name)));
+    const Manifest& manifest = supervisor->manifest();
+    // A name that is not a plugin's may be somebody else's.
+    if (!supervisor->usable() || (manifest.tools.empty() && !manifest.dynamic)) return;
+    std::vector<std::shared_ptr<tool::Tool>> tools;
+    for (const Manifest::Tool& tool : manifest.tools) {
+      tools.push_back(std::make_shared<PluginTool>(tool, supervisor));
     }
-    offered_.push_back(name);
+    const auto refused = catalogue_.Replace(name, std::move(tools));
+    if (!refused.empty() && !manifest.dynamic) {
+      catalogue_.RemovePlugin(name);
+      return supervisor->Refuse(Annotate(refused.front(), fmt::format("plugin '{}'", name)));
+    }
+    // Tools that come from elsewhere: one that cannot be offered does not take the others with it.
+    for (const absl::Status& why : refused) {
+      log::Warn("tool is not offered", {{"plugin", name}, {"reason", Message(why)}});
+    }
+    offered_.insert(name);
+  }
+
+  void ToolsChanged(Supervisor& supervisor) {
+    if (!closed_ && !loading_) Offer(supervisor.name(), supervisor.shared_from_this());
   }
 
   double Random() { return std::uniform_real_distribution<double>(0, 1)(random_); }
@@ -166,7 +188,7 @@ class ProcessHost : public Host {
   Redactor& redactor_;
   std::mt19937 random_;  // of waits only
   std::map<std::string, std::shared_ptr<Supervisor>, std::less<>> supervisors_;
-  std::vector<std::string> offered_;  // whose tools are in the catalogue
+  std::set<std::string> offered_;  // whose tools are in the catalogue
   bool loading_ = false;
   bool stopping_ = false;
   bool closed_ = false;  // by Stop(), until the next Load()

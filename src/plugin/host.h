@@ -20,6 +20,7 @@
 #include "plugin/credentials.h"
 #include "plugin/manifest.h"
 #include "plugin/options.h"
+#include "plugin/transport.h"
 #include "tool/catalogue.h"
 
 namespace talon::io {
@@ -67,6 +68,11 @@ class Host {
   virtual io::Task<absl::StatusOr<std::string>> Call(std::string plugin, std::string_view method,
                                                      std::string request, CallContext context,
                                                      Repeat repeat) = 0;
+  // A call with any number of messages each way; starts the plugin when it does not run. Errors as
+  // of Call(), those of Read() included.
+  virtual io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Open(std::string plugin,
+                                                                       std::string_view method,
+                                                                       CallContext context) = 0;
   // Null when there is no such plugin, or it could not be loaded. Valid until the next Load().
   virtual const Manifest* ManifestOf(std::string_view plugin) const = 0;
   // Ends the plugin's process when its calls have ended; the next call starts it again.

@@ -71,7 +71,7 @@ absl::StatusOr<Manifest::Tool> MakeTool(const v1::ToolManifest& given, std::stri
     spec.compensation = fmt::format("{}__{}", plugin, given.compensation());
   }
   made.streams = given.streams();
-  made.asks = given.asks();
+  made.asks = spec.asks = given.asks();
   spec.timeout =
       entry.timeout.count() > 0 ? entry.timeout : std::chrono::milliseconds(given.timeout_ms());
   return made;
@@ -187,6 +187,16 @@ absl::StatusOr<std::string> ManifestToJson(const Manifest& manifest) {
     return Internal("manifest: it cannot be written as JSON");
   }
   return json;
+}
+
+bool SameButTools(const Manifest& a, const Manifest& b) {
+  const auto rest = [](const Manifest& manifest) {
+    v1::Manifest message;
+    message.ParseFromString(manifest.bytes);
+    message.clear_tools();
+    return message.SerializeAsString();
+  };
+  return rest(a) == rest(b);
 }
 
 std::string DescribeChange(const Manifest& known, const Manifest& now) {

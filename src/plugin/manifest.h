@@ -105,6 +105,9 @@ absl::StatusOr<Manifest> ParseManifestBytes(std::string_view bytes, std::string_
 // For the cache; ParseManifestJson reads it back.
 absl::StatusOr<std::string> ManifestToJson(const Manifest& manifest);
 
+// Whether two manifests of one plugin differ in their tools at most.
+bool SameButTools(const Manifest& a, const Manifest& b);
+
 // What changed between two manifests of one plugin, for people; empty when nothing did.
 std::string DescribeChange(const Manifest& known, const Manifest& now);
 

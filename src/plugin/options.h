@@ -85,6 +85,8 @@ struct HostOptions {
   Bytes max_description{4 << 10};
   std::uint32_t max_tools = 128;
   std::uint32_t max_calls = 1024;
+  std::uint32_t max_open_questions = 8;
+  std::chrono::milliseconds watch_interval{1'000};
 
   static constexpr auto Fields() {
     using O = HostOptions;
@@ -114,7 +116,11 @@ struct HostOptions {
         Option("max_description", &O::max_description,
                "Longer descriptions of a plugin or tool are cut."),
         Option("max_tools", &O::max_tools, "Most tools of one plugin."),
-        Option("max_calls", &O::max_calls, "Calls to one plugin at once."));
+        Option("max_calls", &O::max_calls, "Calls to one plugin at once."),
+        Option("max_open_questions", &O::max_open_questions,
+               "Questions of one call that wait for the person; more end the call."),
+        Option("watch_interval", &O::watch_interval,
+               "Least time between two looks at tools that a running plugin says have changed."));
   }
 };
 

@@ -28,6 +28,11 @@ SteadyTime Now() {
   return std::chrono::steady_clock::now();
 }
 
+absl::Status HasEnded() {
+  return MakeError(absl::StatusCode::kUnavailable, ErrorReason::kPluginCrashed,
+                   "the plugin has ended");
+}
+
 StderrLog::Sink LogSink(std::string plugin) {
   return [plugin = std::move(plugin)](const StderrLine& line) {
     if (log::Enabled(line.level)) {
@@ -157,14 +162,49 @@ bool PluginProcess::alive() const {
 io::Task<absl::StatusOr<std::string>> PluginProcess::Call(std::string_view method,
                                                           std::string request,
                                                           CallContext context) {
-  if (transport_ == nullptr) {
-    co_return MakeError(absl::StatusCode::kUnavailable, ErrorReason::kPluginCrashed,
-                        "the plugin has ended");
-  }
+  if (transport_ == nullptr) co_return HasEnded();
   ++calls_;
   auto result = co_await transport_->Call(method, std::move(request), std::move(context));
-  if (--calls_ == 0 && drained_ != nullptr) drained_->Set(true);
+  CallEnded();
   co_return result;
+}
+
+void PluginProcess::CallEnded() {
+  if (--calls_ == 0 && drained_ != nullptr) drained_->Set(true);
+}
+
+class PluginProcess::CountedStream : public PluginStream {
+ public:
+  CountedStream(std::shared_ptr<PluginProcess> process, std::unique_ptr<PluginStream> stream)
+      : process_(std::move(process)), stream_(std::move(stream)) {
+    ++process_->calls_;
+  }
+  ~CountedStream() override {
+    stream_.reset();
+    process_->CallEnded();
+  }
+  io::Task<absl::Status> Write(std::string message) override {
+    return stream_->Write(std::move(message));
+  }
+  void CloseWrites() override { stream_->CloseWrites(); }
+  io::Task<absl::StatusOr<std::optional<std::string>>> Read() override { return stream_->Read(); }
+
+ private:
+  const std::shared_ptr<PluginProcess> process_;  // shared: whoever holds the stream lets go late
+  std::unique_ptr<PluginStream> stream_;
+};
+
+absl::StatusOr<std::unique_ptr<PluginStream>> PluginProcess::OpenInBackground(
+    std::string_view method, CallContext context) {
+  if (transport_ == nullptr) return HasEnded();
+  return transport_->Open(method, std::move(context));
+}
+
+absl::StatusOr<std::unique_ptr<PluginStream>> PluginProcess::Open(std::string_view method,
+                                                                  CallContext context) {
+  TALON_ASSIGN_OR_RETURN(std::unique_ptr<PluginStream> stream,
+                         OpenInBackground(method, std::move(context)));
+  return std::make_unique<CountedStream>(shared_from_this(), std::move(stream));
 }
 
 io::Task<void> PluginProcess::Drained(SteadyTime deadline) {

@@ -32,7 +32,7 @@ enum class StopKind {
   kKill,      // SIGKILL at once
 };
 
-class PluginProcess {
+class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
  public:
   // Does nothing yet. `options` and `redactor` must outlive the process.
   PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
@@ -47,6 +47,12 @@ class PluginProcess {
   // See PluginTransport::Call.
   io::Task<absl::StatusOr<std::string>> Call(std::string_view method, std::string request,
                                              CallContext context);
+  // See PluginTransport::Open. The stream counts as a call in flight while it lives, and may
+  // outlive Stop().
+  absl::StatusOr<std::unique_ptr<PluginStream>> Open(std::string_view method, CallContext context);
+  // The same, but neither an idle stop nor a drain waits for it.
+  absl::StatusOr<std::unique_ptr<PluginStream>> OpenInBackground(std::string_view method,
+                                                                 CallContext context);
   bool alive() const;
   std::size_t calls_in_flight() const { return calls_; }
   pid_t pid() const { return pid_; }
@@ -63,6 +69,8 @@ class PluginProcess {
   io::Task<absl::Status> Explain(absl::Status cause);
 
  private:
+  class CountedStream;
+  void CallEnded();
   io::Task<absl::StatusOr<std::string>> ReadHandshake(CallContext context);
   io::Task<void> PumpStdout();
   io::Task<void> PumpStderr();

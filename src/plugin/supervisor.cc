@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "plugin/contract.h"
+#include "plugin/conversation.h"
+#include "plugin/talk.h"
 
 namespace talon::plugin {
 namespace {
@@ -17,6 +19,11 @@ namespace {
 // A gRPC server ends a call at its deadline by itself, by its own clock: that is the same as
 // silence.
 constexpr std::chrono::milliseconds kDeadlineSlack{20};
+
+// "Get" of "/talon.v1.Storage/Get".
+std::string_view MethodName(std::string_view method) {
+  return method.substr(method.rfind('/') + 1);
+}
 
 }  // namespace
 
@@ -55,54 +62,114 @@ io::Task<absl::StatusOr<tool::ToolOutput>> Supervisor::Execute(const Manifest::T
   ++calls_;
   auto answer = EncodeExecute(invocation, tool.name, context.principal);
   if (answer.ok()) {
-    answer = co_await CallAgain(kExecuteMethod, *std::move(answer), std::move(context),
-                                tool.spec.read_only ? Repeat::kIfCrashed : Repeat::kOnce);
+    Exchange exchange{.method = kExecuteMethod,
+                      .request = *std::move(answer),
+                      .repeat = tool.spec.read_only ? Repeat::kIfCrashed : Repeat::kOnce,
+                      .events = invocation.events};
+    if (tool.streams) exchange.method = kExecuteStreamMethod;
+    if (tool.asks) exchange.method = kConverseMethod;
+    answer = co_await CallAgain(std::move(exchange), std::move(context));
   }
   absl::StatusOr<tool::ToolOutput> output = answer.ok() ? DecodeExecute(*answer) : answer.status();
   if (!output.ok()) output = Failed(output.status(), fmt::format("execute '{}'", tool.name));
   co_return output;
 }
 
+absl::Status Supervisor::NotInUse(std::string_view what) const {
+  const std::string_view why = std::string_view(last_error_).substr(0, last_error_.find('\n'));
+  return FailedPrecondition(
+      fmt::format("plugin '{}': {}: it is not in use: {}", name_, what,
+                  entry_.enabled ? why : std::string_view("its entry says `enabled: false`")));
+}
+
 io::Task<absl::StatusOr<std::string>> Supervisor::Call(std::string_view method, std::string request,
                                                        CallContext context, Repeat repeat) {
   const auto self = shared_from_this();
-  const std::string_view what = method.substr(method.rfind('/') + 1);
-  if (!loaded_) {
-    co_return FailedPrecondition(
-        fmt::format("plugin '{}': {}: it is not in use: {}", name_, what,
-                    entry_.enabled ? std::string_view(last_error_).substr(0, last_error_.find('\n'))
-                                   : std::string_view("its entry says `enabled: false`")));
-  }
+  const std::string_view what = MethodName(method);
+  if (!loaded_) co_return NotInUse(what);
   ++calls_;
-  auto answer = co_await CallAgain(method, std::move(request), std::move(context), repeat);
+  auto answer = co_await CallAgain(
+      {.method = method, .request = std::move(request), .repeat = repeat}, std::move(context));
   if (!answer.ok()) answer = Failed(answer.status(), what);
   co_return answer;
 }
 
-io::Task<absl::StatusOr<std::string>> Supervisor::CallAgain(std::string_view method,
-                                                            std::string request,
-                                                            CallContext context, Repeat repeat) {
-  bool crashed = false;
-  std::string again = repeat == Repeat::kIfCrashed ? request : "";
-  auto answer = co_await CallOnce(method, std::move(request), context, &crashed);
-  if (crashed && repeat == Repeat::kIfCrashed) {
-    answer = co_await CallOnce(method, std::move(again), context, &crashed);
+// A stream whose errors say whose they are.
+class Supervisor::NamedStream : public PluginStream {
+ public:
+  NamedStream(std::shared_ptr<Supervisor> supervisor, std::string_view what,
+              std::unique_ptr<PluginStream> stream)
+      : supervisor_(std::move(supervisor)), what_(what), stream_(std::move(stream)) {}
+  ~NamedStream() override {
+    supervisor_->last_used_ = supervisor_->dependencies_.clock.SteadyNow();
   }
+  io::Task<absl::Status> Write(std::string message) override {
+    return stream_->Write(std::move(message));
+  }
+  void CloseWrites() override { stream_->CloseWrites(); }
+  io::Task<absl::StatusOr<std::optional<std::string>>> Read() override {
+    auto next = co_await stream_->Read();
+    if (!next.ok()) next = supervisor_->Failed(next.status(), what_);
+    co_return next;
+  }
+
+ private:
+  const std::shared_ptr<Supervisor> supervisor_;  // shared: the host may load anew meanwhile
+  const std::string_view what_;
+  const std::unique_ptr<PluginStream> stream_;
+};
+
+io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Supervisor::Open(std::string_view method,
+                                                                         CallContext context) {
+  const auto self = shared_from_this();
+  const std::string_view what = MethodName(method);
+  if (!loaded_) co_return NotInUse(what);
+  ++calls_;
+  const auto process = co_await Acquire(context);
+  if (!process.ok()) co_return Failed(process.status(), what);
+  auto stream = (*process)->Open(method, std::move(context));
+  if (!stream.ok()) co_return Failed(stream.status(), what);
+  co_return std::make_unique<NamedStream>(self, what, *std::move(stream));
+}
+
+io::Task<absl::StatusOr<std::string>> Supervisor::CallAgain(Exchange exchange,
+                                                            CallContext context) {
+  bool crashed = false;
+  if (exchange.repeat == Repeat::kOnce) {
+    co_return co_await CallOnce(std::move(exchange), std::move(context), &crashed);
+  }
+  auto answer = co_await CallOnce(exchange, context, &crashed);
+  if (crashed) answer = co_await CallOnce(std::move(exchange), std::move(context), &crashed);
   co_return answer;
 }
 
-io::Task<absl::StatusOr<std::string>> Supervisor::CallOnce(std::string_view method,
-                                                           std::string request, CallContext context,
+io::Task<absl::StatusOr<std::string>> Supervisor::Converse(io::Loop& loop, PluginProcess& process,
+                                                           Exchange exchange, CallContext context,
+                                                           std::size_t max_questions) {
+  Conversation conversation(loop,
+                            exchange.method == kConverseMethod ? Talk::kQuestions : Talk::kUpdates,
+                            exchange.events, std::move(context), max_questions);
+  auto stream = process.Open(exchange.method, conversation.context());
+  if (!stream.ok()) co_return stream.status();
+  co_return co_await conversation.Run(**stream, std::move(exchange.request));
+}
+
+io::Task<absl::StatusOr<std::string>> Supervisor::CallOnce(Exchange exchange, CallContext context,
                                                            bool* crashed) {
   *crashed = false;
   TALON_CO_ASSIGN_OR_RETURN(const Process process, co_await Acquire(context));
   const SteadyTime begin = dependencies_.clock.SteadyNow();
-  auto answer = co_await process->Call(method, std::move(request), context);
+  const bool talks = exchange.method == kExecuteStreamMethod || exchange.method == kConverseMethod;
+  auto answer = talks
+                    ? co_await Converse(loop_, *process, std::move(exchange), context,
+                                        dependencies_.options.max_open_questions)
+                    : co_await process->Call(exchange.method, std::move(exchange.request), context);
   last_used_ = dependencies_.clock.SteadyNow();
   if (answer.ok()) co_return answer;
   *crashed = ReasonOf(answer.status()) == ErrorReason::kPluginCrashed;
-  if (absl::IsDeadlineExceeded(answer.status()) &&
-      last_used_ + kDeadlineSlack >= context.deadline) {
+  const bool late = last_used_ + kDeadlineSlack >= context.deadline ||
+                    absl::IsDeadlineExceeded(context.cancel.status());
+  if (absl::IsDeadlineExceeded(answer.status()) && late) {
     if (process == process_ && ++abandoned_ >= dependencies_.options.max_abandoned_calls) {
       Replace("too many calls passed their deadline");
     }

@@ -27,6 +27,10 @@
 
 namespace talon::plugin {
 
+// Names a program and how it is called by content. Blocks.
+absl::StatusOr<std::string> ProgramDigest(const std::string& program,
+                                          const std::vector<std::string>& args);
+
 class Supervisor : public std::enable_shared_from_this<Supervisor> {
  public:
   struct Dependencies {
@@ -37,6 +41,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
     CredentialSource& credentials;
     Redactor& redactor;
     std::function<double()> random;  // [0, 1)
+    // The tools of a plugin in use have changed: they are manifest()'s now. May be empty.
+    std::function<void(Supervisor&)> on_tools = nullptr;
   };
 
   // Everything in `dependencies` must outlive it.
@@ -48,6 +54,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   // Learns the manifest: beside the program, else from the cache, else by running the program once.
   io::Task<absl::Status> Load();
   const Manifest& manifest() const { return manifest_; }
+  const std::string& name() const { return name_; }
   // Marks it failed for good: it could not be loaded or its tools could not be offered.
   void Refuse(const absl::Status& why);
   // Enabled and loaded.
@@ -62,6 +69,9 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   // See Host::Call.
   io::Task<absl::StatusOr<std::string>> Call(std::string_view method, std::string request,
                                              CallContext context, Repeat repeat);
+  // See Host::Open. The stream keeps the supervisor.
+  io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Open(std::string_view method,
+                                                               CallContext context);
   PluginInfo Info() const;
   // Ends the process once its calls have, or HostOptions::drain_grace later, and forgets its
   // crashes. The next call starts another, when the old one has ended.
@@ -74,8 +84,17 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
 
  private:
   using Process = std::shared_ptr<PluginProcess>;
+  // What one call is: the method, its request, and who hears what the plugin says meanwhile.
+  struct Exchange {
+    std::string_view method;
+    std::string request;
+    Repeat repeat = Repeat::kOnce;
+    tool::CallEvents* events = nullptr;
+  };
+  class NamedStream;
 
   LaunchSpec MakeLaunchSpec() const;
+  io::Task<absl::Status> LoadManifest();
   io::Task<absl::StatusOr<Process>> Launch(CallContext context, bool configure);
   io::Task<absl::Status> Introduce(PluginProcess& process, CallContext context);
   io::Task<absl::Status> AskManifest(PluginProcess& process, Manifest* manifest,
@@ -84,19 +103,29 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   io::Task<absl::StatusOr<Process>> Acquire(CallContext context);
   io::Task<absl::Status> WaitForTurn(CallContext context);
   io::Task<absl::Status> WaitForStart(CallContext context);
-  io::Task<absl::StatusOr<std::string>> CallAgain(std::string_view method, std::string request,
-                                                  CallContext context, Repeat repeat);
-  io::Task<absl::StatusOr<std::string>> CallOnce(std::string_view method, std::string request,
-                                                 CallContext context, bool* crashed);
+  io::Task<absl::StatusOr<std::string>> CallAgain(Exchange exchange, CallContext context);
+  io::Task<absl::StatusOr<std::string>> CallOnce(Exchange exchange, CallContext context,
+                                                 bool* crashed);
+  static io::Task<absl::StatusOr<std::string>> Converse(io::Loop& loop, PluginProcess& process,
+                                                        Exchange exchange, CallContext context,
+                                                        std::size_t max_questions);
+  absl::Status NotInUse(std::string_view what) const;
   absl::Status Failed(const absl::Status& error, std::string_view what);
   void BeginStart();
   io::Task<void> RunStart();
   void NoteCrash();
-  void Crashed(const Process& process);
+  void Crashed();
   io::Task<void> CleanUpCrash(Process process);
   void Replace(std::string_view why);
   io::Task<void> End(Process process, SteadyTime deadline);
   void NoteFailure(const absl::Status& error);
+  // Takes the serving process away: it gets no more calls.
+  Process TakeProcess();
+  // Of plugins whose tools depend on their configuration (supervisor_dynamic.cc).
+  io::Task<absl::Status> LoadTools();
+  io::Task<absl::Status> AskTools(PluginProcess& process, CallContext context);
+  io::Task<void> KeepTools();
+  io::Task<void> Watch(Process process, CancelToken end);
   void ArmIdleStop(SteadyTime at);
   void IdleStop();
   absl::Status Named(const absl::Status& error) const;
@@ -107,8 +136,10 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   const Dependencies dependencies_;
   const std::string program_;
   io::Loop& loop_;
-  // Set by Load().
-  Manifest manifest_;
+  // Set by Load(). `manifest_` is what is in force, `declared_` what the program says of itself: of
+  // dynamic plugins they differ in their tools.
+  Manifest manifest_, declared_;
+  std::string cached_tools_;     // path of a dynamic plugin's manifest in the cache
   std::string cached_manifest_;  // path, when the manifest came from the cache
   bool loaded_ = false;
 
@@ -120,6 +151,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   io::Nursery tasks_;    // the start under way, retirements
   io::Nursery endings_;  // processes being stopped: the next start waits for them
   CancelSource stop_;
+  CancelSource watch_;  // of process_
   io::TimerId idle_timer_;
   SteadyTime last_used_{};
   std::uint32_t abandoned_ = 0;  // calls of process_ that passed their deadline

@@ -97,8 +97,10 @@ io::Task<void> Supervisor::RunStart() {
     last_used_ = dependencies_.clock.SteadyNow();
     policy_.NoteStart(last_used_);
     process_->OnEnded([this, process = process_.get()] {
-      if (process_.get() == process) Crashed(process_);
+      if (process_.get() == process) Crashed();
     });
+    watch_ = CancelSource(stop_.token());
+    if (manifest_.watch) tasks_.Spawn(Watch(process_, watch_.token()));
     if (entry_.idle_stop.count() > 0) ArmIdleStop(last_used_ + entry_.idle_stop);
     log::Debug("plugin started", {{"plugin", name_}, {"pid", process_->pid()}});
   } else {
@@ -121,12 +123,16 @@ void Supervisor::NoteCrash() {
   state_ = policy_.failed(now) ? PluginState::kFailed : PluginState::kStopped;
 }
 
-// The process ended or its connection did, and nobody had asked for it.
-void Supervisor::Crashed(const Process& process) {
+Supervisor::Process Supervisor::TakeProcess() {
+  watch_.Cancel(Cancelled("the process gets no more calls"));
   loop_.CancelTimer(idle_timer_);
+  return std::exchange(process_, nullptr);
+}
+
+// The process ended or its connection did, and nobody had asked for it.
+void Supervisor::Crashed() {
   NoteCrash();
-  endings_.Spawn(CleanUpCrash(process));
-  process_ = nullptr;
+  endings_.Spawn(CleanUpCrash(TakeProcess()));
 }
 
 io::Task<void> Supervisor::CleanUpCrash(Process process) {
@@ -139,11 +145,10 @@ io::Task<void> Supervisor::CleanUpCrash(Process process) {
 
 // Its calls go on in the old process; new ones get a new process.
 void Supervisor::Replace(std::string_view why) {
-  loop_.CancelTimer(idle_timer_);
   log::Warn("plugin process is replaced",
             {{"plugin", name_}, {"pid", process_->pid()}, {"reason", why}});
   retired_.push_back(process_);
-  tasks_.Spawn(End(std::exchange(process_, nullptr), SteadyTime::max()));
+  tasks_.Spawn(End(TakeProcess(), SteadyTime::max()));
   state_ = PluginState::kStopped;
 }
 
@@ -161,7 +166,7 @@ void Supervisor::IdleStop() {
   state_ = PluginState::kStopped;
   endings_.Spawn([](Process process) -> io::Task<void> {
     co_await process->Stop(StopKind::kGraceful);
-  }(std::exchange(process_, nullptr)));
+  }(TakeProcess()));
 }
 
 void Supervisor::EndProcess() {
@@ -171,11 +176,10 @@ void Supervisor::EndProcess() {
     state_ = PluginState::kStopped;
   }
   if (process_ == nullptr) return;
-  loop_.CancelTimer(idle_timer_);
   state_ = PluginState::kStopped;
   const SteadyTime deadline = dependencies_.clock.SteadyNow() + dependencies_.options.drain_grace;
   retired_.push_back(process_);
-  endings_.Spawn(End(std::exchange(process_, nullptr), deadline));
+  endings_.Spawn(End(TakeProcess(), deadline));
 }
 
 io::Task<void> Supervisor::End(Process process, SteadyTime deadline) {
@@ -208,7 +212,7 @@ io::Task<void> Supervisor::Stop() {
   if (process_ != nullptr) {
     endings_.Spawn([](Process process) -> io::Task<void> {
       co_await process->Stop(StopKind::kGraceful);
-    }(std::exchange(process_, nullptr)));
+    }(TakeProcess()));
   }
   if (state_ != PluginState::kFailed) state_ = PluginState::kStopped;
   co_await tasks_.Join();

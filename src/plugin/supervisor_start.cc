@@ -33,15 +33,6 @@ std::string ProgramOf(const std::string& name, const PluginEntry& entry, const H
   return std::filesystem::absolute(entry.plugin, ignored).lexically_normal().string();
 }
 
-// Names a program and how it is called by content. Blocks.
-absl::StatusOr<std::string> ProgramDigest(const std::string& program,
-                                          const std::vector<std::string>& args) {
-  TALON_ASSIGN_OR_RETURN(std::string content, ReadFile(program, kMaxProgram));
-  std::string key = Sha256Hex(content);
-  for (const std::string& arg : args) key += '\0' + arg;
-  return Sha256Hex(key);
-}
-
 struct FoundManifest {
   std::string json;        // empty: none
   std::string cache_path;  // where it is or belongs in the cache; empty: it was beside the program
@@ -67,6 +58,14 @@ absl::StatusOr<FoundManifest> FindManifest(const std::string& program,
 
 }  // namespace
 
+absl::StatusOr<std::string> ProgramDigest(const std::string& program,
+                                          const std::vector<std::string>& args) {
+  TALON_ASSIGN_OR_RETURN(std::string content, ReadFile(program, kMaxProgram));
+  std::string key = Sha256Hex(content);
+  for (const std::string& arg : args) key += '\0' + arg;
+  return Sha256Hex(key);
+}
+
 Supervisor::Supervisor(std::string name, PluginEntry entry, Dependencies dependencies)
     : name_(std::move(name)),
       entry_(std::move(entry)),
@@ -88,6 +87,16 @@ LaunchSpec Supervisor::MakeLaunchSpec() const {
 
 io::Task<absl::Status> Supervisor::Load() {
   const auto self = shared_from_this();
+  TALON_CO_RETURN_IF_ERROR(co_await LoadManifest());
+  declared_ = manifest_;
+  if (declared_.dynamic) {
+    if (absl::Status tools = co_await LoadTools(); !tools.ok()) co_return Named(tools);
+  }
+  loaded_ = true;
+  co_return absl::OkStatus();
+}
+
+io::Task<absl::Status> Supervisor::LoadManifest() {
   TALON_CO_RETURN_IF_ERROR(CheckPluginName(name_));
   if (absl::Status env = CheckEnvironment(entry_.env); !env.ok()) co_return Named(env);
   if (absl::Status given = CheckCredentials(entry_.credentials); !given.ok())
@@ -104,7 +113,6 @@ io::Task<absl::Status> Supervisor::Load() {
     if (manifest.ok()) {
       manifest_ = *std::move(manifest);
       cached_manifest_ = found->cache_path;
-      loaded_ = true;
       co_return absl::OkStatus();
     }
     // Beside the program it is somebody's error; in the cache it is ours to make again.
@@ -116,7 +124,6 @@ io::Task<absl::Status> Supervisor::Load() {
   const auto process = co_await Launch(context, /*configure=*/false);
   if (!process.ok()) co_return Named(process.status());
   co_await (*process)->Stop(StopKind::kGraceful);
-  loaded_ = true;
   cached_manifest_ = found->cache_path;
   TALON_CO_ASSIGN_OR_RETURN(std::string json, ManifestToJson(manifest_));
   const absl::Status kept = co_await loop_.Blocking(
@@ -160,7 +167,7 @@ io::Task<absl::Status> Supervisor::AskManifest(PluginProcess& process, Manifest*
 io::Task<absl::Status> Supervisor::Introduce(PluginProcess& process, CallContext context) {
   Manifest told;
   TALON_CO_RETURN_IF_ERROR(co_await AskManifest(process, &told, context));
-  if (const std::string change = DescribeChange(manifest_, told); !change.empty()) {
+  if (const std::string change = DescribeChange(declared_, told); !change.empty()) {
     if (!cached_manifest_.empty()) {
       co_await loop_.Blocking([path = cached_manifest_] {
         std::error_code ignored;
@@ -181,6 +188,7 @@ io::Task<absl::Status> Supervisor::Introduce(PluginProcess& process, CallContext
       EncodeConfigure(entry_.config.text, dependencies_.paths.workspace, data, *credentials),
       context);
   if (!configured.ok()) co_return Annotate(configured.status(), "configure");
+  if (declared_.dynamic) co_return co_await AskTools(process, context);
   co_return absl::OkStatus();
 }
 

@@ -63,6 +63,16 @@ absl::Status Catalogue::Add(std::shared_ptr<Tool> tool) {
   return absl::OkStatus();
 }
 
+std::vector<absl::Status> Catalogue::Replace(std::string_view plugin,
+                                             std::vector<std::shared_ptr<Tool>> tools) {
+  RemovePlugin(plugin);
+  std::vector<absl::Status> refused;
+  for (std::shared_ptr<Tool>& tool : tools) {
+    if (absl::Status added = Add(std::move(tool)); !added.ok()) refused.push_back(added);
+  }
+  return refused;
+}
+
 void Catalogue::RemovePlugin(std::string_view plugin) {
   std::erase_if(entries_,
                 [&](const auto& item) { return item.second.tool->spec().plugin == plugin; });

@@ -23,6 +23,10 @@ class Catalogue {
  public:
   // Refuses a bad name (AlreadyExists, InvalidArgument), a bad schema, a duplicate.
   absl::Status Add(std::shared_ptr<Tool> tool);
+  // Puts `tools` in the place of all tools of `plugin` at once. Those that Add() would refuse are
+  // left out; why is answered.
+  std::vector<absl::Status> Replace(std::string_view plugin,
+                                    std::vector<std::shared_ptr<Tool>> tools);
   // Removes every tool of `plugin`.
   void RemovePlugin(std::string_view plugin);
   // Exact name first; then '.' as "__", '-' and '_' alike, any case, a missing plugin prefix where

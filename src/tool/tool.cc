@@ -35,6 +35,27 @@ absl::StatusOr<EffectClass> ParseEffectClass(std::string_view name) {
       "effect '{}' is not known; allowed: read, write, send, exec, spend, admin", name));
 }
 
+std::string_view AnswerActionName(AnswerAction action) {
+  switch (action) {
+    case AnswerAction::kAccept:
+      return "accept";
+    case AnswerAction::kDecline:
+      return "decline";
+    case AnswerAction::kCancel:
+      break;
+  }
+  return "cancel";
+}
+
+absl::StatusOr<AnswerAction> ParseAnswerAction(std::string_view name) {
+  for (const AnswerAction action :
+       {AnswerAction::kAccept, AnswerAction::kDecline, AnswerAction::kCancel}) {
+    if (name == AnswerActionName(action)) return action;
+  }
+  return InvalidArgument(
+      fmt::format("action: '{}' is not one of accept, decline, cancel", name.substr(0, 32)));
+}
+
 int TrustTier(EffectClass effect) {
   switch (effect) {
     case EffectClass::kRead:

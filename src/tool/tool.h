@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "base/label.h"
 #include "io/task.h"
+#include "tool/events.h"
 
 namespace talon::tool {
 
@@ -41,6 +42,7 @@ struct ToolSpec {
   std::vector<std::string> sink_arguments;  // recipient, URL, path, command …: top-level names
   std::string compensation;                 // name of the tool that undoes a call; may be empty
   std::chrono::milliseconds timeout{0};     // 0 = the guard's default
+  bool asks = false;                        // may ask the person; its time stands still meanwhile
 };
 
 struct Invocation {
@@ -49,6 +51,8 @@ struct Invocation {
   std::string arguments;        // JSON object, validated
   std::string idempotency_key;  // stable over restarts; empty for read-only calls
   SessionId session;
+  CallEvents* events =
+      nullptr;  // who hears of progress and questions; outlives the call, may be null
 };
 
 // Raw, as the tool gave it: untrusted until guard/ has seen it.

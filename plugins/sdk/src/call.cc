@@ -48,6 +48,14 @@ std::chrono::milliseconds CallInfo::TimeLeft(std::chrono::milliseconds wish) con
   return std::clamp(left, std::chrono::milliseconds(0), wish);
 }
 
+void CallInfo::Progress(std::string_view text, double done, double total) const {
+  if (channel_ != nullptr) channel_->Progress(text, done, total);
+}
+
+Answer CallInfo::Ask(const Question& question) const {
+  return channel_ != nullptr ? channel_->Ask(question, *this) : Answer();
+}
+
 int CallInfo::cancel_fd() const {
   return cancel_->fd();
 }

@@ -9,6 +9,7 @@
 
 #include "talon/sdk/protocol.h"
 #include "talon/sdk/text.h"
+#include "tool_list.h"
 
 namespace talon::sdk {
 namespace {
@@ -62,8 +63,8 @@ std::string Fit(std::string text, std::size_t max_bytes) {
   return text;
 }
 
-const Tool* FindTool(const Plugin& plugin, std::string_view name) {
-  for (const Tool& tool : plugin.tools()) {
+const Tool* FindTool(const std::vector<Tool>& tools, std::string_view name) {
+  for (const Tool& tool : tools) {
     if (tool.name == name) return &tool;
   }
   return nullptr;
@@ -71,14 +72,18 @@ const Tool* FindTool(const Plugin& plugin, std::string_view name) {
 
 }  // namespace
 
-v1::Manifest Dispatcher::Describe() const {
+v1::Manifest Dispatcher::Describe() {
   v1::Manifest manifest;
   manifest.set_protocol(kProtocolVersion);
   manifest.set_name(plugin_.info().name);
   manifest.set_version(plugin_.info().version);
   manifest.set_description(plugin_.info().description);
   Convert(plugin_.info().needs, *manifest.mutable_needs());
-  for (const Tool& tool : plugin_.tools()) {
+  manifest.set_dynamic(plugin_.info().dynamic);
+  manifest.set_watch(plugin_.info().watch);
+  described_ = plugin_.tools_->version();
+  const auto tools = plugin_.tools();
+  for (const Tool& tool : *tools) {
     v1::ToolManifest* out = manifest.add_tools();
     out->set_name(tool.name);
     out->set_description(tool.description);
@@ -91,6 +96,8 @@ v1::Manifest Dispatcher::Describe() const {
     for (const std::string& sink : tool.sink_arguments) out->add_sink_arguments(sink);
     out->set_timeout_ms(static_cast<std::uint32_t>(tool.timeout.count()));
     out->set_compensation(tool.compensation);
+    out->set_streams(tool.streams);
+    out->set_asks(tool.asks);
   }
   extensions_.Describe(manifest);
   return manifest;
@@ -124,7 +131,8 @@ absl::Status Dispatcher::Configure(const v1::ConfigureRequest& request) {
 absl::Status Dispatcher::Execute(const v1::ExecuteRequest& request, const CallInfo& call,
                                  v1::ExecuteResponse& response) {
   if (!configured_) return absl::FailedPreconditionError("execute: not configured yet");
-  const Tool* tool = FindTool(plugin_, request.tool());
+  const auto tools = plugin_.tools();
+  const Tool* tool = FindTool(*tools, request.tool());
   if (tool == nullptr) {
     return absl::NotFoundError(fmt::format("execute: no tool '{}'", RepairUtf8(request.tool())));
   }
@@ -138,6 +146,28 @@ absl::Status Dispatcher::Execute(const v1::ExecuteRequest& request, const CallIn
   }
   response.set_compensation_json(RepairUtf8(std::move(result.compensation_json)));
   return absl::OkStatus();
+}
+
+absl::Status Dispatcher::Watch(Outlet<v1::PluginEvent>& out, const std::function<bool()>& over) {
+  if (!plugin_.info().watch) return absl::UnimplementedError("watch: the tools do not change");
+  const auto enough = [&] { return stopping_ || over(); };
+  std::uint64_t known = described_;
+  while (true) {
+    known = plugin_.tools_->Wait(known, enough);
+    if (enough()) return absl::OkStatus();
+    v1::PluginEvent event;
+    event.mutable_tools_changed();
+    if (!out.Send(std::move(event))) return absl::OkStatus();
+  }
+}
+
+void Dispatcher::WakeWatchers() {
+  plugin_.tools_->Wake();
+}
+
+void Dispatcher::StopWatching() {
+  stopping_ = true;
+  WakeWatchers();
 }
 
 absl::Status Dispatcher::Guarded(const std::function<absl::Status()>& ask) {

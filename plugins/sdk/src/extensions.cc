@@ -47,7 +47,8 @@ Extensions::Extensions(Plugin& plugin)
       notify(dynamic_cast<NotificationChannel*>(&plugin)),
       tasks(dynamic_cast<ScheduledTasks*>(&plugin)),
       hook(dynamic_cast<Hook*>(&plugin)),
-      http(dynamic_cast<HttpEndpoint*>(&plugin)) {}
+      http(dynamic_cast<HttpEndpoint*>(&plugin)),
+      model(dynamic_cast<ModelProvider*>(&plugin)) {}
 
 absl::Status Extensions::Validate() const {
   if (tasks != nullptr) {
@@ -57,6 +58,11 @@ absl::Status Extensions::Validate() const {
       }
       if (task.every < kShortestEvery) return Bad("task '{}': every is below 1 s", task.name);
       if (!task.run) return Bad("task '{}': nothing to run", task.name);
+    }
+  }
+  if (model != nullptr) {
+    for (const ModelSpec& spec : model->models()) {
+      if (spec.id.empty()) return Bad("model: an id is empty");
     }
   }
   if (hook != nullptr && hook->hook_spec().joinpoints.empty()) return Bad("hook: no joinpoint");
@@ -108,6 +114,17 @@ void Extensions::Describe(v1::Manifest& manifest) const {
       out.set_path(route.path);
       out.set_public_(route.is_public);
       out.set_description(RepairUtf8(route.description));
+    }
+  }
+  if (model != nullptr) {
+    v1::ModelManifest& models = *manifest.mutable_model();
+    for (const ModelSpec& spec : model->models()) {
+      v1::ModelInfo& out = *models.add_models();
+      out.set_id(spec.id);
+      out.set_context_window(spec.context_window);
+      out.set_max_output_tokens(spec.max_output_tokens);
+      out.set_tools(spec.tools);
+      out.set_images(spec.images);
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "talon/sdk/auth.h"
 #include "talon/sdk/hook.h"
 #include "talon/sdk/http.h"
+#include "talon/sdk/model.h"
 #include "talon/sdk/notify.h"
 #include "talon/sdk/plugin.h"
 #include "talon/sdk/schedule.h"
@@ -35,6 +36,7 @@ struct Extensions {
   ScheduledTasks* tasks;
   Hook* hook;
   HttpEndpoint* http;
+  ModelProvider* model;
 };
 
 absl::Status Authenticate(AuthProvider& auth, const v1::AuthenticateRequest& request,

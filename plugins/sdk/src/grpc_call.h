@@ -69,6 +69,13 @@ class Call : public Event {
  protected:
   virtual void Run(const CallInfo& info) = 0;  // runs the handler and sends the answer
   void HandlerEnded();                         // before the answer is sent
+  // The call is over for the caller; its handler may still run.
+  virtual void Ended() {}
+  // One more operation of which the end must be seen before the call is deleted, and that end.
+  void Hold() { ++open_ends_; }
+  void Release() {
+    if (--open_ends_ == 0) delete this;
+  }
 
   CallHost& host_;
   grpc::ServerContext context_;
@@ -79,16 +86,13 @@ class Call : public Event {
     explicit Done(Call& call) : call_(call) {}
     void Happened(bool) override {
       if (call_.context_.IsCancelled()) call_.cancel_->Set();
+      call_.Ended();
       call_.Release();
     }
 
    private:
     Call& call_;
   };
-
-  void Release() {
-    if (--open_ends_ == 0) delete this;
-  }
 
   Method& method_;
   Done done_;

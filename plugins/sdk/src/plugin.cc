@@ -8,6 +8,7 @@
 #include <set>
 
 #include "names.h"
+#include "tool_list.h"
 
 namespace talon::sdk {
 namespace {
@@ -29,6 +30,25 @@ absl::Status Check(const Tool& tool) {
   return absl::OkStatus();
 }
 
+absl::Status CheckAll(const std::vector<Tool>& tools) {
+  std::set<std::string> names;
+  for (const Tool& tool : tools) {
+    if (absl::Status status = Check(tool); !status.ok()) return status;
+    if (!names.insert(tool.name).second) {
+      return absl::InvalidArgumentError(fmt::format("tool '{}': declared twice", tool.name));
+    }
+  }
+  for (const Tool& tool : tools) {
+    if (tool.compensation.empty()) continue;
+    if (tool.compensation == tool.name || !names.contains(tool.compensation)) {
+      return absl::InvalidArgumentError(
+          fmt::format("tool '{}': its compensation '{}' is no other tool of this plugin", tool.name,
+                      tool.compensation));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 Result Result::Error(const absl::Status& status) {
@@ -40,23 +60,32 @@ absl::Status Plugin::Configure(const Args&, const Folders&) {
   return absl::OkStatus();
 }
 
-absl::Status Plugin::Validate() const {
-  std::set<std::string> names;
-  for (const Tool& tool : tools_) {
-    if (absl::Status status = Check(tool); !status.ok()) return status;
-    if (!names.insert(tool.name).second) {
-      return absl::InvalidArgumentError(fmt::format("tool '{}': declared twice", tool.name));
-    }
+Plugin::Plugin(PluginInfo info) : info_(std::move(info)), tools_(std::make_shared<ToolList>()) {}
+
+std::shared_ptr<const std::vector<Tool>> Plugin::tools() const {
+  return tools_->Get();
+}
+
+void Plugin::AddTool(Tool tool) {
+  std::vector<Tool> tools = *tools_->Get();
+  tools.push_back(std::move(tool));
+  tools_->Set(std::move(tools));
+}
+
+absl::Status Plugin::SetTools(std::vector<Tool> tools) {
+  if (!info_.dynamic) {
+    return absl::FailedPreconditionError("set tools: the plugin does not say that it is dynamic");
   }
-  for (const Tool& tool : tools_) {
-    if (tool.compensation.empty()) continue;
-    if (tool.compensation == tool.name || !names.contains(tool.compensation)) {
-      return absl::InvalidArgumentError(
-          fmt::format("tool '{}': its compensation '{}' is no other tool of this plugin", tool.name,
-                      tool.compensation));
-    }
-  }
+  if (absl::Status status = CheckAll(tools); !status.ok()) return status;
+  tools_->Set(std::move(tools));
   return absl::OkStatus();
+}
+
+absl::Status Plugin::Validate() const {
+  if (info_.watch && !info_.dynamic) {
+    return absl::InvalidArgumentError("a plugin with `watch` must be `dynamic`");
+  }
+  return CheckAll(*tools_->Get());
 }
 
 }  // namespace talon::sdk

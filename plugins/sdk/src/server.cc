@@ -12,10 +12,14 @@
 #include <thread>
 #include <vector>
 
+#include "chat.h"
 #include "grpc_call.h"
+#include "grpc_stream.h"
+#include "talk.h"
 #include "talon/v1/auth.grpc.pb.h"
 #include "talon/v1/hook.grpc.pb.h"
 #include "talon/v1/http.grpc.pb.h"
+#include "talon/v1/model.grpc.pb.h"
 #include "talon/v1/notify.grpc.pb.h"
 #include "talon/v1/plugin.grpc.pb.h"
 #include "talon/v1/schedule.grpc.pb.h"
@@ -30,6 +34,7 @@ class GrpcServer : public Server, public CallHost {
       : dispatcher_(dispatcher), options_(options), on_shutdown_(std::move(on_shutdown)) {}
 
   ~GrpcServer() override {
+    dispatcher_.StopWatching();
     {
       std::unique_lock lock(mutex_);
       stopping_ = true;
@@ -104,6 +109,24 @@ class GrpcServer : public Server, public CallHost {
     methods_.push_back(std::make_unique<UnaryMethod<Service, Request, Response>>(
         service, ask, std::move(handler), counted));
   }
+  template <class Service, class Request, class Response>
+  void AddStream(std::type_identity_t<Service>& service,
+                 void (Service::*ask)(grpc::ServerContext*, Request*,
+                                      grpc::ServerAsyncWriter<Response>*, grpc::CompletionQueue*,
+                                      grpc::ServerCompletionQueue*, void*),
+                 typename StreamMethod<Service, Request, Response>::Handler handler,
+                 std::function<void()> ended, Counted counted) {
+    methods_.push_back(std::make_unique<StreamMethod<Service, Request, Response>>(
+        service, ask, std::move(handler), std::move(ended), counted));
+  }
+  template <class Service, class In, class Out>
+  void AddDuplex(std::type_identity_t<Service>& service,
+                 void (Service::*ask)(grpc::ServerContext*, grpc::ServerAsyncReaderWriter<Out, In>*,
+                                      grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+                 typename DuplexMethod<Service, In, Out>::Make make, Counted counted) {
+    methods_.push_back(
+        std::make_unique<DuplexMethod<Service, In, Out>>(service, ask, std::move(make), counted));
+  }
   // A method of an extension point, answered by one of the functions in extensions.h.
   template <class Service, class Extension, class Request, class Response>
   void AddPoint(std::type_identity_t<Service>& service,
@@ -159,16 +182,28 @@ void GrpcServer::AddPlugin() {
       Counted::kNo);
   AddUnary(
       service, &Service::RequestExecute,
-      [this](const v1::ExecuteRequest& request, const CallInfo& base,
+      [this](const v1::ExecuteRequest& request, const CallInfo& call,
              v1::ExecuteResponse& response) {
-        CallInfo info = base;
-        info.call_id = request.call_id();
-        info.session_id = request.session_id();
-        info.idempotency_key = request.idempotency_key();
-        info.actor = ActorOf(request.actor());
-        return dispatcher_.Execute(request, info, response);
+        return dispatcher_.Execute(request, InfoOf(request, call), response);
       },
       Counted::kYes);
+  AddStream(
+      service, &Service::RequestExecuteStream,
+      [this](const v1::ExecuteRequest& request, const CallInfo& call,
+             Outlet<v1::ExecuteUpdate>& out) {
+        return ExecuteTold(dispatcher_, request, call, out);
+      },
+      nullptr, Counted::kYes);
+  AddDuplex(
+      service, &Service::RequestConverse,
+      [this](Outlet<v1::PluginMessage>& out) { return MakeConversation(dispatcher_, out); },
+      Counted::kYes);
+  AddStream(
+      service, &Service::RequestWatch,
+      [this](const v1::WatchRequest&, const CallInfo& call, Outlet<v1::PluginEvent>& out) {
+        return dispatcher_.Watch(out, [&call] { return call.cancelled(); });
+      },
+      [this] { dispatcher_.WakeWatchers(); }, Counted::kNo);
   AddUnary(
       service, &Service::RequestShutdown,
       [this](const v1::ShutdownRequest&, const CallInfo&, v1::ShutdownResponse&) {
@@ -212,6 +247,17 @@ void GrpcServer::AddExtensions() {
     using Service = v1::HttpEndpoint::AsyncService;
     auto& service = AddService<Service>();
     AddPoint(service, &Service::RequestHandle, *have.http, &Handle);
+  }
+  if (have.model != nullptr) {
+    using Service = v1::ModelProvider::AsyncService;
+    auto& service = AddService<Service>();
+    AddStream(
+        service, &Service::RequestComplete,
+        [this, &model = *have.model](const v1::ChatRequest& request, const CallInfo& call,
+                                     Outlet<v1::ChatDelta>& out) {
+          return dispatcher_.Guarded([&] { return Complete(model, request, call, out); });
+        },
+        nullptr, Counted::kYes);
   }
 }
 

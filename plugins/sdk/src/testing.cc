@@ -1,10 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "talon/sdk/testing.h"
 
+#include <algorithm>
+
 #include "dispatcher.h"
 #include "talon/sdk/serve.h"
 
 namespace talon::sdk {
+
+namespace {
+
+// Goes the way of a real call: by what the manifest says of the tool.
+class TestChannel : public CallChannel {
+ public:
+  TestChannel(const Tool* tool, const TestCall& call) : tool_(tool), call_(call) {}
+  void Progress(std::string_view text, double done, double total) override {
+    const bool told = tool_ != nullptr && (tool_->streams || tool_->asks);
+    if (told && call_.on_progress) call_.on_progress(text, done, total);
+  }
+  Answer Ask(const Question& question, const CallInfo& info) override {
+    if (tool_ == nullptr || !tool_->asks) {
+      return {.reason = "the tool does not declare that it asks (Tool::asks)"};
+    }
+    if (!call_.on_question || info.cancelled()) return {};
+    return call_.on_question(question);
+  }
+
+ private:
+  const Tool* const tool_;
+  const TestCall call_;
+};
+
+}  // namespace
 
 struct PluginHarness::State {
   explicit State(std::unique_ptr<Plugin> owned)
@@ -36,7 +63,11 @@ absl::StatusOr<Result> PluginHarness::Execute(std::string_view tool,
   request.set_arguments_json(std::string(arguments_json));
   const auto deadline = call.deadline.count() > 0 ? CallInfo::Clock::now() + call.deadline
                                                   : CallInfo::Clock::time_point::max();
-  CallInfo info(call.cancel ? call.cancel : std::make_shared<CancelFlag>(), deadline);
+  const auto tools = state_->plugin->tools();
+  const auto found =
+      std::ranges::find_if(*tools, [&](const Tool& each) { return each.name == tool; });
+  CallInfo info(call.cancel ? call.cancel : std::make_shared<CancelFlag>(), deadline,
+                std::make_shared<TestChannel>(found == tools->end() ? nullptr : &*found, call));
   info.call_id = request.call_id();
   info.idempotency_key = call.idempotency_key;
   v1::ExecuteResponse response;

@@ -10,13 +10,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
+#include "talk.h"
 #include "talon/v1/plugin.grpc.pb.h"
 #include "tools.h"
 
@@ -25,10 +29,17 @@ namespace {
 
 struct Mode {
   bool manifest = false, silent = false, not_grpc = false, extra_tool = false;
-  bool refuse_config = false, stubborn = false, orphan = false;
+  bool refuse_config = false, stubborn = false, orphan = false, dynamic = false;
   int exit_code = -1;
   std::string print;
 };
+
+v1::Manifest ManifestOf(const Mode& mode) {
+  v1::Manifest manifest = MakeManifest(mode.extra_tool);
+  manifest.set_dynamic(mode.dynamic);
+  manifest.set_watch(mode.dynamic);
+  return manifest;
+}
 
 class Service final : public v1::Plugin::Service {
  public:
@@ -36,20 +47,64 @@ class Service final : public v1::Plugin::Service {
 
   grpc::Status Describe(grpc::ServerContext*, const v1::DescribeRequest*,
                         v1::Manifest* manifest) override {
-    *manifest = MakeManifest(mode_.extra_tool);
+    const std::lock_guard lock(mutex_);
+    *manifest = ManifestOf(mode_);
+    AddNamed(names_, *manifest);
     return grpc::Status::OK;
   }
   grpc::Status Configure(grpc::ServerContext*, const v1::ConfigureRequest* request,
                          v1::ConfigureResponse*) override {
     if (mode_.refuse_config) return {grpc::StatusCode::INVALID_ARGUMENT, "config: refused"};
     configured_ = *request;
+    if (mode_.dynamic) TakeNames(request->config_json());
     return grpc::Status::OK;
   }
   grpc::Status Execute(grpc::ServerContext*, const v1::ExecuteRequest* request,
                        v1::ExecuteResponse* response) override {
-    const Failure failure = test_plugin::Execute(*request, configured_, *response);
-    if (failure.code == 0) return grpc::Status::OK;
-    return {static_cast<grpc::StatusCode>(failure.code), failure.message};
+    if (request->tool() == "dyn_set") TakeNames(request->arguments_json());
+    return StatusOf(test_plugin::Execute(*request, configured_, *response));
+  }
+  grpc::Status ExecuteStream(grpc::ServerContext*, const v1::ExecuteRequest* request,
+                             grpc::ServerWriter<v1::ExecuteUpdate>* writer) override {
+    const auto say = [&](const v1::PluginMessage& message) {
+      v1::ExecuteUpdate update;
+      if (message.has_progress()) *update.mutable_progress() = message.progress();
+      if (message.has_result()) *update.mutable_result() = message.result();
+      return writer->Write(update);
+    };
+    return StatusOf(RunScript(*request, {.say = say, .hear = [](v1::Answer*) { return false; }}));
+  }
+  grpc::Status Converse(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<v1::PluginMessage, v1::HostMessage>* stream) override {
+    v1::HostMessage first;
+    if (!stream->Read(&first) || !first.has_call()) {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "the first message is no call"};
+    }
+    const auto hear = [&](v1::Answer* answer) {
+      v1::HostMessage message;
+      if (!stream->Read(&message)) return false;
+      *answer = message.answer();
+      return true;
+    };
+    return StatusOf(
+        RunScript(first.call(),
+                  {.say = [&](const v1::PluginMessage& message) { return stream->Write(message); },
+                   .hear = hear}));
+  }
+  grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest*,
+                     grpc::ServerWriter<v1::PluginEvent>* writer) override {
+    std::unique_lock lock(mutex_);
+    int told = 0;
+    while (!context->IsCancelled()) {
+      changed_.wait_for(lock, std::chrono::milliseconds(20));  // sees a cancellation soon
+      if (told == changes_) continue;
+      told = changes_;
+      v1::PluginEvent event;
+      event.mutable_tools_changed();
+      if (!writer->Write(event)) break;
+    }
+    return grpc::Status::OK;
   }
   grpc::Status Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,
                         v1::ShutdownResponse*) override {
@@ -58,8 +113,24 @@ class Service final : public v1::Plugin::Service {
   }
 
  private:
+  static grpc::Status StatusOf(const Failure& failure) {
+    if (failure.code == 0) return grpc::Status::OK;
+    return {static_cast<grpc::StatusCode>(failure.code), failure.message};
+  }
+  void TakeNames(const std::string& json) {
+    const auto parsed = nlohmann::json::parse(json, nullptr, false);
+    const std::lock_guard lock(mutex_);
+    names_ = parsed.value("names", std::vector<std::string>());
+    ++changes_;
+    changed_.notify_all();
+  }
+
   const Mode mode_;
   v1::ConfigureRequest configured_;  // written once, before the first Execute
+  std::mutex mutex_;                 // guards what follows
+  std::condition_variable changed_;
+  std::vector<std::string> names_;  // of a dynamic plugin's tools
+  int changes_ = 0;
 };
 
 Mode ParseArguments(int argc, char** argv) {
@@ -74,6 +145,7 @@ Mode ParseArguments(int argc, char** argv) {
     if (argument == "--refuse-config") mode.refuse_config = true;
     if (argument == "--stubborn") mode.stubborn = true;
     if (argument == "--orphan") mode.orphan = true;
+    if (argument == "--dynamic") mode.dynamic = true;
     if (argument == "--exit") mode.exit_code = std::atoi(next.c_str());
     if (argument == "--print") mode.print = next;
   }
@@ -122,7 +194,7 @@ int Main(int argc, char** argv) {
   setrlimit(RLIMIT_CORE, &no_core);
   if (mode.manifest) {
     std::string json;
-    (void)google::protobuf::util::MessageToJsonString(MakeManifest(mode.extra_tool), &json);
+    (void)google::protobuf::util::MessageToJsonString(ManifestOf(mode), &json);
     Greet(json);
     return 0;
   }

@@ -189,8 +189,29 @@ v1::Manifest MakeManifest(bool extra_tool) {
     made.set_read_only(tool.read_only);
     made.set_idempotent(tool.idempotent);
   }
+  for (const char* name : {"tell", "talk", "talk_write"}) {
+    v1::ToolManifest& made = *manifest.add_tools();
+    made.set_name(name);
+    made.set_description("Says what its script tells it");
+    made.set_schema_json(R"({"type":"object","properties":{"script":{"type":"array"}}})");
+    made.set_read_only(std::string_view(name) != "talk_write");
+    made.set_effect(made.read_only() ? v1::EFFECT_CLASS_READ : v1::EFFECT_CLASS_WRITE);
+    made.set_streams(std::string_view(name) == "tell");
+    made.set_asks(!made.streams());
+  }
   if (extra_tool) manifest.add_tools()->set_name("extra");
   return manifest;
+}
+
+void AddNamed(const std::vector<std::string>& names, v1::Manifest& manifest) {
+  for (const std::string& name : names) {
+    v1::ToolManifest& made = *manifest.add_tools();
+    made.set_name(name);
+    made.set_description("Says its name");
+    made.set_schema_json(name == "bad_schema" ? "{" : R"({"type":"object"})");
+    made.set_effect(v1::EFFECT_CLASS_READ);
+    made.set_read_only(true);
+  }
 }
 
 Failure Execute(const v1::ExecuteRequest& request, const v1::ConfigureRequest& configured,
@@ -205,6 +226,10 @@ Failure Execute(const v1::ExecuteRequest& request, const v1::ConfigureRequest& c
     } catch (const std::exception& error) {
       return {13, error.what()};
     }
+  }
+  if (request.tool().starts_with("dyn_")) {
+    response.set_content(request.tool());
+    return {};
   }
   return {12, "no such tool"};
 }

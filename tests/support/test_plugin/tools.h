@@ -3,12 +3,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "talon/v1/plugin.pb.h"
 
 namespace talon::test_plugin {
 
 v1::Manifest MakeManifest(bool extra_tool);
+// Adds tools that return their own name, as a dynamic plugin has them.
+void AddNamed(const std::vector<std::string>& names, v1::Manifest& manifest);
 
 struct Failure {
   int code = 0;  // gRPC status; 0 = none

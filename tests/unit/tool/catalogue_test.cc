@@ -62,6 +62,24 @@ TEST_F(CatalogueTest, RefusesBadTools) {
   EXPECT_EQ(catalogue_.size(), 6u);
 }
 
+TEST_F(CatalogueTest, ReplacesAPluginsToolsAtOnce) {
+  const auto kept = catalogue_.Find("files__read")->tool;  // of a call under way
+  const auto refused =
+      catalogue_.Replace("files", {std::make_shared<FakeTool>("files__read", "files"),
+                                   std::make_shared<FakeTool>("files__bad", "files", "{"),
+                                   std::make_shared<FakeTool>("crm__read", "files"),
+                                   std::make_shared<FakeTool>("files__new", "files")});
+  ASSERT_EQ(refused.size(), 2u);
+  EXPECT_THAT(std::string(Message(refused[0])), HasSubstr("files__bad"));
+  EXPECT_THAT(std::string(Message(refused[1])), HasSubstr("crm__read"));
+  EXPECT_NE(catalogue_.Find("files__read")->tool, kept);
+  EXPECT_EQ(kept->spec().name, "files__read");
+  EXPECT_EQ(catalogue_.Find("files__write"), nullptr);
+  EXPECT_NE(catalogue_.Find("files__new"), nullptr);
+  EXPECT_EQ(catalogue_.Find("crm__read")->tool->spec().plugin, "crm");
+  EXPECT_EQ(catalogue_.size(), 6u);
+}
+
 TEST_F(CatalogueTest, FindsForgivingly) {
   EXPECT_EQ(FoundName(catalogue_, "files__read"), "files__read");
   EXPECT_EQ(FoundName(catalogue_, "files.read"), "files__read");

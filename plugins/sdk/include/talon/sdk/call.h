@@ -5,6 +5,9 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
+
+#include "talon/sdk/ask.h"
 
 namespace talon::sdk {
 
@@ -33,6 +36,16 @@ struct Actor {
   std::string origin;  // "cli", "http", "timer", "plugin:<name>" …
 };
 
+class CallInfo;
+
+// What a call tells and asks while it runs; made by the SDK. Thread-safe.
+class CallChannel {
+ public:
+  virtual ~CallChannel() = default;
+  virtual void Progress(std::string_view text, double done, double total) = 0;
+  virtual Answer Ask(const Question& question, const CallInfo& call) = 0;
+};
+
 class CallInfo {
  public:
   using Clock = std::chrono::steady_clock;
@@ -43,8 +56,22 @@ class CallInfo {
   std::string idempotency_key;
   Actor actor;  // of a tool call
 
-  CallInfo(std::shared_ptr<CancelFlag> cancel, Clock::time_point deadline)
-      : cancel_(std::move(cancel)), deadline_(deadline) {}
+  // `channel` may be empty: nobody hears of progress, and questions are cancelled.
+  CallInfo(std::shared_ptr<CancelFlag> cancel, Clock::time_point deadline,
+           std::shared_ptr<CallChannel> channel = nullptr)
+      : cancel_(std::move(cancel)), deadline_(deadline), channel_(std::move(channel)) {}
+
+  // The same call with a channel.
+  CallInfo(CallInfo call, std::shared_ptr<CallChannel> channel) : CallInfo(std::move(call)) {
+    channel_ = std::move(channel);
+  }
+
+  // How far a tool with `streams` or `asks` has come: a line for people, `done` of `total` in any
+  // unit (0 = not known). Cheap; what comes faster than it can be shown is dropped.
+  void Progress(std::string_view text, double done = 0, double total = 0) const;
+  // Asks the person, from a tool with `asks` (ask.h); waits until there is an answer, the call is
+  // cancelled or its deadline passes. The daemon stops the call's clock meanwhile.
+  Answer Ask(const Question& question) const;
 
   // True once nobody waits for the answer: cancelled, or past the deadline.
   bool cancelled() const;
@@ -59,6 +86,7 @@ class CallInfo {
  private:
   std::shared_ptr<CancelFlag> cancel_;  // shared with the connection, which may set it at any time
   Clock::time_point deadline_;
+  std::shared_ptr<CallChannel> channel_;  // shared with the connection
 };
 
 }  // namespace talon::sdk

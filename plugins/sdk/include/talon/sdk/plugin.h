@@ -17,8 +17,8 @@
 //   int main(int argc, char** argv) { return talon::sdk::Serve(argc, argv, Echo()); }  // serve.h
 //
 // A plugin may be more than its tools: it then also derives from AuthProvider (auth.h), Storage
-// (storage.h), NotificationChannel (notify.h), ScheduledTasks (schedule.h), Hook (hook.h) or
-// HttpEndpoint (http.h), and Serve() serves that too.
+// (storage.h), NotificationChannel (notify.h), ScheduledTasks (schedule.h), Hook (hook.h),
+// HttpEndpoint (http.h) or ModelProvider (model.h), and Serve() serves that too.
 //
 // Threads: constructed and configured before any call; then handlers run on several threads at
 // once, so they treat the plugin's members as const or lock. A handler answers before
@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,8 @@ struct Tool {
   std::vector<std::string> sink_arguments;  // arguments that say where the effect goes
   std::chrono::milliseconds timeout{0};     // 0 = the daemon's default
   std::string compensation;                 // the tool of this plugin that undoes a call, if any
+  bool streams = false;                     // tells its progress: CallInfo::Progress
+  bool asks = false;                        // may ask the person: CallInfo::Ask
   Handler handler;
 };
 
@@ -96,6 +99,8 @@ struct PluginInfo {
   std::string description;
   Schema config;  // options taken from the plugin's `config:`; others are refused by name
   Needs needs;
+  bool dynamic = false;  // its tools depend on its configuration, or change: Plugin::SetTools
+  bool watch = false;    // they may change while it runs; needs `dynamic`
 };
 
 // Where a plugin may work, and the secrets it is given.
@@ -106,9 +111,11 @@ struct Folders {
   std::map<std::string, std::string> credentials;
 };
 
+class ToolList;
+
 class Plugin {
  public:
-  explicit Plugin(PluginInfo info) : info_(std::move(info)) {}
+  explicit Plugin(PluginInfo info);
   virtual ~Plugin() = default;
   Plugin(const Plugin&) = delete;
   Plugin& operator=(const Plugin&) = delete;
@@ -118,17 +125,24 @@ class Plugin {
   virtual absl::Status Configure(const Args& config, const Folders& folders);
 
   const PluginInfo& info() const { return info_; }
-  const std::vector<Tool>& tools() const { return tools_; }
+  // As they are now; a call keeps those it began with.
+  std::shared_ptr<const std::vector<Tool>> tools() const;
 
   // OK when names, schemas, sinks and handlers fit together; Serve() checks before it serves.
   absl::Status Validate() const;
 
  protected:
-  void AddTool(Tool tool) { tools_.push_back(std::move(tool)); }
+  // In the constructor.
+  void AddTool(Tool tool);
+  // Replaces all tools of a `dynamic` plugin, in Configure() or, with `watch`, at any time after:
+  // the daemon is then told and asks for the new ones. Calls under way are not affected. An error
+  // names the tool that cannot be offered, and leaves everything as it was. Any thread.
+  absl::Status SetTools(std::vector<Tool> tools);
 
  private:
+  friend class Dispatcher;
   PluginInfo info_;
-  std::vector<Tool> tools_;
+  const std::shared_ptr<ToolList> tools_;  // shared with the connection
 };
 
 }  // namespace talon::sdk

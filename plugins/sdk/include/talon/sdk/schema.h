@@ -50,12 +50,17 @@ Value MapOf(const Value& value, std::string_view description = "");
 
 class Schema {
  public:
+  // A JSON Schema that was written elsewhere, as it is. Arguments are then checked by the daemon
+  // only; Has() answers true for every name.
+  static Schema FromJson(std::string json);
+
   Schema& Required(std::string_view name, const Value& value);
   Schema& Optional(std::string_view name, const Value& value);
 
   // One line of JSON Schema.
   std::string Json() const;
   bool Has(std::string_view name) const;
+  bool empty() const { return members_.empty() && whole_.empty(); }
   // Checks an object: InvalidArgument names the member and what is wrong, such as
   // "argument 'pth' is not known; known are: path, limit". `what` is "argument" or "option".
   absl::Status Check(const nlohmann::json& object, std::string_view what) const;
@@ -68,6 +73,7 @@ class Schema {
     std::string json;
   };
   std::vector<Member> members_;
+  std::string whole_;  // instead of members
 };
 
 inline Schema Object() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,10 @@ struct TestCall {
   std::chrono::milliseconds deadline{0};  // 0 = none
   std::shared_ptr<CancelFlag> cancel;     // may be empty
   std::string idempotency_key;
+  // What the tool tells and asks; without `on_question` nobody is there to answer. On the thread
+  // that calls.
+  std::function<void(std::string_view text, double done, double total)> on_progress = {};
+  std::function<Answer(const Question& question)> on_question = {};
 };
 
 class PluginHarness {

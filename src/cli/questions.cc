@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/questions.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "base/status.h"
+#include "cli/question_form.h"
+#include "cli/turn_view.h"
+#include "io/loop.h"
+
+namespace talon::cli {
+
+// Prompts go to standard error: standard output may be a file.
+class Questions::Terminal {
+ public:
+  Terminal() : end_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  ~Terminal() { ::close(end_); }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  // Blocks.
+  FormAnswer Ask(const Json& question) {
+    return AskPerson(
+        question, [this](const std::string& prompt) { return Read(prompt); },
+        [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); });
+  }
+  // Any thread. Ends what is read until Reset().
+  void End() { ::eventfd_write(end_, 1); }
+  void Reset() {
+    std::uint64_t count = 0;
+    (void)::eventfd_read(end_, &count);
+  }
+
+ private:
+  // A line as the terminal gives it, edited by its own means.
+  std::optional<std::string> Read(const std::string& prompt) {
+    std::fprintf(stderr, "%s", prompt.c_str());
+    std::string line;
+    while (true) {
+      pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {end_, POLLIN, 0}};
+      if (::poll(fds, 2, -1) < 0 && errno != EINTR) return std::nullopt;
+      if ((fds[1].revents & POLLIN) != 0) {
+        std::fprintf(stderr, "\n");
+        return std::nullopt;
+      }
+      if (fds[0].revents == 0) continue;
+      char buffer[512];
+      const ssize_t size = ::read(STDIN_FILENO, buffer, sizeof(buffer));
+      if (size < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (size <= 0) return std::nullopt;
+      line.append(buffer, static_cast<std::size_t>(size));
+      if (line.back() == '\n') return line;
+    }
+  }
+
+  const int end_;
+};
+
+Questions::Questions(Client& client) : client_(client), asking_(client.loop()) {
+  if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1) {
+    terminal_ = std::make_unique<Terminal>();
+  }
+}
+
+Questions::~Questions() = default;
+
+void Questions::OnEvent(std::string_view event, const Json& data) {
+  if (event == "turn_start") {
+    turn_ = JsonString(data, "turn");
+  } else if (event == "question") {
+    open_.push_back(data);
+    if (!std::exchange(asks_, true)) asking_.Spawn(AskAll());
+  } else if (event == "question_closed") {
+    const std::string id = JsonString(data, "question");
+    if (reading_ && JsonString(open_.front(), "question") == id) return terminal_->End();
+    std::erase_if(open_, [&](const Json& each) { return JsonString(each, "question") == id; });
+  }
+}
+
+bool Questions::Interrupt() {
+  if (reading_) terminal_->End();
+  return reading_;
+}
+
+io::Task<void> Questions::Finish() {
+  open_.clear();
+  if (reading_) terminal_->End();
+  co_await asking_.Join();
+}
+
+io::Task<void> Questions::AskAll() {
+  while (!open_.empty()) {
+    const Json question = open_.front();
+    FormAnswer answer;
+    if (terminal_ != nullptr) {
+      terminal_->Reset();
+      reading_ = true;
+      answer = co_await client_.loop().Blocking(
+          [terminal = terminal_.get(), question] { return terminal->Ask(question); });
+      reading_ = false;
+    }
+    std::erase(open_, question);
+    std::string body = answer.accepted ? R"({"action":"accept")" : R"({"action":"decline")";
+    if (!answer.content.empty()) body += ",\"content\":" + answer.content;
+    co_await Reply(JsonString(question, "question"), body + "}");
+  }
+  asks_ = false;
+}
+
+// One that does not fit declines: the person need not guess what the plugin meant.
+io::Task<void> Questions::Reply(std::string question, std::string body) {
+  const std::string path = fmt::format("/v1/turns/{}/questions/{}", turn_, question);
+  auto taken = co_await client_.CallAsync("POST", path, std::move(body), {});
+  if (absl::IsInvalidArgument(taken.status())) {
+    std::fprintf(stderr, "! %s; declined\n", ForTerminal(Message(taken.status())).c_str());
+    taken = co_await client_.CallAsync("POST", path, R"({"action":"decline"})", {});
+  }
+  // It may have been withdrawn meanwhile: that is said by the daemon, not an error.
+  if (!taken.ok() && !absl::IsNotFound(taken.status())) {
+    std::fprintf(stderr, "! %s\n", ForTerminal(Message(taken.status())).c_str());
+  }
+}
+
+io::Task<absl::Status> RunAsked(Client& client, TurnRequest request, Questions& questions,
+                                EventHandler on_event, CallContext context) {
+  absl::Status status = co_await client.RunTurn(
+      std::move(request),
+      [&](std::string_view event, const Json& data) {
+        on_event(event, data);
+        questions.OnEvent(event, data);
+      },
+      std::move(context));
+  co_await questions.Finish();
+  co_return status;
+}
+
+}  // namespace talon::cli
