@@ -11,6 +11,7 @@
 
 #include "base/option.h"
 #include "base/secret.h"
+#include "plugin/sandbox_options.h"
 
 namespace talon::plugin {
 
@@ -25,6 +26,7 @@ struct PluginEntry {
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds start_timeout{10'000};
   std::chrono::milliseconds idle_stop{60'000};
+  SandboxOptions sandbox;
 
   static constexpr auto Fields() {
     using O = PluginEntry;
@@ -43,7 +45,8 @@ struct PluginEntry {
         Option("timeout", &O::timeout, "Deadline of its calls; 0 = the tool's, else the guard's."),
         Option("start_timeout", &O::start_timeout, "From start to a configured plugin."),
         Option("idle_stop", &O::idle_stop,
-               "Stopped after this long without a call; started again by the next. 0 = never."));
+               "Stopped after this long without a call; started again by the next. 0 = never."),
+        Option("sandbox", &O::sandbox, "What it may reach: docs/plugins/sandbox.md."));
   }
 };
 
@@ -65,6 +68,7 @@ struct HostOptions {
   Bytes max_description{4 << 10};
   std::uint32_t max_tools = 128;
   std::uint32_t max_calls = 1024;
+  SandboxDefaults sandbox;
 
   static constexpr auto Fields() {
     using O = HostOptions;
@@ -94,7 +98,8 @@ struct HostOptions {
         Option("max_description", &O::max_description,
                "Longer descriptions of a plugin or tool are cut."),
         Option("max_tools", &O::max_tools, "Most tools of one plugin."),
-        Option("max_calls", &O::max_calls, "Calls to one plugin at once."));
+        Option("max_calls", &O::max_calls, "Calls to one plugin at once."),
+        Option("sandbox", &O::sandbox, "Of plugins that say nothing, and limits of all."));
   }
 };
 

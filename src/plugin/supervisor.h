@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
     const HostOptions& options;
     CredentialSource& credentials;
     Redactor& redactor;
-    std::function<double()> random;  // [0, 1)
+    std::function<double()> random;    // [0, 1)
+    const Sandbox* sandbox = nullptr;  // none: programs run as the daemon does
   };
 
   // Everything in `dependencies` must outlive it.
@@ -99,6 +101,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   void NoteFailure(const absl::Status& error);
   void ArmIdleStop(SteadyTime at);
   void IdleStop();
+  SandboxPlan MakePlan() const;
+  SandboxInfo DescribeSandbox() const;
   absl::Status Named(const absl::Status& error) const;
 
   // Constant after construction.
@@ -126,6 +130,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   std::uint64_t calls_ = 0, failures_ = 0, restarts_ = 0;
   bool crashed_before_ = false;  // the next start is a restart
   std::string last_error_;
+  std::optional<SandboxReport> sandbox_report_;  // of the last start
 };
 
 }  // namespace talon::plugin
