@@ -18,8 +18,11 @@ step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 step "build dev"
 deploy/build.sh dev
 step "lint, unit, contract, replayed fuzz corpora"
-run_ctest dev -LE '^(e2e|kill)$' -j2
+run_ctest dev -LE '^(e2e|kill|hostile)$' -j2
 [[ "${1:-}" == "--quick" ]] && exit 0
+
+step "the hostile plugin"
+run_ctest dev -L '^hostile$'
 
 step "build release"
 deploy/build.sh release

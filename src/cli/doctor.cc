@@ -36,6 +36,7 @@ class Examination {
 
  private:
   void Plugins(Client& client);
+  void Sandbox(const std::string& plugin, const Json& box);
   std::vector<Finding> findings_;
   bool failed_ = false;
 };
@@ -69,10 +70,29 @@ void Examination::Plugins(Client& client) {
     return Add("warn", "plugins", "none found; the model has no tools. Set TALON_PLUGIN_DIR");
   }
   for (const Json& plugin : *list) {
+    const std::string name = JsonString(plugin, "name");
     const std::string error = JsonString(plugin, "last_error");
-    Add(error.empty() ? "ok" : "warn", "plugin " + JsonString(plugin, "name"),
+    Add(error.empty() ? "ok" : "warn", "plugin " + name,
         error.empty() ? JsonString(plugin, "state") : error);
+    const Json* box = JsonFind(plugin, "sandbox");
+    if (box != nullptr && JsonString(plugin, "state") != "disabled") Sandbox(name, *box);
   }
+}
+
+void Examination::Sandbox(const std::string& plugin, const Json& box) {
+  const std::string grade = JsonString(box, "grade");
+  std::string text = fmt::format("grade {}", grade);
+  std::string missing;
+  if (const Json* layers = JsonFind(box, "layers"); layers != nullptr && layers->is_array()) {
+    for (const Json& layer : *layers) {
+      const std::string line = layer.is_string() ? layer.get<std::string>() : "";
+      if (line.find(": ok") == std::string::npos) missing += (missing.empty() ? "" : "; ") + line;
+    }
+  }
+  if (!missing.empty()) text += " (" + missing + ")";
+  if (grade == "none") text += ": it runs as the daemon does; set sandbox.profile: default";
+  if (grade == "C") text += ": it is hardly confined; see docs/plugins/sandbox.md";
+  Add(grade == "A" || grade == "B" ? "ok" : "warn", "sandbox " + plugin, std::move(text));
 }
 
 void Examination::Daemon() {

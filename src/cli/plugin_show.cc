@@ -51,9 +51,11 @@ int PluginList(const Globals& globals) {
   return Report(globals, "GET", "/v1/plugins", [](const Json& json) {
     ForEach(json, "plugins", [](const Json& plugin) {
       const std::string error = FirstLine(JsonString(plugin, "last_error"));
-      Print(fmt::format("{:12} {:10} {:8} {}", JsonString(plugin, "name"),
-                        JsonString(plugin, "state"), JsonString(plugin, "version"),
-                        error.empty() ? JsonString(plugin, "description") : error));
+      const Json* box = JsonFind(plugin, "sandbox");
+      Print(fmt::format(
+          "{:12} {:10} {:5} {:8} {}", JsonString(plugin, "name"), JsonString(plugin, "state"),
+          box == nullptr ? "" : JsonString(*box, "grade"), JsonString(plugin, "version"),
+          error.empty() ? JsonString(plugin, "description") : error));
     });
   });
 }

@@ -172,7 +172,8 @@ io::Task<absl::Status> Daemon::StartParts() {
                                     .run = sockets,
                                     .data = paths_.home + "/plugins/data",
                                     .cache = paths_.home + "/plugins/cache",
-                                    .workspace = workspace},
+                                    .workspace = workspace,
+                                    .launcher = paths_.launcher},
                                    config.plugin_host, {.redactor = &parts.redactor});
   std::map<std::string, plugin::PluginEntry> entries = config.plugins;
   AddBundledPlugins(paths_.plugins, entries);

@@ -49,12 +49,10 @@ absl::StatusOr<Paths> FindPaths(const config::Environment& environment) {
   paths.config = read("TALON_CONFIG");
   if (!paths.config.empty()) paths.config_missing = config::Missing::kError;
   if (paths.config.empty()) paths.config = paths.home + "/talon.yaml";
+  const auto library = std::filesystem::path(ProgramFolder() + "/../lib/talon").lexically_normal();
+  paths.launcher = (library / "talon-launch").string();
   paths.plugins = read("TALON_PLUGIN_DIR");
-  if (paths.plugins.empty()) {
-    paths.plugins = std::filesystem::path(ProgramFolder() + "/../lib/talon/plugins")
-                        .lexically_normal()
-                        .string();
-  }
+  if (paths.plugins.empty()) paths.plugins = (library / "plugins").string();
   return paths;
 }
 

@@ -14,7 +14,8 @@ struct Paths {
   std::string config;  // $TALON_CONFIG, else <home>/talon.yaml
   // A file named by $TALON_CONFIG must be there.
   config::Missing config_missing = config::Missing::kDefaults;
-  std::string plugins;  // $TALON_PLUGIN_DIR, else ../lib/talon/plugins beside the program
+  std::string plugins;   // $TALON_PLUGIN_DIR, else ../lib/talon/plugins beside the program
+  std::string launcher;  // ../lib/talon/talon-launch beside the program
 
   std::string examples() const { return plugins + "/../examples"; }
   std::string token() const { return home + "/token"; }

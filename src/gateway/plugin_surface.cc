@@ -21,6 +21,14 @@ io::ServerResponse Ok(const Json& json) {
   return JsonResponse(200, DumpJson(json));
 }
 
+Json SandboxJson(const plugin::SandboxInfo& sandbox) {
+  return {{"profile", sandbox.profile},          {"grade", sandbox.grade},
+          {"require", sandbox.require},          {"network", sandbox.network},
+          {"workspace", sandbox.workspace},      {"memory_bytes", sandbox.memory_bytes},
+          {"processes", sandbox.processes},      {"layers", sandbox.layers},
+          {"wanted_paths", sandbox.wanted_paths}};
+}
+
 Json InfoJson(const plugin::PluginInfo& info) {
   return {{"name", info.name},
           {"state", plugin::PluginStateName(info.state)},
@@ -32,6 +40,7 @@ Json InfoJson(const plugin::PluginInfo& info) {
           {"failures", info.failures},
           {"restarts", info.restarts},
           {"last_error", info.last_error},
+          {"sandbox", SandboxJson(info.sandbox)},
           {"tools", info.tools}};
 }
 

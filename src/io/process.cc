@@ -120,7 +120,7 @@ absl::Status SpawnError(int error, const SpawnOptions& options) {
 
 struct Spawned {
   pid_t pid = 0;
-  Fd pidfd, out, err;
+  Fd pidfd, out, err, report;
 };
 
 // In the child: 0 = /dev/null, 1 and 2 = the pipes, `keep` by its numbers, nothing else.
@@ -157,9 +157,14 @@ absl::Status AddActions(posix_spawn_file_actions_t& actions, const SpawnOptions&
   return absl::OkStatus();
 }
 
-absl::StatusOr<Spawned> Start(const Loop& loop, const SpawnOptions& options) {
+absl::StatusOr<Spawned> Start(const Loop& loop, SpawnOptions options) {
   TALON_ASSIGN_OR_RETURN(Pipe out, OpenPipe());
   TALON_ASSIGN_OR_RETURN(Pipe err, OpenPipe());
+  Pipe report;
+  if (options.report_fd >= 0) {
+    TALON_ASSIGN_OR_RETURN(report, OpenPipe());
+    options.keep.emplace_back(report.write.get(), options.report_fd);
+  }
   SpawnArguments arguments;
   std::vector<Fd> sources;
   TALON_RETURN_IF_ERROR(
@@ -185,6 +190,7 @@ absl::StatusOr<Spawned> Start(const Loop& loop, const SpawnOptions& options) {
   }
   child.out = std::move(out.read);
   child.err = std::move(err.read);
+  child.report = std::move(report.read);
   return child;
 }
 
@@ -209,6 +215,7 @@ class Child : public std::enable_shared_from_this<Child> {
       : pid(pid_in),
         out(loop.context()),
         err(loop.context()),
+        report(loop.context()),
         loop_(loop),
         leads_group_(leads_group),
         pidfd_(loop.context()) {}
@@ -222,8 +229,9 @@ class Child : public std::enable_shared_from_this<Child> {
   // Hands the descriptors to the loop. A Child whose descriptors it refuses dies with its process.
   absl::Status Adopt(Spawned spawned) {
     const std::pair<Descriptor&, Fd&> pairs[] = {
-        {out, spawned.out}, {err, spawned.err}, {pidfd_, spawned.pidfd}};
+        {out, spawned.out}, {err, spawned.err}, {report, spawned.report}, {pidfd_, spawned.pidfd}};
     for (const auto& [descriptor, fd] : pairs) {
+      if (fd.get() < 0) continue;
       boost::system::error_code error;
       if (descriptor.assign(fd.get(), error); error) {
         return ErrnoToStatus(error.value(), fmt::format("watch process {}", pid));
@@ -249,6 +257,7 @@ class Child : public std::enable_shared_from_this<Child> {
     boost::system::error_code ignored;
     out.close(ignored);
     err.close(ignored);
+    report.close(ignored);
     if (exited()) Reap();
   }
 
@@ -284,7 +293,7 @@ class Child : public std::enable_shared_from_this<Child> {
   }
 
   const pid_t pid;
-  Descriptor out, err;
+  Descriptor out, err, report;
 
  private:
   void WatchExit() {
@@ -337,6 +346,9 @@ class SpawnedProcess final : public Process {
   }
   Task<absl::StatusOr<std::string>> ReadStderr() override {
     return Child::Read(child_, &Child::err);
+  }
+  Task<absl::StatusOr<std::string>> ReadReport() override {
+    return Child::Read(child_, &Child::report);
   }
   Task<absl::StatusOr<ExitResult>> Wait(CallContext context) override {
     return Child::Wait(child_, std::move(context));

@@ -28,6 +28,7 @@ struct SpawnOptions {
   // Limits are the process's own, but see descriptor_limit.h.
   // Descriptors besides stdio that the child gets, by their number there; all others are closed.
   std::vector<std::pair<int, int>> keep;  // {our fd, child's fd, 3 to 255}
+  int report_fd = -1;  // the child's number of one more pipe, which ReadReport() reads; -1 = none
 };
 
 struct ExitResult {
@@ -44,6 +45,8 @@ class Process {
   // The next bytes of stdout / stderr; empty at end of file.
   virtual Task<absl::StatusOr<std::string>> ReadStdout() = 0;
   virtual Task<absl::StatusOr<std::string>> ReadStderr() = 0;
+  // The same of the pipe at report_fd.
+  virtual Task<absl::StatusOr<std::string>> ReadReport() = 0;
   // Any number of waiters; ends at once when the child is gone.
   virtual Task<absl::StatusOr<ExitResult>> Wait(CallContext context) = 0;
   virtual bool exited() const = 0;

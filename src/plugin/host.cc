@@ -14,6 +14,7 @@
 #include "io/one_shot.h"
 #include "plugin/launch.h"
 #include "plugin/plugin_tool.h"
+#include "plugin/sandbox.h"
 #include "plugin/supervisor.h"
 
 namespace talon::plugin {
@@ -58,6 +59,11 @@ class ProcessHost : public Host {
     if (leftovers > 0) {
       log::Info("plugins of a killed daemon were ended", {{"count", leftovers}});
     }
+    if (!paths_.launcher.empty() && sandbox_ == nullptr) {
+      sandbox_ = std::make_unique<Sandbox>(paths_.launcher, paths_.workspace, paths_.run,
+                                           options_.sandbox);
+      co_await sandbox_->Probe(loop_);
+    }
     io::Nursery loads(loop_);
     for (auto& [name, entry] : plugins) {
       const bool enabled = entry.enabled;
@@ -67,7 +73,7 @@ class ProcessHost : public Host {
                                  name, std::move(entry),
                                  Supervisor::Dependencies{
                                      loop_, clock_, paths_, options_, credentials_, redactor_,
-                                     [this] { return Random(); },
+                                     [this] { return Random(); }, sandbox_.get(),
                                      [this](Supervisor& changed) { ToolsChanged(changed); }}))
               .first->second;
       if (enabled) loads.Spawn(LoadOne(supervisor));
@@ -187,6 +193,7 @@ class ProcessHost : public Host {
   CredentialSource& credentials_;
   Redactor& redactor_;
   std::mt19937 random_;  // of waits only
+  std::unique_ptr<Sandbox> sandbox_;
   std::map<std::string, std::shared_ptr<Supervisor>, std::less<>> supervisors_;
   std::set<std::string> offered_;  // whose tools are in the catalogue
   bool loading_ = false;

@@ -36,10 +36,22 @@ struct HostPaths {
   std::string data;       // data directories: <data>/<plugin>
   std::string cache;      // manifests of plugins that ship none, by sha256 of the program
   std::string workspace;  // folder the agent works in
+  std::string launcher;   // talon-launch; empty: no plugin is sandboxed
 };
 
 enum class PluginState { kDisabled, kStopped, kStarting, kRunning, kBackingOff, kFailed };
 std::string_view PluginStateName(PluginState state);
+
+// Strings as in the configuration.
+struct SandboxInfo {
+  std::string profile = "none", grade = "none";
+  std::string network, workspace;
+  bool require = false;
+  std::uint64_t memory_bytes = 0;
+  std::uint32_t processes = 0;
+  std::vector<std::string> layers;        // for people, one a layer
+  std::vector<std::string> wanted_paths;  // of the manifest; granted only by the entry
+};
 
 struct PluginInfo {
   std::string name, path, version, description;
@@ -48,6 +60,7 @@ struct PluginInfo {
   std::uint64_t calls = 0, failures = 0, restarts = 0;
   std::string last_error;
   std::vector<std::string> tools;
+  SandboxInfo sandbox;
 };
 
 // Whether a call may be made a second time when the process ended during the first.

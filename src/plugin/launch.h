@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/secret.h"
 #include "io/process.h"
+#include "plugin/sandbox_plan.h"
 
 namespace talon::plugin {
 
@@ -23,6 +24,7 @@ struct LaunchSpec {
   std::map<std::string, Secret> env;
   std::string run_directory;   // socket folders are made in it
   std::string data_directory;  // working directory and HOME
+  SandboxPlan sandbox_plan;
 };
 
 // Tells a plugin that a daemon started it. Public: it guards against starting by hand, nothing

@@ -20,8 +20,8 @@ namespace talon::plugin {
 
 // What a plugin needs from its sandbox; nothing is granted that is not named here.
 struct Needs {
-  enum class Network { kNone, kOutbound };
-  enum class Access { kNone, kRead, kWrite };
+  using Network = NetworkAccess;
+  using Access = FileAccess;
   Network network = Network::kNone;
   Access workspace = Access::kNone;
   std::vector<std::string> read_paths, write_paths;  // absolute, normal

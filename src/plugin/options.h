@@ -11,6 +11,7 @@
 
 #include "base/option.h"
 #include "base/secret.h"
+#include "plugin/sandbox_options.h"
 
 namespace talon::plugin {
 
@@ -40,6 +41,7 @@ struct PluginEntry {
   std::chrono::milliseconds idle_stop{60'000};
   bool expose = false;
   std::map<std::string, TaskEntry> tasks;
+  SandboxOptions sandbox;
 
   static constexpr auto Fields() {
     using O = PluginEntry;
@@ -63,7 +65,8 @@ struct PluginEntry {
                "Stopped after this long without a call; started again by the next. 0 = never."),
         Option("expose", &O::expose,
                "Serves the HTTP routes that the plugin calls public without a token."),
-        Option("tasks", &O::tasks, "Its scheduled tasks by name."));
+        Option("tasks", &O::tasks, "Its scheduled tasks by name."),
+        Option("sandbox", &O::sandbox, "What it may reach: docs/plugins/sandbox.md."));
   }
 };
 
@@ -87,6 +90,7 @@ struct HostOptions {
   std::uint32_t max_calls = 1024;
   std::uint32_t max_open_questions = 8;
   std::chrono::milliseconds watch_interval{1'000};
+  SandboxDefaults sandbox;
 
   static constexpr auto Fields() {
     using O = HostOptions;
@@ -120,7 +124,8 @@ struct HostOptions {
         Option("max_open_questions", &O::max_open_questions,
                "Questions of one call that wait for the person; more end the call."),
         Option("watch_interval", &O::watch_interval,
-               "Least time between two looks at tools that a running plugin says have changed."));
+               "Least time between two looks at tools that a running plugin says have changed."),
+        Option("sandbox", &O::sandbox, "Of plugins that say nothing, and limits of all."));
   }
 };
 

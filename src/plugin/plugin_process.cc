@@ -2,6 +2,7 @@
 #include "plugin/plugin_process.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "plugin/contract.h"
 #include "plugin/diagnosis.h"
 #include "plugin/handshake.h"
+#include "plugin/sandbox.h"
 
 namespace talon::plugin {
 namespace {
@@ -44,11 +46,12 @@ StderrLog::Sink LogSink(std::string plugin) {
 }  // namespace
 
 PluginProcess::PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
-                             const Redactor& redactor)
+                             const Redactor& redactor, const Sandbox* sandbox)
     : loop_(loop),
       spec_(std::move(spec)),
       options_(options),
       redactor_(redactor),
+      sandbox_(sandbox),
       tasks_(loop),
       stderr_(options, LogSink(spec_.name)),
       stderr_end_(std::make_shared<io::OneShot<bool>>()) {}
@@ -57,18 +60,46 @@ PluginProcess::~PluginProcess() {
   TALON_CHECK(process_ == nullptr);
 }
 
+io::Task<absl::Status> PluginProcess::SpawnProgram(CallContext context) {
+  io::SpawnOptions direct = MakeSpawnOptions(spec_, socket_directory_);
+  if (sandbox_ != nullptr && spec_.sandbox_plan.profile != SandboxProfile::kNone) {
+    co_return co_await SpawnConfined(std::move(direct), context);
+  }
+  auto process = io::Spawn(loop_, direct);
+  if (process.ok()) process_ = *std::move(process);
+  co_return process.status();
+}
+
+io::Task<absl::Status> PluginProcess::SpawnConfined(io::SpawnOptions direct, CallContext context) {
+  auto prepared = co_await loop_.Blocking(
+      [this, direct] { return sandbox_->Prepare(spec_, socket_directory_, direct); });
+  if (!prepared.ok()) co_return prepared.status();
+  cgroup_ = std::move(prepared->cgroup);
+  auto process = io::Spawn(loop_, prepared->spawn);
+  ::close(prepared->policy);
+  if (!process.ok()) co_return process.status();
+  process_ = *std::move(process);
+  // It reports within milliseconds; a file system that hangs must not hang the start.
+  const auto timer = loop_.CallAt(context.deadline, [this] { process_->Signal(SIGKILL); });
+  auto report = co_await ReadSandboxReport(*process_);
+  loop_.CancelTimer(timer);
+  if (!report.ok()) co_return report.status();
+  report_ = *std::move(report);
+  co_return ReportStatus(*report_, spec_.program);
+}
+
 io::Task<absl::Status> PluginProcess::Start(CallContext context) {
   auto folder = co_await loop_.Blocking([spec = spec_] { return MakeDirectoriesFor(spec); });
   if (!folder.ok()) co_return folder.status();
   socket_directory_ = *std::move(folder);
-  auto process = io::Spawn(loop_, MakeSpawnOptions(spec_, socket_directory_));
-  if (!process.ok()) co_return process.status();
-  process_ = *std::move(process);
+  const absl::Status spawned = co_await SpawnProgram(context);
+  if (process_ == nullptr) co_return spawned;
   pid_ = process_->pid();
   tasks_.Spawn(PumpStdout());
   tasks_.Spawn(PumpStderr());
   tasks_.Spawn(WatchExit());
   tasks_.Spawn(Record());
+  if (!spawned.ok()) co_return spawned;
 
   TALON_CO_ASSIGN_OR_RETURN(const std::string line, co_await ReadHandshake(context));
   TALON_CO_ASSIGN_OR_RETURN(const Handshake handshake, ParseHandshake(line));
@@ -76,11 +107,11 @@ io::Task<absl::Status> PluginProcess::Start(CallContext context) {
     co_return absl::UnimplementedError(
         "handshake: the plugin speaks the OpenTalon protocol, which this daemon does not serve");
   }
+  const pid_t program = report_ && report_->program != 0 ? report_->program : pid_;
   TransportLimits limits;
   limits.max_message_bytes = options_.max_message.value;
   limits.max_calls = options_.max_calls;
-  auto transport =
-      co_await ConnectUnix(loop_, handshake.socket_path, limits, context, process_->pid());
+  auto transport = co_await ConnectUnix(loop_, handshake.socket_path, limits, context, program);
   if (!transport.ok()) co_return transport.status();
   transport_ = *std::move(transport);
   transport_->OnClosed([this] { Ended(); });
@@ -266,8 +297,9 @@ io::Task<void> PluginProcess::Stop(StopKind kind) {
   process_.reset();
   co_await tasks_.Join();
   if (!socket_directory_.empty()) {
-    co_await loop_.Blocking([folder = socket_directory_] {
+    co_await loop_.Blocking([folder = socket_directory_, cgroup = cgroup_] {
       RemoveSocketDirectory(folder);
+      RemoveCgroup(cgroup);
       return true;
     });
   }

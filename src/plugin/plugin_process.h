@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -22,10 +23,13 @@
 #include "io/task.h"
 #include "plugin/launch.h"
 #include "plugin/options.h"
+#include "plugin/sandbox_plan.h"
 #include "plugin/stderr_log.h"
 #include "plugin/transport.h"
 
 namespace talon::plugin {
+
+class Sandbox;
 
 enum class StopKind {
   kGraceful,  // Shutdown, time to end, SIGTERM, time, SIGKILL
@@ -34,9 +38,10 @@ enum class StopKind {
 
 class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
  public:
-  // Does nothing yet. `options` and `redactor` must outlive the process.
+  // Does nothing yet. `options`, `redactor` and `sandbox` must outlive the process; without a
+  // sandbox, or with the profile "none", the program runs as the daemon does.
   PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
-                const Redactor& redactor);
+                const Redactor& redactor, const Sandbox* sandbox);
   ~PluginProcess();
   PluginProcess(const PluginProcess&) = delete;
   PluginProcess& operator=(const PluginProcess&) = delete;
@@ -56,6 +61,8 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   bool alive() const;
   std::size_t calls_in_flight() const { return calls_; }
   pid_t pid() const { return pid_; }
+  // What its sandbox is, once started; null without one.
+  const SandboxReport* sandbox_report() const { return report_ ? &*report_ : nullptr; }
   // Runs once, from the loop, when the process exits or its connection ends without Stop().
   void OnEnded(absl::AnyInvocable<void()> callback);
   // Ends when no call is in flight, or at `deadline`. One waiter.
@@ -71,6 +78,8 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
  private:
   class CountedStream;
   void CallEnded();
+  io::Task<absl::Status> SpawnProgram(CallContext context);
+  io::Task<absl::Status> SpawnConfined(io::SpawnOptions direct, CallContext context);
   io::Task<absl::StatusOr<std::string>> ReadHandshake(CallContext context);
   io::Task<void> PumpStdout();
   io::Task<void> PumpStderr();
@@ -86,7 +95,10 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   const LaunchSpec spec_;
   const HostOptions& options_;
   const Redactor& redactor_;
+  const Sandbox* const sandbox_;
   std::string socket_directory_;
+  std::vector<std::string> cgroup_;      // folders, to be removed with it
+  std::optional<SandboxReport> report_;  // of talon-launch
   std::unique_ptr<io::Process> process_;
   std::unique_ptr<PluginTransport> transport_;
   pid_t pid_ = 0;

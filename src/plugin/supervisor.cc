@@ -191,6 +191,7 @@ PluginInfo Supervisor::Info() const {
   info.failures = failures_;
   info.restarts = restarts_;
   info.last_error = last_error_;
+  info.sandbox = DescribeSandbox();
   for (const Manifest::Tool& tool : manifest_.tools) info.tools.push_back(tool.spec.name);
   return info;
 }

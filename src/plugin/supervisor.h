@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
     const HostOptions& options;
     CredentialSource& credentials;
     Redactor& redactor;
-    std::function<double()> random;  // [0, 1)
+    std::function<double()> random;    // [0, 1)
+    const Sandbox* sandbox = nullptr;  // none: programs run as the daemon does
     // The tools of a plugin in use have changed: they are manifest()'s now. May be empty.
     std::function<void(Supervisor&)> on_tools = nullptr;
   };
@@ -128,6 +130,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   io::Task<void> Watch(Process process, CancelToken end);
   void ArmIdleStop(SteadyTime at);
   void IdleStop();
+  SandboxPlan MakePlan() const;
+  SandboxInfo DescribeSandbox() const;
   absl::Status Named(const absl::Status& error) const;
 
   // Constant after construction.
@@ -158,6 +162,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   std::uint64_t calls_ = 0, failures_ = 0, restarts_ = 0;
   bool crashed_before_ = false;  // the next start is a restart
   std::string last_error_;
+  std::optional<SandboxReport> sandbox_report_;  // of the last start
 };
 
 }  // namespace talon::plugin

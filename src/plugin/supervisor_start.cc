@@ -82,7 +82,8 @@ LaunchSpec Supervisor::MakeLaunchSpec() const {
           .args = entry_.args,
           .env = entry_.env,
           .run_directory = dependencies_.paths.run,
-          .data_directory = fmt::format("{}/{}", dependencies_.paths.data, name_)};
+          .data_directory = fmt::format("{}/{}", dependencies_.paths.data, name_),
+          .sandbox_plan = MakePlan()};
 }
 
 io::Task<absl::Status> Supervisor::Load() {
@@ -99,6 +100,7 @@ io::Task<absl::Status> Supervisor::Load() {
 io::Task<absl::Status> Supervisor::LoadManifest() {
   TALON_CO_RETURN_IF_ERROR(CheckPluginName(name_));
   if (absl::Status env = CheckEnvironment(entry_.env); !env.ok()) co_return Named(env);
+  if (absl::Status paths = CheckSandbox(entry_.sandbox); !paths.ok()) co_return Named(paths);
   if (absl::Status given = CheckCredentials(entry_.credentials); !given.ok())
     co_return Named(given);
   for (const auto& [name, value] : entry_.env) dependencies_.redactor.Register(value);
@@ -141,9 +143,11 @@ io::Task<absl::Status> Supervisor::LoadManifest() {
 // that has told its manifest, which becomes the known one.
 io::Task<absl::StatusOr<Supervisor::Process>> Supervisor::Launch(CallContext context,
                                                                  bool configure) {
-  const auto process = std::make_shared<PluginProcess>(
-      loop_, MakeLaunchSpec(), dependencies_.options, dependencies_.redactor);
+  const auto process =
+      std::make_shared<PluginProcess>(loop_, MakeLaunchSpec(), dependencies_.options,
+                                      dependencies_.redactor, dependencies_.sandbox);
   absl::Status status = co_await process->Start(context);
+  if (process->sandbox_report() != nullptr) sandbox_report_ = *process->sandbox_report();
   if (status.ok()) {
     status = configure ? co_await Introduce(*process, context)
                        : co_await AskManifest(*process, &manifest_, context);

@@ -40,6 +40,11 @@ class FakePluginHost : public plugin::Host {
     }
     co_return answer ? answer(method, request) : Unavailable("no process");
   }
+  io::Task<absl::StatusOr<std::unique_ptr<plugin::PluginStream>>> Open(std::string,
+                                                                       std::string_view,
+                                                                       CallContext) override {
+    co_return Unavailable("no process");
+  }
   const plugin::Manifest* ManifestOf(std::string_view) const override {
     return manifest ? &*manifest : nullptr;
   }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layers talon-launch puts around a program, each in its file. They use system calls only.
+#pragma once
+
+#include "launch/policy.h"
+
+namespace talon::launch {
+
+struct Outcome {
+  enum class Kind { kOk, kUnavailable, kFailed } kind = Kind::kOk;
+  int error = 0;   // errno, when not ok
+  int detail = 0;  // of the layer
+};
+
+inline Outcome Done(int detail = 0) {
+  return {Outcome::Kind::kOk, 0, detail};
+}
+// The kernel has no such thing, or this process may not use it.
+Outcome Unavailable();
+// It should have worked: nothing runs then.
+Outcome Failed();
+
+// Moves this process and all it starts into the prepared control groups.
+Outcome JoinCgroups(const Policy& policy);
+
+// New process, IPC and mount namespaces, and a network one without any network; inside a user
+// namespace when this process may not make them otherwise (detail 1).
+Outcome EnterNamespaces(const Policy& policy);
+
+// The file system of the program: a root of its own with what is granted, at its own path, and
+// nothing else. Needs a process inside the namespaces.
+Outcome BuildView(const Policy& policy);
+
+// Resource limits. `count_processes`: those of the process's user are its own alone.
+Outcome SetLimits(const Policy& policy, bool count_processes);
+
+// Another user, no groups, no capabilities, now or by any later exec. Detail 1: own user.
+Outcome DropPrivileges(const Policy& policy);
+
+// Landlock: files as granted, no TCP beyond the network of the policy, no abstract sockets and no
+// signals to others. `own_view`: BuildView() has worked. Detail: the version of Landlock.
+Outcome ConfineFiles(const Policy& policy, bool own_view);
+
+// seccomp: the system calls nobody needs in a plugin.
+Outcome FilterCalls(const Policy& policy);
+
+}  // namespace talon::launch

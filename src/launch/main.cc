@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// talon-launch: between the daemon and a plugin. Reads the policy, puts the layers on, becomes the
+// program. A layer that the kernel lacks is reported and left out, unless the policy requires it;
+// one that fails ends everything: the program never runs with less than was reported.
+//
+// With namespaces there are three processes: this one stays as the child the daemon knows, the
+// first process of the new process namespace does nothing, and the program is the second. When any
+// of the three or the daemon dies, the kernel ends all that the program has started.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "launch/layers.h"
+#include "launch/policy.h"
+
+namespace talon::launch {
+namespace {
+
+constexpr int kPolicyRefused = 125;
+constexpr int kLayerFailed = 126;
+constexpr int kNotStarted = 127;
+
+void Say(const char* format, const char* name, const char* word, int first, int second) {
+  char line[160];
+  const int size = std::snprintf(line, sizeof(line), format, name, word, first, second);
+  // Nobody to tell that nobody listens; a daemon that is gone ends us anyway.
+  if (size > 0) (void)!write(kStatusFd, line, static_cast<std::size_t>(size));
+}
+
+[[noreturn]] void Fatal(const char* layer, int error, int code) {
+  Say("fatal %s%s %d\n", layer, "", error, 0);
+  _exit(code);
+}
+
+// Whether the layer is on. Ends the process when it must be and is not.
+bool Note(const char* layer, const Outcome& outcome, bool required) {
+  const char* words[] = {"ok", "unavailable", "failed"};
+  Say("%s %s %d %d\n", layer, words[static_cast<int>(outcome.kind)], outcome.error, outcome.detail);
+  if (outcome.kind == Outcome::Kind::kOk) return true;
+  if (required || outcome.kind == Outcome::Kind::kFailed) Fatal(layer, outcome.error, kLayerFailed);
+  return false;
+}
+
+// The policy, in memory that stays. Its file is ours alone.
+bool LoadPolicy(Policy& policy) {
+  struct stat info{};
+  if (fstat(kPolicyFd, &info) != 0 || info.st_size <= 0) return false;
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size > kMaxPolicy) return false;
+  void* text = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, kPolicyFd, 0);
+  return text != MAP_FAILED && ReadPolicy(static_cast<char*>(text), size, policy);
+}
+
+// The kernel kills us when our parent has died; `alive` ends when it died before we asked for it.
+void DieWithParent(int alive) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  pollfd parent{alive, 0, 0};
+  if (poll(&parent, 1, 0) != 0) _exit(kNotStarted);
+}
+
+void BlockSignals(int how) {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(how, &all, nullptr);
+}
+
+// Nothing of ours may be read or used by the program, and we hold none of its descriptors.
+void BecomeNobody(int keep) {
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
+  dup2(keep, 3);
+  syscall(SYS_close_range, 4U, ~0U, 0U);
+  Policy same_user;
+  DropPrivileges(same_user);
+  prctl(PR_SET_DUMPABLE, 0);
+  if (chdir("/") != 0) _exit(kNotStarted);
+}
+
+[[noreturn]] void BeFirstProcess(int alive) {
+  DieWithParent(alive);
+  std::signal(SIGCHLD, SIG_IGN);  // whoever is orphaned to us is reaped by the kernel
+  BlockSignals(SIG_BLOCK);
+  BecomeNobody(alive);
+  while (true) pause();
+}
+
+[[noreturn]] void Execute(const Policy& policy) {
+  char* const* arguments = policy.args.items;
+  // The status descriptor ends with a successful exec: that is the good news.
+  if (policy.program_fd) {
+    syscall(SYS_execveat, kProgramFd, "", arguments, policy.env.items, AT_EMPTY_PATH);
+  } else {
+    execve(policy.program, arguments, policy.env.items);
+  }
+  Fatal("exec", errno, kNotStarted);
+}
+
+struct Around {
+  bool namespaces = false, user = false;
+  int alive = -1;  // ends with our parent; -1 without namespaces
+};
+
+// From KERNEL 5.14 on a user namespace counts its own processes.
+bool CountsProcesses(const Policy& policy, const Around& around) {
+  return policy.own_uid || (around.user && geteuid() != 0);
+}
+
+[[noreturn]] void BecomeProgram(const Policy& policy, const Around& around) {
+  bool view = false;
+  if (around.namespaces) {
+    DieWithParent(around.alive);
+    view = Note("view", BuildView(policy), policy.require);
+  } else {
+    errno = EPERM;
+    Note("view", Unavailable(), policy.require);
+  }
+  umask(077);
+  if (chdir(policy.directory) != 0) Fatal("directory", errno, kLayerFailed);
+  Note("limits", SetLimits(policy, CountsProcesses(policy, around)), true);
+  // Before it changes who may write where the program is found.
+  Note("user", DropPrivileges(policy), true);
+  // A change of user forgets it.
+  if (around.namespaces) DieWithParent(around.alive);
+  Note("files", ConfineFiles(policy, view), policy.require);
+  syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC
+  Note("calls", FilterCalls(policy), policy.require);
+  if (policy.probe) _exit(0);
+  Execute(policy);
+}
+
+// Ends as the program ended.
+[[noreturn]] void EndLike(int status) {
+  if (WIFSIGNALED(status)) {
+    const rlimit none{};
+    setrlimit(RLIMIT_CORE, &none);
+    std::signal(WTERMSIG(status), SIG_DFL);
+    BlockSignals(SIG_UNBLOCK);
+    raise(WTERMSIG(status));
+  }
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : kNotStarted);
+}
+
+[[noreturn]] void WatchProgram(const Policy& policy, const Around& around) {
+  int alive[2];
+  if (pipe2(alive, O_CLOEXEC) != 0) Fatal("namespaces", errno, kLayerFailed);
+  const pid_t first = fork();
+  if (first == 0) {
+    close(alive[1]);
+    BeFirstProcess(alive[0]);
+  }
+  if (first < 0) Fatal("namespaces", errno, kLayerFailed);
+  const pid_t program = fork();
+  if (program == 0) {
+    close(alive[1]);
+    Around inside = around;
+    inside.alive = alive[0];
+    BecomeProgram(policy, inside);
+  }
+  if (program < 0) Fatal("namespaces", errno, kLayerFailed);
+  Say("pid%s%s %d\n", "", "", program, 0);
+  BlockSignals(SIG_BLOCK);
+  BecomeNobody(alive[1]);
+  int status = 0;
+  while (waitpid(program, &status, 0) < 0 && errno == EINTR) {
+  }
+  kill(first, SIGKILL);
+  // Ends when everything in the namespace has.
+  while (waitpid(first, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  EndLike(status);
+}
+
+int Main() {
+  static Policy policy;
+  fcntl(kStatusFd, F_SETFD, FD_CLOEXEC);
+  if (!LoadPolicy(policy)) Fatal("policy", EINVAL, kPolicyRefused);
+  close(kPolicyFd);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (static_cast<std::uint64_t>(getppid()) != policy.parent) return kNotStarted;
+  // When memory runs out the kernel ends a plugin before anything else.
+  if (const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); score >= 0) {
+    (void)!write(score, "1000", 4);
+    close(score);
+  }
+  Note("cgroup", JoinCgroups(policy), policy.require && policy.cgroups.size > 0);
+  Around around;
+  const Outcome entered = EnterNamespaces(policy);
+  around.namespaces = Note("namespaces", entered, policy.require);
+  around.user = entered.detail == 1;
+  if (around.namespaces) WatchProgram(policy, around);
+  BecomeProgram(policy, around);
+}
+
+}  // namespace
+}  // namespace talon::launch
+
+int main() {
+  return talon::launch::Main();
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// A filter in classic BPF. A call that is denied fails with EPERM, so that a program that merely
+// tries goes on; what is newer than this list fails with ENOSYS in the strict profile.
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <cerrno>
+
+#include <cstddef>
+
+#include "launch/call_lists.h"
+#include "launch/layers.h"
+
+namespace talon::launch {
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArch = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArch = AUDIT_ARCH_AARCH64;
+#else
+#error "talon-launch: the seccomp filter does not know this machine"
+#endif
+
+constexpr std::uint32_t kX32Bit = 0x40000000;
+constexpr std::uint32_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                         CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+constexpr std::uint32_t kTiocLinux = 0x541C;
+constexpr std::uint32_t kDefaultPersonality = 0, kAskPersonality = 0xffffffff;
+
+constexpr std::uint32_t Errno(int number) {
+  return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(number);
+}
+
+constexpr std::uint32_t Argument(unsigned index) {
+  return static_cast<std::uint32_t>(offsetof(seccomp_data, args)) + 8 * index;  // its low half
+}
+
+class Program {
+ public:
+  void Load(std::uint32_t offset) { Add({BPF_LD | BPF_W | BPF_ABS, 0, 0, offset}); }
+  void Return(std::uint32_t action) { Add({BPF_RET | BPF_K, 0, 0, action}); }
+  void ReturnIf(std::uint32_t value, std::uint32_t action) {
+    Add({BPF_JMP | BPF_JEQ | BPF_K, 0, 1, value});
+    Return(action);
+  }
+  void ReturnIfBits(std::uint32_t bits, std::uint32_t action) {
+    Add({BPF_JMP | BPF_JSET | BPF_K, 0, 1, bits});
+    Return(action);
+  }
+  void ReturnUnless(std::uint32_t value, std::uint32_t action) {
+    Add({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
+    Return(action);
+  }
+  // What is added until End() is for call `number` only and must end in a Return().
+  void Begin(long number) {
+    begin_ = size_;
+    Add({BPF_JMP | BPF_JEQ | BPF_K, 0, 0, static_cast<std::uint32_t>(number)});
+  }
+  void End() { code_[begin_].jf = static_cast<std::uint8_t>(size_ - begin_ - 1); }
+
+  bool Install() {
+    sock_fprog program{static_cast<unsigned short>(size_), code_};
+    return !full_ && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+  }
+
+ private:
+  void Add(sock_filter instruction) {
+    full_ = size_ == kMax;
+    if (!full_) code_[size_++] = instruction;
+  }
+
+  static constexpr std::size_t kMax = 2048;
+  sock_filter code_[kMax];
+  std::size_t size_ = 0, begin_ = 0;
+  bool full_ = false;
+};
+
+void CheckSocket(Program& program, bool outbound) {
+  program.Begin(SYS_socket);
+  program.Load(Argument(0));
+  program.ReturnIf(AF_UNIX, SECCOMP_RET_ALLOW);
+  if (outbound) {
+    // Raw sockets need a capability nobody has. Name resolution asks the routing socket.
+    program.ReturnIf(AF_INET, SECCOMP_RET_ALLOW);
+    program.ReturnIf(AF_INET6, SECCOMP_RET_ALLOW);
+    program.ReturnUnless(AF_NETLINK, Errno(EAFNOSUPPORT));
+    program.Load(Argument(2));
+    program.ReturnIf(0, SECCOMP_RET_ALLOW);  // NETLINK_ROUTE
+  }
+  program.Return(Errno(EAFNOSUPPORT));
+  program.End();
+}
+
+void CheckArguments(Program& program) {
+  program.Begin(SYS_clone);
+  program.Load(Argument(0));
+  program.ReturnIfBits(kNewNamespaces, Errno(EPERM));
+  program.Return(SECCOMP_RET_ALLOW);
+  program.End();
+  program.Begin(SYS_ioctl);
+  program.Load(Argument(1));
+  program.ReturnIf(TIOCSTI, Errno(EPERM));
+  program.ReturnIf(kTiocLinux, Errno(EPERM));
+  program.Return(SECCOMP_RET_ALLOW);
+  program.End();
+  program.Begin(SYS_personality);
+  program.Load(Argument(0));
+  program.ReturnIf(kDefaultPersonality, SECCOMP_RET_ALLOW);
+  program.ReturnIf(kAskPersonality, SECCOMP_RET_ALLOW);
+  program.Return(Errno(EPERM));
+  program.End();
+}
+
+}  // namespace
+
+Outcome FilterCalls(const Policy& policy) {
+  static Program program;
+  program.Load(offsetof(seccomp_data, arch));
+  program.ReturnUnless(kArch, SECCOMP_RET_KILL_PROCESS);
+  program.Load(offsetof(seccomp_data, nr));
+#if defined(__x86_64__)
+  program.ReturnIfBits(kX32Bit, Errno(ENOSYS));
+#endif
+  // Its flags are in memory, where a filter cannot look; libraries fall back to clone.
+  program.ReturnIf(SYS_clone3, Errno(ENOSYS));
+  for (const long number : kDenied) {
+    program.ReturnIf(static_cast<std::uint32_t>(number), Errno(EPERM));
+  }
+  CheckSocket(program, policy.outbound);
+  CheckArguments(program);
+  if (policy.strict) {
+    for (const long number : kStrictAllowed) {
+      program.ReturnIf(static_cast<std::uint32_t>(number), SECCOMP_RET_ALLOW);
+    }
+    program.Return(Errno(ENOSYS));
+  } else {
+    program.Return(SECCOMP_RET_ALLOW);
+  }
+  if (program.Install()) return Done();
+  return errno == EINVAL || errno == ENOSYS ? Unavailable() : Failed();
+}
+
+}  // namespace talon::launch

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/sandbox.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "io/loop.h"
+#include "launch/policy.h"
+#include "plugin/plugin_user.h"
+#include "plugin/sandbox_policy.h"
+
+namespace talon::plugin {
+namespace {
+
+constexpr std::chrono::seconds kProbeTime{10};
+constexpr std::size_t kGroupNameHex = 8;
+
+io::SpawnOptions SpawnLauncher(const std::string& launcher, int policy, int program_fd) {
+  io::SpawnOptions spawn;
+  spawn.program = launcher;
+  spawn.keep.emplace_back(policy, launch::kPolicyFd);
+  if (program_fd >= 0) spawn.keep.emplace_back(program_fd, launch::kProgramFd);
+  spawn.report_fd = launch::kStatusFd;
+  return spawn;
+}
+
+}  // namespace
+
+io::Task<absl::StatusOr<SandboxReport>> ReadSandboxReport(io::Process& process) {
+  std::string text;
+  while (text.size() < launch::kMaxStatus) {
+    TALON_CO_ASSIGN_OR_RETURN(const std::string bytes, co_await process.ReadReport());
+    if (bytes.empty()) co_return ParseSandboxReport(text);
+    text += bytes;
+  }
+  co_return Internal("sandbox: talon-launch reports too much");
+}
+
+Sandbox::Sandbox(std::string launcher, std::string workspace, std::string run,
+                 SandboxDefaults defaults)
+    : launcher_(std::move(launcher)),
+      workspace_(std::move(workspace)),
+      run_(std::move(run)),
+      defaults_(std::move(defaults)),
+      root_(::geteuid() == 0) {}
+
+std::string Sandbox::GroupName(const std::string& socket_directory) const {
+  return fmt::format("talon-{}-{}", Sha256Hex(run_).substr(0, kGroupNameHex),
+                     std::filesystem::path(socket_directory).filename().string());
+}
+
+absl::StatusOr<PreparedLaunch> Sandbox::PrepareProbe(const std::string& scratch,
+                                                     Attempt attempt) const {
+  TALON_RETURN_IF_ERROR(MakeDirectories(scratch));
+  PolicyFacts facts{.program = launcher_,
+                    .data_directory = scratch,
+                    .socket_directory = scratch,
+                    .own_uid = attempt.own_user ? defaults_.first_uid : 0,
+                    .namespaces = attempt.namespaces,
+                    .probe = true};
+  const SandboxPlan plan{.profile = SandboxProfile::kDefault,
+                         .memory_bytes = defaults_.memory.value,
+                         .processes = defaults_.processes};
+  TALON_ASSIGN_OR_RETURN(const std::string policy, WritePolicy(facts, plan, defaults_));
+  PreparedLaunch prepared;
+  TALON_ASSIGN_OR_RETURN(prepared.policy, PolicyFile(policy));
+  prepared.spawn = SpawnLauncher(launcher_, prepared.policy, -1);
+  return prepared;
+}
+
+io::Task<absl::StatusOr<SandboxReport>> Sandbox::Try(io::Loop& loop, std::string scratch,
+                                                     Attempt attempt) {
+  auto prepared =
+      co_await loop.Blocking([this, scratch, attempt] { return PrepareProbe(scratch, attempt); });
+  if (!prepared.ok()) co_return prepared.status();
+  auto process = io::Spawn(loop, prepared->spawn);
+  ::close(prepared->policy);
+  if (!process.ok()) co_return process.status();
+  const auto timer = loop.CallAt(std::chrono::steady_clock::now() + kProbeTime,
+                                 [&] { (*process)->Signal(SIGKILL); });
+  auto report = co_await ReadSandboxReport(**process);
+  loop.CancelTimer(timer);
+  co_return report;
+}
+
+io::Task<void> Sandbox::Probe(io::Loop& loop) {
+  const std::string scratch = run_ + "/probe";
+  cgroups_ = co_await loop.Blocking([this] {
+    CgroupBase found = FindCgroups();
+    RemoveCgroups(found, GroupName(""));
+    return found;
+  });
+  const Attempt attempts[] = {{root_ && defaults_.uids > 0, true}, {false, true}, {false, false}};
+  for (const Attempt& attempt : attempts) {
+    auto report = co_await Try(loop, scratch, attempt);
+    missing_ = report.status();
+    if (!report.ok()) break;
+    missing_ = ReportStatus(*report, launcher_);
+    probe_ = *std::move(report);
+    works_ = attempt;
+    works_.namespaces = probe_.Has("view");
+    // Where the view is not built, a user of its own cannot reach its folders.
+    if (missing_.ok() && (!attempt.own_user || works_.namespaces)) break;
+  }
+  if (SandboxLayer* layer = probe_.Find("cgroup"); layer != nullptr && cgroups_.usable()) {
+    *layer = {"cgroup", "ok"};
+  }
+  co_await loop.Blocking([scratch] {
+    std::error_code ignored;
+    return std::filesystem::remove_all(scratch, ignored);
+  });
+  if (!missing_.ok()) {
+    log::Warn("plugins cannot be sandboxed", {{"reason", Message(missing_)}});
+  } else {
+    log::Debug("sandbox probed",
+               {{"layers", fmt::format("{}", fmt::join(DescribeLayers(probe_), "; "))}});
+  }
+}
+
+// With the workspace or other folders to write to it keeps the daemon's user: what it makes there
+// must stay the daemon's.
+bool Sandbox::GivesUser(const SandboxPlan& plan) const {
+  return works_.own_user && works_.namespaces && plan.workspace == FileAccess::kNone &&
+         plan.write_paths.empty();
+}
+
+SandboxReport Sandbox::Expected(const SandboxPlan& plan) const {
+  SandboxReport report = probe_;
+  if (SandboxLayer* user = report.Find("user"); user != nullptr) user->detail = GivesUser(plan);
+  return report;
+}
+
+// The user the plugin runs as; 0 = the daemon's.
+absl::StatusOr<uid_t> Sandbox::GiveFolders(const LaunchSpec& spec,
+                                           const std::string& socket_directory) const {
+  if (!root_) return 0;
+  if (GivesUser(spec.sandbox_plan)) {
+    TALON_ASSIGN_OR_RETURN(const uid_t user,
+                           GiveToOwnUser(spec.data_directory, defaults_.first_uid, defaults_.uids));
+    TALON_RETURN_IF_ERROR(GiveFolder(socket_directory, user));
+    return user;
+  }
+  struct stat info{};
+  if (::stat(spec.data_directory.c_str(), &info) == 0 && info.st_uid != 0) {
+    TALON_RETURN_IF_ERROR(GiveFolder(spec.data_directory, 0));
+  }
+  return 0;
+}
+
+absl::StatusOr<PreparedLaunch> Sandbox::Prepare(const LaunchSpec& spec,
+                                                const std::string& socket_directory,
+                                                io::SpawnOptions direct) const {
+  const SandboxPlan& plan = spec.sandbox_plan;
+  if (!missing_.ok()) {
+    return Annotate(missing_,
+                    "sandbox: talon-launch does not work here; reinstall talon, or set "
+                    "sandbox.profile: none to run the plugin without a sandbox");
+  }
+  if (plan.require && root_ && !cgroups_.usable()) {
+    return FailedPrecondition(fmt::format(
+        "sandbox: layer 'cgroup' is missing: {}; let the daemon make control groups, or set "
+        "sandbox.require: false",
+        cgroups_.reason));
+  }
+  PolicyFacts facts{.program = direct.program,
+                    .args = direct.args,
+                    .env = direct.env,
+                    .data_directory = spec.data_directory,
+                    .socket_directory = socket_directory,
+                    .workspace = workspace_,
+                    // Asked for all the same when it must be: the refusal then names the layer.
+                    .namespaces = works_.namespaces || plan.require};
+  TALON_ASSIGN_OR_RETURN(facts.own_uid, GiveFolders(spec, socket_directory));
+  if (plan.workspace != FileAccess::kNone) TALON_RETURN_IF_ERROR(MakeDirectories(workspace_));
+  PreparedLaunch prepared;
+  if (cgroups_.usable()) {
+    const CgroupLimits limits{plan.memory_bytes, plan.processes, defaults_.cpu_percent};
+    prepared.cgroup = MakeCgroup(cgroups_, GroupName(socket_directory), limits);
+    if (prepared.cgroup.empty() && plan.require) {
+      return Internal("sandbox: layer 'cgroup': a control group with limits could not be made");
+    }
+    facts.cgroup = prepared.cgroup;
+  }
+  auto policy = WritePolicy(facts, plan, defaults_);
+  auto file = policy.ok() ? PolicyFile(*policy) : absl::StatusOr<int>(policy.status());
+  if (!file.ok()) {
+    RemoveCgroup(prepared.cgroup);
+    return file.status();
+  }
+  prepared.policy = *file;
+  prepared.spawn = SpawnLauncher(launcher_, prepared.policy, -1);
+  return prepared;
+}
+
+}  // namespace talon::plugin

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts plugins through talon-launch. One for all plugins of a host, which owns it; knows what
+// this machine can do. docs/adr/0005-sandbox.md tells why the layers are as they are.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "io/process.h"
+#include "io/task.h"
+#include "plugin/cgroup.h"
+#include "plugin/launch.h"
+#include "plugin/sandbox_plan.h"
+
+namespace talon::io {
+class Loop;
+}
+
+namespace talon::plugin {
+
+// A start that is prepared. Its group is to be removed when the process is gone.
+struct PreparedLaunch {
+  io::SpawnOptions spawn;
+  std::vector<std::string> cgroup;  // folders
+  int policy = -1;                  // descriptor, to be closed after the spawn
+};
+
+class Sandbox {
+ public:
+  // `launcher`: path of talon-launch. `workspace`: the agent's folder. `run`: of the sockets.
+  Sandbox(std::string launcher, std::string workspace, std::string run, SandboxDefaults defaults);
+
+  // Tries every layer with a process that runs no program. Once, before anything else; without
+  // talon-launch every plugin with a profile is refused at its start.
+  io::Task<void> Probe(io::Loop& loop);
+  // What a plugin with this plan will get, as the probe says.
+  SandboxReport Expected(const SandboxPlan& plan) const;
+  bool root() const { return root_; }
+
+  // `direct` starts the program itself. Gives folders to the plugin's user, makes its group, writes
+  // its policy. Blocks.
+  absl::StatusOr<PreparedLaunch> Prepare(const LaunchSpec& spec,
+                                         const std::string& socket_directory,
+                                         io::SpawnOptions direct) const;
+
+ private:
+  struct Attempt {
+    bool own_user = false, namespaces = true;
+  };
+  absl::StatusOr<PreparedLaunch> PrepareProbe(const std::string& scratch, Attempt attempt) const;
+  io::Task<absl::StatusOr<SandboxReport>> Try(io::Loop& loop, std::string scratch, Attempt attempt);
+  bool GivesUser(const SandboxPlan& plan) const;
+  absl::StatusOr<uid_t> GiveFolders(const LaunchSpec& spec,
+                                    const std::string& socket_directory) const;
+  std::string GroupName(const std::string& socket_directory) const;
+
+  const std::string launcher_, workspace_, run_;
+  const SandboxDefaults defaults_;
+  const bool root_;
+  // Set by Probe().
+  CgroupBase cgroups_;
+  SandboxReport probe_;
+  Attempt works_;
+  absl::Status missing_;  // why talon-launch does not run
+};
+
+// What talon-launch says until the program runs, or does not.
+io::Task<absl::StatusOr<SandboxReport>> ReadSandboxReport(io::Process& process);
+
+}  // namespace talon::plugin

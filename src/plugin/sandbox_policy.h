@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The policy that talon-launch reads (launch/policy.h), written. Looks at the file system; blocks.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "plugin/sandbox_plan.h"
+
+namespace talon::plugin {
+
+struct PolicyFacts {
+  std::string program;
+  bool program_is_descriptor = false;
+  std::vector<std::string> args, env;  // args without argv[0]
+  std::string data_directory, socket_directory, workspace;
+  std::vector<std::string> cgroup;
+  uid_t own_uid = 0;  // 0 = the daemon's user
+  bool namespaces = true;
+  bool probe = false;
+};
+
+// Fails when a path that the operator has granted does not exist.
+absl::StatusOr<std::string> WritePolicy(const PolicyFacts& facts, const SandboxPlan& plan,
+                                        const SandboxDefaults& defaults);
+
+// In memory, sealed. The caller closes it.
+absl::StatusOr<int> PolicyFile(std::string_view policy);
+
+}  // namespace talon::plugin
