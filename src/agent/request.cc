@@ -2,6 +2,7 @@
 #include "agent/request.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "agent/toolset.h"
@@ -57,7 +58,9 @@ BuiltRequest BuildRequest(Core& core, const Session& session, const TurnInput& i
   BuiltRequest built;
   model::ChatRequest& request = built.request;
   request.model = route.model;
-  Toolset toolset = ChooseTools(core.deps.catalogue, core.options.eager_tools, history);
+  const std::size_t eager = route.free_prompt ? std::numeric_limits<std::size_t>::max()
+                                              : std::size_t{core.options.eager_tools};
+  Toolset toolset = ChooseTools(core.deps.catalogue, eager, history);
   request.system = BuildSystemPrompt(core.prompts, {.date = DateText(core.deps.clock.Now()),
                                                     .rules = core.options.rules,
                                                     .tool_lines = std::move(toolset.lines),

@@ -91,7 +91,11 @@ TurnLoop::TurnLoop(Core& core, Session& session, TurnRun& run)
       loop_guard_(core.options.no_progress_rounds),
       tool_round_(core, session, run, writer_, loop_guard_),
       label_before_(session.label) {
-  run_.deadline = core.deps.clock.SteadyNow() + core.options.turn_timeout;
+  StartTime(std::chrono::microseconds(0));
+}
+
+void TurnLoop::StartTime(std::chrono::microseconds spent) {
+  run_.deadline = core_.deps.clock.SteadyNow() + core_.options.turn_timeout - spent;
 }
 
 absl::Status TurnLoop::ChooseModel() {
@@ -255,8 +259,11 @@ io::Task<absl::StatusOr<bool>> TurnLoop::ReadRemains() {
     writer_.SetStoreFailed();
     co_return steps.status();
   }
-  ReadSteps(*steps, remains_);
+  ReadSteps(*steps, remains_, loop_guard_);
   run_.step_seq = remains_.last_step;
+  StartTime(remains_.spent);
+  TALON_CO_RETURN_IF_ERROR(co_await NoteResumption());
+  if (run_.unread) TALON_CO_RETURN_IF_ERROR(co_await ReadInput());
   const bool begun = ReadMessages(session_, run_.turn, run_.input.messages.size(), remains_);
   round_ = remains_.rounds;
   repairs_ = remains_.repairs;
@@ -266,6 +273,30 @@ io::Task<absl::StatusOr<bool>> TurnLoop::ReadRemains() {
   answer_.model = remains_.model;
   tool_round_.Resume(remains_);
   co_return begun;
+}
+
+// Recorded before anything else of the turn runs again: that may end the process once more.
+io::Task<absl::Status> TurnLoop::NoteResumption() {
+  if (remains_.resumptions >= core_.options.max_resumptions) {
+    co_return Internal(
+        fmt::format("the daemon ended {} times while it was at the same step of this turn; the "
+                    "turn is given up (orchestrator.max_resumptions)",
+                    remains_.resumptions + 1));
+  }
+  const Json data = {{"after", run_.stranded ? kAfterStoreFailure : kAfterRestart}};
+  writer_.AddStep(journal::StepKind::kResumed, DumpJson(data));
+  co_return co_await writer_.Flush();
+}
+
+io::Task<absl::Status> TurnLoop::ReadInput() {
+  auto record = co_await core_.deps.journal.LoadTurn(run_.turn);
+  if (!record.ok()) {
+    writer_.SetStoreFailed();
+    co_return record.status();
+  }
+  TALON_CO_ASSIGN_OR_RETURN(run_.input, DecodeInput(record->payload));
+  run_.unread = false;
+  co_return absl::OkStatus();
 }
 
 io::Task<absl::Status> TurnLoop::FinishRemains() {
@@ -381,6 +412,10 @@ io::Task<void> TurnLoop::EndUnrecorded(TurnOutcome& outcome) {
     default:
       co_return;
   }
+  co_await RecordFailure(outcome);
+}
+
+io::Task<void> TurnLoop::RecordFailure(TurnOutcome& outcome) {
   journal::Entry end;
   end.turn_end = {run_.turn, journal::TurnState::kFailed, "", EncodeError(outcome.error)};
   unrecorded_ = !(co_await core_.deps.journal.Append(std::move(end))).ok();
@@ -404,6 +439,17 @@ ContextReport TurnLoop::Report() const {
   report.tools_shown = request.tools.size();
   report.tools_listed = core_.deps.catalogue.size();
   return report;
+}
+
+io::Task<TurnOutcome> TurnLoop::Abandon(absl::Status why) {
+  TurnOutcome outcome;
+  outcome.turn = run_.turn;
+  outcome.session = run_.session;
+  outcome.error = std::move(why);
+  outcome.state = journal::TurnState::kRunning;
+  writer_.SetStoreFailed();  // the session in memory is ahead of it, by nobody knows what
+  co_await RecordFailure(outcome);
+  co_return outcome;
 }
 
 io::Task<TurnOutcome> TurnLoop::Run() {

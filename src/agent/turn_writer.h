@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/core.h"
 #include "agent/session.h"
@@ -22,6 +23,8 @@ class TurnWriter {
   void AddMessage(model::Message message);
   // For records of other kinds.
   journal::Entry& entry() { return entry_; }
+  // Shows the finished call to the observers once what has gathered is durable.
+  void ShowResult(ToolActivity activity) { finished_.push_back(std::move(activity)); }
 
   // Ends when what has gathered is durable. After an error nothing of it is in the journal.
   io::Task<absl::Status> Flush();
@@ -38,6 +41,7 @@ class TurnWriter {
   Session& session_;
   TurnRun& run_;
   journal::Entry entry_;
+  std::vector<ToolActivity> finished_;  // not shown yet
   bool store_failed_ = false;
 };
 

@@ -52,6 +52,11 @@ struct Accepted {
   bool duplicate = false;  // the event was known: these are the ids of its first arrival
 };
 
+struct UnfinishedPage {
+  std::vector<TurnRecord> turns;
+  std::int64_t last = 0;
+};
+
 struct WriteMemory;
 
 // Times that are not set in a record are the clock's.
@@ -74,7 +79,9 @@ class Journal {
   // Does not wait; for records nobody depends on (delivered marks).
   void AppendLater(Entry entry);
 
-  io::Task<absl::StatusOr<std::vector<TurnRecord>>> UnfinishedTurns();
+  // Oldest first, from behind `after`: 0, then `last` of the page before, until a page is empty.
+  // Payloads may be large and stay where they are: LoadTurn() has them.
+  io::Task<absl::StatusOr<UnfinishedPage>> UnfinishedTurns(std::int64_t after, std::int64_t limit);
   io::Task<absl::StatusOr<TurnRecord>> LoadTurn(TurnId turn);  // NotFound
   io::Task<absl::StatusOr<std::vector<StepRecord>>> LoadSteps(TurnId turn);
   io::Task<absl::StatusOr<std::vector<EffectRecord>>> LoadEffects(TurnId turn);

@@ -82,6 +82,7 @@ enum class StepKind {
   kRepair,
   kDelivered,
   kFinished,
+  kResumed,
 };
 std::string_view StepKindName(StepKind kind);
 

@@ -69,8 +69,10 @@ struct ProviderOptions {
   Secret api_key;
   std::map<std::string, Secret> headers;
   std::vector<ModelEntry> models;
-  std::chrono::milliseconds timeout{300'000};
+  std::chrono::milliseconds timeout{1'800'000};
+  std::chrono::milliseconds whole_answer_timeout{600'000};
   std::chrono::milliseconds first_byte_timeout{120'000};
+  std::chrono::milliseconds idle_timeout{120'000};
   std::uint32_t max_attempts = 3;
   std::chrono::milliseconds base_delay{500};
   std::chrono::milliseconds max_delay{20'000};
@@ -90,8 +92,12 @@ struct ProviderOptions {
         Option("models", &O::models,
                "The models it offers. Unlisted ids work with default limits."),
         Option("timeout", &O::timeout, "Longest whole answer, further tries included."),
+        Option("whole_answer_timeout", &O::whole_answer_timeout,
+               "The same for an answer that is not streamed: nothing is heard until it is there."),
         Option("first_byte_timeout", &O::first_byte_timeout,
                "Longest wait for a streamed answer to begin."),
+        Option("idle_timeout", &O::idle_timeout,
+               "Longest silence within a streamed answer, after which it has failed."),
         Option("max_attempts", &O::max_attempts,
                "Tries of one request on rate limit, overload and transport errors."),
         Option("base_delay", &O::base_delay, "Wait before the second try; doubles each time."),

@@ -25,6 +25,7 @@ bool CuredByAnother(const absl::Status& status) {
     case ErrorReason::kRateLimited:
     case ErrorReason::kOverloaded:
     case ErrorReason::kTransport:
+    case ErrorReason::kUnknownModel:  // retired, or not of this account
       return true;
     default:
       return false;
@@ -89,7 +90,8 @@ absl::Status Router::AddAdapter(const std::string& name, const model::ProviderOp
                        .weight = 0,
                        .wire = options.api,
                        .limits = entry,
-                       .chat = chat});
+                       .chat = chat,
+                       .free_prompt = options.api == model::Wire::kReflex});
   }
   return absl::OkStatus();
 }

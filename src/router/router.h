@@ -31,6 +31,7 @@ struct Route {
   model::Wire wire = model::Wire::kOpenAi;
   model::ModelEntry limits;  // window, output limit, prices
   model::ChatModel* chat = nullptr;
+  bool free_prompt = false;  // its prompt costs nothing: it is shown every tool
   std::string name() const { return provider + "/" + model; }
 };
 

@@ -12,10 +12,11 @@ using testing::SizeIs;
 
 TEST_F(JournalTest, TurnRunsToItsEnd) {
   ASSERT_OK(Arrive("a"));
-  const auto running = Run(journal_->UnfinishedTurns());
+  const auto running = Run(journal_->UnfinishedTurns(0, 10));
   ASSERT_OK(running);
-  ASSERT_THAT(*running, SizeIs(1));
-  EXPECT_EQ(running->front().payload, R"({"text":"a"})");
+  ASSERT_THAT(running->turns, SizeIs(1));
+  EXPECT_EQ(running->turns.front().id, TurnId("turn_a"));
+  EXPECT_EQ(Run(journal_->LoadTurn(TurnId("turn_a")))->payload, R"({"text":"a"})");
 
   Entry end;
   end.steps = {Step("a", 2, StepKind::kModelFinished), Step("a", 3, StepKind::kFinished)};
@@ -30,8 +31,25 @@ TEST_F(JournalTest, TurnRunsToItsEnd) {
   EXPECT_EQ(turn->state, TurnState::kCompleted);
   EXPECT_EQ(turn->answer, R"({"text":"done"})");
   EXPECT_EQ(turn->finished_at - turn->started_at, std::chrono::seconds(5));
-  EXPECT_THAT(*Run(journal_->UnfinishedTurns()), IsEmpty());
+  EXPECT_THAT(Run(journal_->UnfinishedTurns(0, 10))->turns, IsEmpty());
   EXPECT_THAT(*Run(journal_->LoadSteps(TurnId("turn_a"))), SizeIs(3));
+}
+
+TEST_F(JournalTest, UnfinishedTurnsComeInPagesWithoutPayloads) {
+  for (const char* name : {"a", "b", "c"}) ASSERT_OK(Arrive(name));
+  std::vector<std::string> seen;
+  std::int64_t after = 0;
+  for (const std::size_t size : {2U, 1U, 0U}) {
+    const auto page = Run(journal_->UnfinishedTurns(after, 2));
+    ASSERT_OK(page);
+    EXPECT_THAT(page->turns, SizeIs(size));
+    for (const TurnRecord& turn : page->turns) {
+      seen.push_back(turn.id.str());
+      EXPECT_EQ(turn.payload, "");
+    }
+    after = page->last;
+  }
+  EXPECT_THAT(seen, ElementsAre("turn_a", "turn_b", "turn_c"));
 }
 
 TEST_F(JournalTest, TurnEndsOnce) {
