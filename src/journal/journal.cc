@@ -178,8 +178,12 @@ io::Task<absl::Status> Journal::DeleteSession(SessionId session) {
        {"delete_session_steps", "delete_session_messages", "delete_session_events"}) {
     batch.push_back({part, {session.str()}});
   }
+  batch.push_back({"delete_unused_prompts", {}});
   batch.push_back({"delete_session", {session.str()}, /*expect_change=*/true});
+  // What comes behind this must write its prompts anew.
+  memory_->snapshots.clear();
   const absl::Status stored = co_await store_.Commit(std::move(batch));
+  memory_->snapshots.clear();
   if (ReasonOf(stored) == ErrorReason::kDuplicate)
     co_return NotFound(attempt + ": no such session");
   co_return stored.ok() ? stored : Annotate(stored, attempt);

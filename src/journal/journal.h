@@ -31,7 +31,8 @@ struct Entry {
   std::vector<MessageRecord> messages;
   std::vector<EffectRecord> effects;  // inserted; when the key exists, state and result are updated
   std::vector<ArtifactRecord> artifacts;
-  std::vector<PromptSnapshot> snapshots;  // those already stored are skipped
+  // Sent to the turn of the first step. Those already stored are skipped.
+  std::vector<PromptSnapshot> snapshots;
   std::vector<OutboxRecord> outbox;
   struct TurnEnd {
     TurnId turn;
@@ -97,8 +98,8 @@ class Journal {
                                                                     std::int64_t limit);
   // Title, model and settings. NotFound.
   io::Task<absl::Status> UpdateSession(SessionRecord session);
-  // With its events, turns, steps, messages, effects, artifacts and outbox. Prompt snapshots stay:
-  // they are shared by content. NotFound.
+  // With its events, turns, steps, messages, effects, artifacts, outbox, and the prompt snapshots
+  // that no other turn was sent. NotFound.
   io::Task<absl::Status> DeleteSession(SessionId session);
 
   // `limit` bytes from `offset`; `*total` is the whole size. NotFound when it is not this

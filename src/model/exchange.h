@@ -69,7 +69,7 @@ class Exchange {
   Answer answer_;
   io::SseParser parser_;
   std::vector<io::SseEvent> events_;
-  std::string head_;  // of a stream in which no event was found yet
+  std::string head_;    // of a stream in which no event was found yet
   bool heard_ = false;  // anything of it
   bool any_event_ = false;
   bool done_ = false;  // the stream said so itself

@@ -195,7 +195,8 @@ TEST(RemainsTest, StepsThatAreNoJsonAreCountedOnly) {
   step.kind = journal::StepKind::kToolIntended;
   step.data = "garbage";
   Remains remains;
-  ReadSteps({step}, remains);
+  LoopGuard guard(3);
+  ReadSteps({step}, remains, guard);
   EXPECT_EQ(remains.last_step, 3);
   EXPECT_THAT(remains.intended, IsEmpty());
 }
@@ -206,7 +207,8 @@ TEST(RemainsTest, ARecordThatDoesNotSayReadOnlyCountsAsAnEffect) {
   step.kind = journal::StepKind::kToolIntended;
   step.data = R"({"call_id":"a","tool":"t","arguments":"{}","effect_key":"k"})";
   Remains remains;
-  ReadSteps({step}, remains);
+  LoopGuard guard(3);
+  ReadSteps({step}, remains, guard);
   EXPECT_TRUE(remains.effects);
   EXPECT_FALSE(remains.intended.at("a").read_only);
 }

@@ -225,6 +225,30 @@ TEST_F(JournalTest, SnapshotIsStoredOnce) {
   EXPECT_TRUE(absl::IsNotFound(Run(journal_->LoadSnapshot("hash3")).status()));
 }
 
+TEST_F(JournalTest, APromptGoesWithTheLastSessionThatWasSentIt) {
+  const auto send = [this](const std::string& turn, std::int64_t seq, const std::string& hash) {
+    Entry entry;
+    entry.steps = {Step(turn, seq, StepKind::kModelStarted)};
+    entry.snapshots = {{hash, "prompt of " + hash}};
+    ASSERT_OK(Run(journal_->Append(entry)));
+  };
+  ASSERT_OK(Arrive("a"));
+  ASSERT_OK(Arrive("b"));
+  send("a", 2, "own");
+  send("a", 3, "shared");
+  send("b", 2, "shared");
+  Reopen();
+  ASSERT_OK(Run(journal_->DeleteSession(SessionId("ses_a"))));
+  EXPECT_TRUE(absl::IsNotFound(Run(journal_->LoadSnapshot("own")).status()));
+  ASSERT_OK(Run(journal_->LoadSnapshot("shared")));
+  // It was known to be stored: now it must be stored anew.
+  send("b", 3, "own");
+  ASSERT_OK(Run(journal_->LoadSnapshot("own")));
+  ASSERT_OK(Run(journal_->DeleteSession(SessionId("ses_b"))));
+  EXPECT_EQ(CountRows("prompt_snapshots"), 0);
+  EXPECT_EQ(CountRows("prompt_uses"), 0);
+}
+
 TEST_F(JournalTest, OutboxIsPendingUntilDelivered) {
   ASSERT_OK(Arrive("a"));
   Entry entry;
