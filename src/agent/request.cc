@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/request.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -15,7 +17,8 @@ namespace {
 
 constexpr std::int64_t kDefaultReserve = 4096;  // tokens kept for the answer where no limit is set
 constexpr double kMargin = 0.05;                // of the window, for what the estimate misses
-constexpr std::int64_t kLeastPart = 8;          // messages get at least this fraction of the window
+constexpr std::size_t kHandleDigits = 26;
+constexpr std::int64_t kLeastPart = 8;  // messages get at least this fraction of the window
 
 std::string DateText(WallTime now) {
   return FormatTime(now).substr(0, 10);
@@ -46,6 +49,42 @@ std::int64_t RoomFor(const router::Route& route, const model::ChatRequest& reque
   const auto margin = static_cast<std::int64_t>(static_cast<double>(window) * kMargin);
   return std::max<std::int64_t>(window - reserve - margin - fixed, window / kLeastPart);
 }
+
+// Keeps parts of the session's messages under handles made of their places: a part that is cut in
+// every round is one artifact.
+class Keeper {
+ public:
+  Keeper(const Session& session, std::vector<journal::ArtifactRecord>& kept)
+      : session_(session), kept_(kept) {}
+
+  std::string Keep(const model::Message& message, std::size_t part) {
+    const auto stored = std::ranges::find_if(
+        session_.history, [&](const StoredMessage& each) { return &each.message == &message; });
+    if (stored == session_.history.end()) return "";
+    const std::string place = fmt::format("{}|{}|{}", session_.record.id.str(), stored->seq, part);
+    const ArtifactId id("art_" + Sha256Hex(place).substr(0, kHandleDigits));
+    const bool known = std::ranges::any_of(
+        kept_, [&](const journal::ArtifactRecord& each) { return each.id == id; });
+    if (!known) kept_.push_back(Artifact(id, *stored, *TextOfPart(message.parts[part])));
+    return id.str();
+  }
+
+ private:
+  journal::ArtifactRecord Artifact(const ArtifactId& id, const StoredMessage& stored,
+                                   const std::string& text) const {
+    return {.id = id,
+            .session = session_.record.id,
+            .turn = stored.turn,
+            .media_type = "text/plain; charset=utf-8",
+            .content = text,
+            .label = stored.message.label,
+            .principal = session_.record.principal,
+            .once = true};
+  }
+
+  const Session& session_;
+  std::vector<journal::ArtifactRecord>& kept_;
+};
 
 }  // namespace
 
@@ -91,7 +130,11 @@ BuiltRequest BuildRequest(Core& core, const Session& session, const TurnInput& i
   for (const model::Message& note : notes) fixed += count(note);
   std::int64_t room = RoomFor(route, request, fixed);
   if (shape.message_limit) room = std::min(room, *shape.message_limit);
-  Window fitted = FitWindow(history, room, count);
+  Keeper keeper(session, built.artifacts);
+  Window fitted = FitWindow(
+      history, room, count,
+      [&](const model::Message& message, std::size_t part) { return keeper.Keep(message, part); });
+  built.cut_user_bytes = fitted.cut_user_bytes;
   request.messages = std::move(fitted.messages);
   std::move(notes.begin(), notes.end(), std::back_inserter(request.messages));
   built.message_tokens = fitted.tokens;

@@ -130,6 +130,9 @@ void TurnLoop::StartModelCall(const router::Route& route, const RequestShape& sh
                {"messages", built_.request.messages.size()},
                {"estimate", built_.tokens}};
   writer_.entry().snapshots.push_back(std::move(built_.snapshot));
+  for (journal::ArtifactRecord& artifact : built_.artifacts) {
+    writer_.entry().artifacts.push_back(std::move(artifact));
+  }
   writer_.AddStep(journal::StepKind::kModelStarted, DumpJson(data));
 }
 
@@ -140,6 +143,7 @@ io::Task<absl::StatusOr<model::ChatRequest>> TurnLoop::FailOver(const router::Ro
   TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
   StartModelCall(next, shape);
   TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
+  TellCut();
   co_return std::move(built_.request);
 }
 
@@ -170,6 +174,7 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
     if (!std::exchange(call_started_, false)) StartModelCall(chain_.front(), shape);
     TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
+    TellCut();
     TurnSink sink(run_, !texts_.empty());
     auto routed = co_await core_.deps.router.Complete(
         chain_, std::move(built_.request), ContextOf(run_),
@@ -219,6 +224,17 @@ bool TurnLoop::Repair(const Flaw& flaw, model::ChatResponse& response, RequestSh
     ++round_;
   }
   return true;
+}
+
+// The person must know that the model did not see all of what was said.
+void TurnLoop::TellCut() {
+  if (built_.cut_user_bytes == 0 || std::exchange(told_cut_, true)) return;
+  std::string text = core_.prompts.Get("cut_message");
+  if (const auto at = text.find("{bytes}"); at != std::string::npos) {
+    text.replace(at, 7, std::to_string(built_.cut_user_bytes));
+  }
+  TurnSink(run_, !texts_.empty()).OnText(text);
+  texts_.push_back(std::move(text));
 }
 
 std::string TurnLoop::FallbackText() const {

@@ -69,6 +69,7 @@ class TurnLoop {
   void NoteResponse(const router::RoutedResponse& routed);
   // Takes in an answer: texts, the message. Returns the calls to run.
   std::vector<model::ToolCall> TakeResponse(model::ChatResponse response, bool force);
+  void TellCut();
   std::string FallbackText() const;
   // Moves the calls of the caller's own tools from `calls` to the answer.
   void SplitClientCalls(std::vector<model::ToolCall>& calls);
@@ -88,7 +89,8 @@ class TurnLoop {
   const Label label_before_;
   std::size_t prepared_messages_ = 0;
   bool prepared_ = false;
-  bool unrecorded_ = true;     // matters once the store has failed
+  bool unrecorded_ = true;  // matters once the store has failed
+  bool told_cut_ = false;
   bool call_started_ = false;  // the model call's records are already in the journal
 
   std::vector<router::Route> chain_;

@@ -175,7 +175,7 @@ void EntryWriter::AddArtifact(ArtifactRecord artifact) {
        Params(artifact.session.str(), artifact.id.str(), TextOrNull(artifact.turn.str()),
               std::move(artifact.media_type), Blob{std::move(artifact.content)}, principal,
               Integer(artifact.label.integrity), ReadersToText(artifact.label)),
-       /*expect_change=*/true});
+       /*expect_change=*/!artifact.once});
 }
 
 absl::Status EntryWriter::AddSnapshot(PromptSnapshot snapshot, const std::string& turn,

@@ -64,7 +64,8 @@ ON CONFLICT (turn, key) DO UPDATE SET state = excluded.state, result = excluded.
 INSERT INTO artifacts (id, session, turn, media_type, content, principal, integrity, readers)
 SELECT ?2, s.no, t.no, ?4, ?5, ?6, ?7, ?8
 FROM sessions s LEFT JOIN turns t ON t.id = ?3
-WHERE s.id = ?1 AND (?3 IS NULL OR t.no IS NOT NULL);
+WHERE s.id = ?1 AND (?3 IS NULL OR t.no IS NOT NULL)
+ON CONFLICT (id) DO NOTHING;
 
 -- name: insert_snapshot
 -- hash, codec, size, content, turn that sends it or NULL, integrity, readers
