@@ -106,6 +106,10 @@ BuiltRequest BuildRequest(Core& core, const Session& session, const TurnInput& i
                                                     .instructions = input.instructions});
   request.tools = std::move(toolset.shown);
   request.tools.insert(request.tools.end(), input.client_tools.begin(), input.client_tools.end());
+  if (shape.first && !input.only_tool.empty()) {
+    std::erase_if(request.tools,
+                  [&](const model::ToolDefinition& tool) { return tool.name != input.only_tool; });
+  }
   request.tool_choice = shape.force ? model::ToolChoice::kNone : input.tool_choice;
   // "required" holds for the first answer only, or the turn could never end.
   if (!shape.first && request.tool_choice == model::ToolChoice::kRequired) {

@@ -63,12 +63,38 @@ struct ModelEntry {
   }
 };
 
+enum class MaxTokensField { kAuto, kMaxTokens, kMaxCompletionTokens };
+constexpr auto EnumNames(MaxTokensField) {
+  return std::array{
+      std::pair{std::string_view("auto"), MaxTokensField::kAuto},
+      std::pair{std::string_view("max_tokens"), MaxTokensField::kMaxTokens},
+      std::pair{std::string_view("max_completion_tokens"), MaxTokensField::kMaxCompletionTokens}};
+}
+
+struct DialectOptions {
+  MaxTokensField max_tokens_field = MaxTokensField::kAuto;
+  std::optional<bool> stream_options;
+  std::optional<bool> user;
+  static constexpr auto Fields() {
+    using O = DialectOptions;
+    return std::make_tuple(
+        Option("max_tokens_field", &O::max_tokens_field,
+               "The member that limits the answer. auto: max_completion_tokens at OpenAI and for "
+               "its reasoning models (gpt-5, o1, o3, o4) anywhere, else max_tokens."),
+        Option("stream_options", &O::stream_options,
+               "Whether usage of a stream is asked for; not set: as the known host wants it."),
+        Option("user", &O::user,
+               "Whether the member `user` is sent; not set: as the known host wants it."));
+  }
+};
+
 struct ProviderOptions {
   Wire api = Wire::kOpenAi;
   std::string base_url;
   Secret api_key;
   std::map<std::string, Secret> headers;
   std::vector<ModelEntry> models;
+  DialectOptions dialect;
   std::chrono::milliseconds timeout{1'800'000};
   std::chrono::milliseconds whole_answer_timeout{600'000};
   std::chrono::milliseconds first_byte_timeout{120'000};
@@ -91,6 +117,9 @@ struct ProviderOptions {
         Option("headers", &O::headers, "Further request headers."),
         Option("models", &O::models,
                "The models it offers. Unlisted ids work with default limits."),
+        Option("dialect", &O::dialect,
+               "What a server behind openai-completions takes, where its host does not tell: for "
+               "proxies and gateways."),
         Option("timeout", &O::timeout, "Longest whole answer, further tries included."),
         Option("whole_answer_timeout", &O::whole_answer_timeout,
                "The same for an answer that is not streamed: nothing is heard until it is there."),
