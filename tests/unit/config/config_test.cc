@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/status.h"
+#include "config/usual_providers.h"
 #include "config/values.h"
 
 namespace talon::config {
