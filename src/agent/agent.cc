@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(OrchestratorOptions options
   TALON_RETURN_IF_ERROR(AddCoreTools(dependencies.catalogue, dependencies.journal,
                                      dependencies.guard.options().max_result.value));
   return std::make_unique<AgentImpl>(
-      Core{std::move(options), dependencies, std::move(prompts), {}, {}});
+      Core{std::move(options), dependencies, std::move(prompts), {}, {}, {}});
 }
 
 AgentImpl::AgentImpl(Core core)

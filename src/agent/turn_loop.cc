@@ -21,7 +21,7 @@ constexpr double kShrink = 0.5;  // of the messages sent, after a provider's ref
 // around the text of a round, and with a blank line between the texts of two.
 class TurnSink : public model::DeltaSink {
  public:
-  TurnSink(TurnRun& run, bool separate) : run_(run), separate_(separate) {}
+  TurnSink(TurnRun& run, const std::vector<std::string>& texts) : run_(run), texts_(texts) {}
   void OnText(std::string_view text) override {
     const std::string_view words = TrimSpace(text);
     if (words.empty()) {
@@ -29,7 +29,9 @@ class TurnSink : public model::DeltaSink {
       return;
     }
     const auto at = static_cast<std::size_t>(words.data() - text.data());
-    std::string piece = begun_ ? space_ + std::string(text.substr(0, at)) : separate_ ? "\n\n" : "";
+    std::string piece = begun_           ? space_ + std::string(text.substr(0, at))
+                        : texts_.empty() ? ""
+                                         : "\n\n";
     piece += words;
     space_ = text.substr(at + words.size());
     begun_ = true;
@@ -41,7 +43,7 @@ class TurnSink : public model::DeltaSink {
 
  private:
   TurnRun& run_;
-  const bool separate_;
+  const std::vector<std::string>& texts_;  // before it
   bool begun_ = false;
   std::string space_;  // held back until more text follows
 };
@@ -92,6 +94,14 @@ TurnLoop::TurnLoop(Core& core, Session& session, TurnRun& run)
       tool_round_(core, session, run, writer_, loop_guard_),
       label_before_(session.label) {
   StartTime(std::chrono::microseconds(0));
+}
+
+TurnLoop::~TurnLoop() {
+  LeaveQuarantine();
+}
+
+void TurnLoop::LeaveQuarantine() {
+  if (std::exchange(quarantined_, false)) core_.quarantine.Leave();
 }
 
 void TurnLoop::StartTime(std::chrono::microseconds spent) {
@@ -164,6 +174,7 @@ void TurnLoop::NoteResponse(const router::RoutedResponse& routed) {
                {"cost_usd", cost},
                {"failed_over", routed.failed_over}};
   writer_.AddStep(journal::StepKind::kModelFinished, DumpJson(data));
+  LeaveQuarantine();
 }
 
 io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
@@ -175,7 +186,7 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     if (!std::exchange(call_started_, false)) StartModelCall(chain_.front(), shape);
     TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
     TellCut();
-    TurnSink sink(run_, !texts_.empty());
+    TurnSink sink(run_, texts_);
     auto routed = co_await core_.deps.router.Complete(
         chain_, std::move(built_.request), ContextOf(run_),
         run_.observers.empty() ? nullptr : &sink,
@@ -233,7 +244,7 @@ void TurnLoop::TellCut() {
   if (const auto at = text.find("{bytes}"); at != std::string::npos) {
     text.replace(at, 7, std::to_string(built_.cut_user_bytes));
   }
-  TurnSink(run_, !texts_.empty()).OnText(text);
+  TurnSink(run_, texts_).OnText(text);
   texts_.push_back(std::move(text));
 }
 
@@ -259,7 +270,7 @@ std::vector<model::ToolCall> TurnLoop::TakeResponse(model::ChatResponse response
   if (text.empty() && force) {
     text = FallbackText();
     message.parts.push_back(model::TextPart{text});
-    TurnSink(run_, !texts_.empty()).OnText(text);
+    TurnSink(run_, texts_).OnText(text);
   }
   if (!text.empty()) texts_.push_back(std::move(text));
   RepairCallIds(session_, run_.turn, round_, message);
@@ -277,7 +288,7 @@ io::Task<absl::StatusOr<bool>> TurnLoop::ReadRemains() {
   }
   ReadSteps(*steps, remains_, loop_guard_);
   run_.step_seq = remains_.last_step;
-  StartTime(remains_.spent);
+  tool_round_.Resume(remains_);  // it may have had an effect, however soon it ends now
   TALON_CO_RETURN_IF_ERROR(co_await NoteResumption());
   if (run_.unread) TALON_CO_RETURN_IF_ERROR(co_await ReadInput());
   const bool begun = ReadMessages(session_, run_.turn, run_.input.messages.size(), remains_);
@@ -299,6 +310,12 @@ io::Task<absl::Status> TurnLoop::NoteResumption() {
                     "turn is given up (orchestrator.max_resumptions)",
                     remains_.resumptions + 1));
   }
+  if (remains_.resumptions >= Quarantine::kFrom) {
+    co_await core_.quarantine.Enter();
+    quarantined_ = true;
+  }
+  StartTime(remains_.spent);
+  TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
   const Json data = {{"after", run_.stranded ? kAfterStoreFailure : kAfterRestart}};
   writer_.AddStep(journal::StepKind::kResumed, DumpJson(data));
   co_return co_await writer_.Flush();
@@ -319,7 +336,9 @@ io::Task<absl::Status> TurnLoop::FinishRemains() {
   std::vector<model::ToolCall> calls = std::exchange(remains_.calls, {});
   SplitClientCalls(calls);
   if (calls.empty()) co_return absl::OkStatus();
-  co_return co_await tool_round_.Run(std::move(calls), remains_.calls_seq);
+  TALON_CO_RETURN_IF_ERROR(co_await tool_round_.Run(std::move(calls), remains_.calls_seq));
+  LeaveQuarantine();
+  co_return absl::OkStatus();
 }
 
 void TurnLoop::SplitClientCalls(std::vector<model::ToolCall>& calls) {

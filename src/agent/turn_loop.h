@@ -26,6 +26,9 @@ class TurnLoop {
  public:
   // All must outlive the loop.
   TurnLoop(Core& core, Session& session, TurnRun& run);
+  ~TurnLoop();
+  TurnLoop(const TurnLoop&) = delete;
+  TurnLoop& operator=(const TurnLoop&) = delete;
 
   // Puts the person's messages into the session and prepares the first model call; the records wait
   // in TakeEntry(). Fails without a trace when the model is unknown.
@@ -55,6 +58,7 @@ class TurnLoop {
   // Records that the turn runs again; refused when that was in vain too often.
   io::Task<absl::Status> NoteResumption();
   io::Task<absl::Status> ReadInput();
+  void LeaveQuarantine();
   io::Task<absl::Status> FinishRemains();
   io::Task<absl::StatusOr<model::ChatResponse>> AskModel(bool force);
   void StartModelCall(const router::Route& route, const RequestShape& shape);
@@ -91,6 +95,7 @@ class TurnLoop {
   bool prepared_ = false;
   bool unrecorded_ = true;  // matters once the store has failed
   bool told_cut_ = false;
+  bool quarantined_ = false;
   bool call_started_ = false;  // the model call's records are already in the journal
 
   std::vector<router::Route> chain_;

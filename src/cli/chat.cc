@@ -146,7 +146,8 @@ void ChatSession::Greet() {
               session_.c_str());
   if (!JsonBool(*status, "model_configured")) {
     std::printf(
-        "No language model answers, but the built-in reflex model, which calls tools: %s.\n",
+        "No language model is configured: the built-in reflex model answers and calls tools. "
+        "To change that, %s.\n",
         ForTerminal(JsonString(*status, "model_advice")).c_str());
   }
 }

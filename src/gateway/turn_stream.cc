@@ -12,12 +12,15 @@ TurnStream::TurnStream(StreamFormat& format, io::Loop& loop, const Clock& clock,
       clock_(clock),
       max_buffer_(options.stream_buffer.value),
       keep_alive_(options.keep_alive),
-      last_piece_(clock.SteadyNow()) {
-  if (keep_alive_.count() > 0) ArmKeepAlive();
-}
+      last_piece_(clock.SteadyNow()) {}
 
 TurnStream::~TurnStream() {
   loop_.CancelTimer(timer_);
+}
+
+void TurnStream::StartKeepAlive() {
+  if (keep_alive_.count() == 0 || ended_ || std::exchange(keeps_alive_, true)) return;
+  ArmKeepAlive();
 }
 
 void TurnStream::ArmKeepAlive() {
@@ -79,10 +82,12 @@ io::Task<void> TurnStream::Woken() {
 }
 
 io::Task<void> TurnStream::Begun() {
+  StartKeepAlive();
   while (!seen_ && !ended_) co_await Woken();
 }
 
 io::Task<absl::Status> TurnStream::Pump(io::ResponseWriter& writer) {
+  StartKeepAlive();
   while (true) {
     if (overflow_) co_return ResourceExhausted("the client reads too slowly");
     if (!buffer_.empty()) {

@@ -61,6 +61,7 @@ class TurnStream : public agent::TurnObserver {
  private:
   void Push(std::string piece);
   // One timer, not one a piece: it looks when it fires whether something was said meanwhile.
+  void StartKeepAlive();
   void ArmKeepAlive();
   void KeepAlive();
   io::Task<void> Woken();
@@ -71,6 +72,7 @@ class TurnStream : public agent::TurnObserver {
   const std::chrono::milliseconds keep_alive_;
   SteadyTime last_piece_;
   io::TimerId timer_{};
+  bool keeps_alive_ = false;
   std::string buffer_;
   std::shared_ptr<io::OneShot<bool>> wake_;
   absl::Status early_error_;

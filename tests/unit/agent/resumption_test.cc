@@ -84,6 +84,70 @@ TEST_F(ResumptionTest, AStepFurtherStartsTheCountAnew) {
   EXPECT_THAT(Steps(turn), Contains("resumed").Times(2));
 }
 
+TEST_F(ResumptionTest, AGivenUpTurnThatHadAnEffectIsNotRunAnewUnderItsKey) {
+  options.max_resumptions = 1;
+  AddWriter();
+  model.Call({Call("test__put", "{}")});
+  model.Hold(Closed(), Answer(Says("never")));
+  model.Hold(Closed(), Answer(Says("never")));
+  Start();
+  const TurnId turn = Submit("go", "s", "key")->turn;
+  CrashInModel(2);
+  Start();
+  CrashInModel(3);
+  Start();
+  EXPECT_EQ(Await(turn).state, journal::TurnState::kFailed);
+  EXPECT_EQ(Submit("go", "s", "key")->turn, turn);
+  EXPECT_EQ(world.effect_count(), 1);
+}
+
+TEST_F(ResumptionTest, OneTurnThatEndsTheProcessDoesNotTakeOthersWithIt) {
+  options.max_resumptions = 3;
+  const auto held = [this](int times) {
+    for (int i = 0; i < times; ++i) model.Hold(Closed(), Answer(Says("never")));
+  };
+  held(6);
+  Start();
+  const TurnId bad = Submit("bad", "a")->turn;
+  const TurnId good = Submit("good", "b")->turn;
+  CrashInModel(2);
+  Start();
+  CrashInModel(4);
+  Start();
+  CrashInModel(6);
+  // Both are suspects now: only the older one runs.
+  held(1);
+  Start();
+  CrashInModel(7);
+  EXPECT_THAT(Lines(model.requests.back()), ElementsAre("user: bad"));
+  model.Say("unharmed");
+  Start();
+  EXPECT_EQ(Await(bad).state, journal::TurnState::kFailed);
+  EXPECT_EQ(Await(good).answer.text, "unharmed");
+  EXPECT_EQ(model.asked.count(), 8);
+}
+
+TEST_F(ResumptionTest, SuspectsFollowEachOther) {
+  options.max_resumptions = 3;
+  model.otherwise = [](model::ChatRequest, CallContext context,
+                       model::DeltaSink*) -> io::Task<Answer> {
+    co_return co_await Held(context, Closed());
+  };
+  std::vector<TurnId> turns;
+  for (int process = 1; process <= 3; ++process) {
+    Start();
+    for (int i = 0; process == 1 && i < 4; ++i) {
+      turns.push_back(Submit("go", fmt::format("s{}", i))->turn);
+    }
+    CrashInModel(4 * process);
+  }
+  model.otherwise = FakeChatModel::Always(Answer(Says("ok")));
+  Start();
+  agent->Cancel(turns[2], Cancelled("no more"));  // while it waits for its place
+  for (const int i : {0, 1, 3}) EXPECT_EQ(Await(turns[i]).answer.text, "ok");
+  EXPECT_EQ(Await(turns[2]).state, journal::TurnState::kCancelled);
+}
+
 TEST_F(ResumptionTest, AnExceptionFailsItsTurnOnly) {
   Start();
   const auto open = Closed();
