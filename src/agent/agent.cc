@@ -7,6 +7,7 @@
 
 #include "agent/agent_impl.h"
 #include "agent/core_tools.h"
+#include "agent/turn_codec.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "io/loop.h"

@@ -71,10 +71,17 @@ constexpr auto EnumNames(MaxTokensField) {
       std::pair{std::string_view("max_completion_tokens"), MaxTokensField::kMaxCompletionTokens}};
 }
 
+enum class Sent { kAuto, kAlways, kNever };
+constexpr auto EnumNames(Sent) {
+  return std::array{std::pair{std::string_view("auto"), Sent::kAuto},
+                    std::pair{std::string_view("always"), Sent::kAlways},
+                    std::pair{std::string_view("never"), Sent::kNever}};
+}
+
 struct DialectOptions {
   MaxTokensField max_tokens_field = MaxTokensField::kAuto;
-  std::optional<bool> stream_options;
-  std::optional<bool> user;
+  Sent stream_options = Sent::kAuto;
+  Sent user = Sent::kAuto;
   static constexpr auto Fields() {
     using O = DialectOptions;
     return std::make_tuple(
@@ -82,9 +89,9 @@ struct DialectOptions {
                "The member that limits the answer. auto: max_completion_tokens at OpenAI and for "
                "its reasoning models (gpt-5, o1, o3, o4) anywhere, else max_tokens."),
         Option("stream_options", &O::stream_options,
-               "Whether usage of a stream is asked for; not set: as the known host wants it."),
+               "Whether usage of a stream is asked for; auto: as the known host wants it."),
         Option("user", &O::user,
-               "Whether the member `user` is sent; not set: as the known host wants it."));
+               "Whether the member `user` is sent; auto: as the known host wants it."));
   }
 };
 

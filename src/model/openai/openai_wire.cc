@@ -60,6 +60,10 @@ bool IsOpenAiReasoner(std::string_view model) {
          (model.size() == 2 || model[2] == '-');
 }
 
+bool Sends(Sent configured, bool known) {
+  return configured == Sent::kAuto ? known : configured == Sent::kAlways;
+}
+
 }  // namespace
 
 bool WantsMaxCompletionTokens(const OpenAiDialect& dialect, const DialectOptions& options,
@@ -75,8 +79,8 @@ OpenAiDialect DialectOf(std::string_view base_url, const DialectOptions& options
   OpenAiDialect dialect;
   dialect.max_completion_tokens = host == "api.openai.com" || host.ends_with(".openai.azure.com");
   bool mistral = host == "api.mistral.ai" || host.ends_with(".mistral.ai");
-  dialect.stream_options = options.stream_options.value_or(!mistral);
-  dialect.user = options.user.value_or(!mistral);
+  dialect.stream_options = Sends(options.stream_options, !mistral);
+  dialect.user = Sends(options.user, !mistral);
   dialect.nine_character_ids = mistral;
   dialect.google_signatures = host.ends_with(".googleapis.com");
   dialect.empty_reasoning = host == "api.deepseek.com";

@@ -128,8 +128,9 @@ TEST(OpenAiRequestTest, TheConfiguredDialectCounts) {
   request.max_output_tokens = 10;
   request.user = "u1";
   ModelRig proxy(Wire::kOpenAi);
-  proxy.options.dialect = {
-      .max_tokens_field = MaxTokensField::kMaxTokens, .stream_options = false, .user = false};
+  proxy.options.dialect = {.max_tokens_field = MaxTokensField::kMaxTokens,
+                           .stream_options = Sent::kNever,
+                           .user = Sent::kNever};
   const Json sent = proxy.Sent(request, &sink);
   EXPECT_EQ(sent["max_tokens"], 10);
   EXPECT_FALSE(sent.contains("stream_options"));
