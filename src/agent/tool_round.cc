@@ -161,7 +161,10 @@ io::Task<absl::Status> ToolRound::Run(std::vector<model::ToolCall> calls, std::i
     CheckRepeats(first);
     ++next;
     if (first.fate != Fate::kRuns) {
-      ShowStart(first);
+      // Behind the results before it, which are not stored yet.
+      if (!run_.observers.empty()) {
+        writer_.ShowLater(TurnWriter::Shown::kStart, StartOf(first));
+      }
       Conclude(first);
       continue;
     }
@@ -220,25 +223,27 @@ void ToolRound::WriteEffect(const Planned& planned, journal::EffectState state,
   writer_.entry().effects.push_back(std::move(effect));
 }
 
-void ToolRound::ShowStart(const Planned& planned) {
-  if (run_.observers.empty()) return;
+ToolActivity ToolRound::StartOf(const Planned& planned) {
   ToolActivity activity;
   activity.call_id = planned.call.id;
   activity.tool = planned.spec.name;
   activity.arguments = TruncateUtf8(planned.arguments, kExcerptBytes);
+  return activity;
+}
+
+void ToolRound::ShowStart(const Planned& planned) {
+  if (run_.observers.empty()) return;
+  const ToolActivity activity = StartOf(planned);
   for (TurnObserver* observer : run_.observers) observer->OnToolStart(activity);
 }
 
 void ToolRound::ShowResult(const Planned& planned) {
   if (run_.observers.empty()) return;
-  ToolActivity activity;
-  activity.call_id = planned.call.id;
-  activity.tool = planned.spec.name;
-  activity.arguments = TruncateUtf8(planned.arguments, kExcerptBytes);
+  ToolActivity activity = StartOf(planned);
   activity.result = TruncateUtf8(planned.result.content, kExcerptBytes);
   activity.is_error = planned.result.is_error;
   activity.duration_ms = planned.duration_ms;
-  writer_.ShowResult(std::move(activity));
+  writer_.ShowLater(TurnWriter::Shown::kResult, std::move(activity));
 }
 
 // An exception here must not end the process, and every other turn with it.

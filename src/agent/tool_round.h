@@ -51,6 +51,7 @@ class ToolRound {
   void Intend(Planned& planned);
   void Conclude(Planned& planned);
   void WriteEffect(const Planned& planned, journal::EffectState state, const Label& label);
+  static ToolActivity StartOf(const Planned& planned);
   void ShowStart(const Planned& planned);
   void ShowResult(const Planned& planned);
 

@@ -141,9 +141,13 @@ TEST_F(ResumptionTest, SuspectsFollowEachOther) {
     }
     CrashInModel(4 * process);
   }
+  const auto open = Closed();
+  model.Hold(open, Answer(Says("ok")));
   model.otherwise = FakeChatModel::Always(Answer(Says("ok")));
   Start();
+  Run(model.asked.Reached(13));
   agent->Cancel(turns[2], Cancelled("no more"));  // while it waits for its place
+  open->Set(true);
   for (const int i : {0, 1, 3}) EXPECT_EQ(Await(turns[i]).answer.text, "ok");
   EXPECT_EQ(Await(turns[2]).state, journal::TurnState::kCancelled);
 }

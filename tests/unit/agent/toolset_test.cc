@@ -9,7 +9,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
 
-class ToolsetTest : public AgentTest {
+class ShownToolsTest : public AgentTest {
  public:
   // More tools than a prompt shows in full, and one that is shell__run.
   void AddMany() {
@@ -29,7 +29,7 @@ class ToolsetTest : public AgentTest {
   }
 };
 
-TEST_F(ToolsetTest, TheBuiltInModelCallsToolsHoweverManyThereAre) {
+TEST_F(ShownToolsTest, TheBuiltInModelCallsToolsHoweverManyThereAre) {
   AddMany();
   Start();
   const TurnOutcome named = AskReflex(R"(/tool shell__run {"command":"echo hi"})");
@@ -42,7 +42,7 @@ TEST_F(ToolsetTest, TheBuiltInModelCallsToolsHoweverManyThereAre) {
   EXPECT_EQ(world.calls[1].tool, "shell__run");
 }
 
-TEST_F(ToolsetTest, AModelWithAPriceSeesALineEach) {
+TEST_F(ShownToolsTest, AModelWithAPriceSeesALineEach) {
   AddMany();
   Start();
   model.Say("ok");
