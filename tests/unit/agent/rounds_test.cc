@@ -201,7 +201,8 @@ TEST_F(RoundsTest, EffectsRunInOrderEachBehindItsRecord) {
   AddTool(WriteSpec("test__put"),
           [&](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
             // What the journal knew when the effect began.
-            auto rows = co_await store->Read("load_unfinished_turns", {});
+            std::vector<store::Value> all{std::int64_t{0}, std::int64_t{10}};
+            auto rows = co_await store->Read("load_unfinished_turns", std::move(all));
             auto effects = co_await journal->LoadEffects(TurnId(rows->front().Text(0)));
             std::string states;
             for (const auto& effect : *effects) {
