@@ -25,7 +25,7 @@ constexpr Names<TurnState, 4> kTurnStates{{{TurnState::kRunning, "running"},
                                            {TurnState::kFailed, "failed"},
                                            {TurnState::kCancelled, "cancelled"}}};
 
-constexpr Names<StepKind, 12> kStepKinds{{{StepKind::kAccepted, "accepted"},
+constexpr Names<StepKind, 13> kStepKinds{{{StepKind::kAccepted, "accepted"},
                                           {StepKind::kModelStarted, "model_started"},
                                           {StepKind::kModelFinished, "model_finished"},
                                           {StepKind::kModelFailed, "model_failed"},
@@ -36,7 +36,8 @@ constexpr Names<StepKind, 12> kStepKinds{{{StepKind::kAccepted, "accepted"},
                                           {StepKind::kRepair, "repair"},
                                           {StepKind::kAdvice, "advice"},
                                           {StepKind::kDelivered, "delivered"},
-                                          {StepKind::kFinished, "finished"}}};
+                                          {StepKind::kFinished, "finished"},
+                                          {StepKind::kResumed, "resumed"}}};
 
 constexpr Names<EffectState, 4> kEffectStates{{{EffectState::kIntended, "intended"},
                                                {EffectState::kDone, "done"},

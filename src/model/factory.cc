@@ -48,7 +48,7 @@ std::unique_ptr<WireFormat> MakeWire(const ProviderOptions& options, std::string
     case Wire::kPlugin:
       break;
   }
-  return MakeOpenAiWire(std::move(base_url), provider);
+  return MakeOpenAiWire(std::move(base_url), provider, options.dialect);
 }
 
 absl::StatusOr<std::unique_ptr<ChatModel>> MakeSourceModel(const std::string& provider_name,

@@ -21,6 +21,7 @@ const ModelEntry* HttpModel::Entry(const std::string& model) const {
 }
 
 absl::StatusOr<io::HttpRequest> HttpModel::Build(const ChatRequest& request, Delivery delivery) {
+  TALON_RETURN_IF_ERROR(wire_->Check(request));
   io::HttpRequest http;
   http.method = "POST";
   TALON_ASSIGN_OR_RETURN(http.url, wire_->Url(request, delivery));

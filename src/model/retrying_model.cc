@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/retrying_model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -20,7 +21,10 @@ RetryingModel::RetryingModel(std::string provider, ProviderOptions options, cons
 io::Task<absl::StatusOr<ChatResponse>> RetryingModel::Complete(ChatRequest request,
                                                                CallContext context,
                                                                DeltaSink* sink) {
-  context = context.Until(clock_.SteadyNow() + options_.timeout);
+  // An answer that comes in one piece shows no progress on its way: it gets less time.
+  const auto longest =
+      sink == nullptr ? std::min(options_.timeout, options_.whole_answer_timeout) : options_.timeout;
+  context = context.Until(clock_.SteadyNow() + longest);
   RetryPlan plan(options_, context.deadline, static_cast<std::uint32_t>(random_()));
   for (;;) {
     bool delivered = false;
