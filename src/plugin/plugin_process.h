@@ -20,9 +20,11 @@
 #include "io/one_shot.h"
 #include "io/process.h"
 #include "io/task.h"
+#include "plugin/handshake.h"
 #include "plugin/launch.h"
 #include "plugin/options.h"
 #include "plugin/stderr_log.h"
+#include "plugin/tls_identity.h"
 #include "plugin/transport.h"
 
 namespace talon::plugin {
@@ -64,7 +66,10 @@ class PluginProcess {
 
  private:
   io::Task<absl::StatusOr<std::string>> ReadHandshake(CallContext context);
+  io::Task<absl::Status> ConnectTo(Handshake handshake, std::optional<TlsIdentity> identity,
+                                   CallContext context);
   io::Task<void> PumpStdout();
+  io::Task<void> PumpStdio();
   io::Task<void> PumpStderr();
   io::Task<void> WatchExit();
   io::Task<void> Record();
@@ -82,6 +87,7 @@ class PluginProcess {
   std::unique_ptr<io::Process> process_;
   std::unique_ptr<PluginTransport> transport_;
   pid_t pid_ = 0;
+  Dialect dialect_ = Dialect::kGoPlugin;
   io::Nursery tasks_;     // pumps and the exit watch
   CancelSource stopped_;  // ends the exit watch
   StderrLog stderr_;
