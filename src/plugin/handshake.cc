@@ -2,7 +2,9 @@
 #include "plugin/handshake.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/status.h"
@@ -31,70 +33,112 @@ std::vector<std::string_view> Split(std::string_view line) {
   return fields;
 }
 
-absl::Status CheckAddress(std::string_view network, std::string_view address) {
+std::string Joined(const std::vector<int>& versions) {
+  return fmt::format("{}", fmt::join(versions, ", "));
+}
+
+bool IsLoopback(std::string_view address) {
+  return address.starts_with("127.") || address.starts_with("[::1]:");
+}
+
+// Network and address, which both dialects tell alike.
+absl::StatusOr<Handshake> ReadAddress(std::string_view network, std::string_view address,
+                                      const Offer& offer) {
+  Handshake handshake;
+  handshake.address = address;
   if (network == "tcp") {
-    return absl::UnimplementedError(fmt::format(
-        "handshake: the plugin serves on TCP ({}); only Unix sockets are supported", address));
+    handshake.network = Endpoint::Network::kTcp;
+    if (offer.tls || (offer.plain_tcp && IsLoopback(address))) return handshake;
+    if (offer.plain_tcp) {
+      return PermissionDenied(
+          fmt::format("handshake: the plugin serves on TCP address {} without TLS; only a loopback "
+                      "address may",
+                      Quoted(address)));
+    }
+    return FailedPrecondition(
+        fmt::format("handshake: the plugin serves on TCP address {}, where TLS is required; set "
+                    "`mtls: required` for it, or `mtls: off` to take a loopback address as it is",
+                    Quoted(address)));
   }
   if (network != "unix") {
     return InvalidArgument(
-        fmt::format("handshake: network {} is not known; it must be unix", Quoted(network)));
+        fmt::format("handshake: network {} is not known; it must be unix or tcp", Quoted(network)));
   }
   if (address.empty() || address.front() != '/' || address.find('\0') != std::string_view::npos) {
     return InvalidArgument(
         fmt::format("handshake: socket path {} is not absolute", Quoted(address)));
   }
+  return handshake;
+}
+
+absl::Status CheckVersions(std::string_view core, std::string_view app, const Offer& offer) {
+  if (core != "1") {
+    return InvalidArgument(
+        fmt::format("handshake: core protocol {} is not supported; it must be 1", Quoted(core)));
+  }
+  const auto same = [app](int version) { return app == std::to_string(version); };
+  if (!std::ranges::any_of(offer.versions, same)) {
+    return InvalidArgument(
+        fmt::format("handshake: the plugin speaks protocol version {}, this daemon version {}",
+                    Quoted(app), Joined(offer.versions)));
+  }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Handshake> ParseGoPlugin(const std::vector<std::string_view>& fields) {
-  if (fields[0] != "1") {
-    return InvalidArgument(fmt::format("handshake: core protocol {} is not supported; it must be 1",
-                                       Quoted(fields[0])));
-  }
-  if (fields[1] != fmt::format("{}", kAppProtocol)) {
-    return InvalidArgument(
-        fmt::format("handshake: the plugin speaks protocol version {}, this daemon version {}",
-                    Quoted(fields[1]), kAppProtocol));
-  }
-  TALON_RETURN_IF_ERROR(CheckAddress(fields[2], fields[3]));
+absl::StatusOr<Handshake> ParseGoPlugin(const std::vector<std::string_view>& fields,
+                                        const Offer& offer) {
+  TALON_RETURN_IF_ERROR(CheckVersions(fields[0], fields[1], offer));
+  TALON_ASSIGN_OR_RETURN(Handshake handshake, ReadAddress(fields[2], fields[3], offer));
   const std::string_view protocol = fields.size() > 4 ? fields[4] : "netrpc";
   if (protocol != "grpc") {
     return absl::UnimplementedError(
         fmt::format("handshake: the plugin speaks {}; only grpc is supported", Quoted(protocol)));
   }
-  if (fields.size() > 5 && fields[5].size() > kLeastCert) {
+  if (fields.size() > 5 && fields[5].size() > kLeastCert) handshake.certificate = fields[5];
+  if (!offer.tls && !handshake.certificate.empty()) {
     return absl::UnimplementedError(
-        "handshake: the plugin asks for TLS, which was not offered on its Unix socket");
+        "handshake: the plugin asks for TLS, which was not offered; set `mtls: required` for it");
+  }
+  if (offer.tls && handshake.certificate.empty()) {
+    return PermissionDenied(
+        "handshake: the plugin returned no certificate, and its entry says `mtls: required`");
   }
   if (fields.size() > 6 && fields[6] == "true") {
     return absl::UnimplementedError(
         "handshake: the plugin multiplexes its socket, which was not offered");
   }
-  return Handshake{Dialect::kGoPlugin, std::string(fields[3]), ""};
+  return handshake;
+}
+
+absl::StatusOr<Handshake> ParseOpenTalon(const std::vector<std::string_view>& fields,
+                                         const Offer& offer) {
+  if (fields[0] != "1") {
+    return InvalidArgument(
+        fmt::format("handshake: OpenTalon protocol version {} is not known", Quoted(fields[0])));
+  }
+  if (offer.tls) {
+    return PermissionDenied(
+        "handshake: OpenTalon plugins know no TLS, and this one's entry says `mtls: required`");
+  }
+  TALON_ASSIGN_OR_RETURN(Handshake handshake, ReadAddress(fields[1], fields[2], offer));
+  handshake.dialect = Dialect::kOpenTalon;
+  if (fields.size() > 3) handshake.http_address = fields[3];
+  return handshake;
 }
 
 }  // namespace
 
-absl::StatusOr<Handshake> ParseHandshake(std::string_view line) {
+absl::StatusOr<Handshake> ParseHandshake(std::string_view line, const Offer& offer) {
   const std::vector<std::string_view> fields = Split(TrimSpace(line));
   const bool opentalon = fields.size() >= 3 && (fields[1] == "unix" || fields[1] == "tcp");
-  if (opentalon) {
-    if (fields[0] != "1") {
-      return InvalidArgument(
-          fmt::format("handshake: OpenTalon protocol version {} is not known", Quoted(fields[0])));
-    }
-    TALON_RETURN_IF_ERROR(CheckAddress(fields[1], fields[2]));
-    return Handshake{Dialect::kOpenTalon, std::string(fields[2]),
-                     std::string(fields.size() > 3 ? fields[3] : "")};
-  }
+  if (opentalon) return ParseOpenTalon(fields, offer);
   if (fields.size() < 4) {
     return InvalidArgument(
         fmt::format("handshake: {} is no handshake; expected 1|1|unix|/path|grpc on stdout "
                     "before anything else",
                     Quoted(line)));
   }
-  return ParseGoPlugin(fields);
+  return ParseGoPlugin(fields, offer);
 }
 
 }  // namespace talon::plugin

@@ -8,26 +8,38 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "plugin/transport.h"
 
 namespace talon::plugin {
 
 enum class Dialect { kGoPlugin, kOpenTalon };
 
+// The contract's version, offered in PLUGIN_PROTOCOL_VERSIONS and expected as APP. Plugins that
+// speak nothing newer than kMinAppProtocol are refused by their manifest.
+inline constexpr int kAppProtocol = 1;
+inline constexpr int kMinAppProtocol = 1;
+
+// What the plugin was told before it started.
+struct Offer {
+  std::vector<int> versions = {kAppProtocol};
+  bool tls = false;        // our certificate: the plugin must answer with its own
+  bool plain_tcp = false;  // a loopback address will do without TLS
+};
+
 struct Handshake {
   Dialect dialect = Dialect::kGoPlugin;
-  std::string socket_path;   // absolute
+  Endpoint::Network network = Endpoint::Network::kUnix;
+  std::string address;       // absolute path, or address:port
+  std::string certificate;   // base64; empty: no TLS
   std::string http_address;  // OpenTalon only; may be empty
 };
 
-// The contract's version, offered in PLUGIN_PROTOCOL_VERSIONS and expected as APP.
-inline constexpr int kAppProtocol = 1;
-// The oldest one this daemon still speaks.
-inline constexpr int kMinAppProtocol = 1;
-
-// `line` without its newline. Refuses, with the reason and the cure, what this daemon cannot speak:
-// other versions, net/rpc, TCP, multiplexing, TLS, and what is no handshake at all.
-absl::StatusOr<Handshake> ParseHandshake(std::string_view line);
+// `line` without its newline. Refuses, with the reason and the cure, what this daemon cannot speak
+// or did not offer: other versions, net/rpc, TCP without TLS, multiplexing, and what is no
+// handshake at all.
+absl::StatusOr<Handshake> ParseHandshake(std::string_view line, const Offer& offer);
 
 }  // namespace talon::plugin

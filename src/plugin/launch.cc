@@ -2,6 +2,7 @@
 #include "plugin/launch.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -16,7 +17,6 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "plugin/handshake.h"
 
 namespace talon::plugin {
 namespace {
@@ -61,27 +61,54 @@ void EndRecorded(const std::string& record) {
   if (start && std::string_view(end) == " " + *start) ::kill(-pid, SIGKILL);
 }
 
+absl::Status CheckVariable(std::string_view name, std::string_view value) {
+  const bool ours = name == "TMPDIR" || name == kCookieName || name.starts_with("PLUGIN_");
+  if (!ours && IsEnvironmentName(name) && value.find('\0') == std::string_view::npos) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument(fmt::format("'{}' {}", TruncateUtf8(RepairUtf8(name), 80),
+                                     ours ? "is set by the daemon" : "cannot be set"));
+}
+
 }  // namespace
 
 absl::Status CheckEnvironment(const std::map<std::string, Secret>& env) {
   for (const auto& [name, value] : env) {
-    const bool ours = name == "TMPDIR" || name == kCookieName || name.starts_with("PLUGIN_");
-    if (ours || !IsEnvironmentName(name) || value.Reveal().find('\0') != std::string::npos) {
-      return InvalidArgument(fmt::format("env: '{}' {}", TruncateUtf8(RepairUtf8(name), 80),
-                                         ours ? "is set by the daemon" : "cannot be set"));
+    if (absl::Status status = CheckVariable(name, value.Reveal()); !status.ok()) {
+      return Annotate(status, "env");
     }
   }
   return absl::OkStatus();
 }
 
-io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& socket_directory) {
+absl::Status CheckCookie(const std::map<std::string, std::string>& cookie) {
+  for (const auto& [name, value] : cookie) {
+    if (absl::Status status = CheckVariable(name, value); !status.ok()) {
+      return Annotate(status, "cookie");
+    }
+  }
+  return absl::OkStatus();
+}
+
+Offer MakeOffer(const LaunchSpec& spec) {
+  Offer offer;
+  if (!spec.protocol_versions.empty()) offer.versions = spec.protocol_versions;
+  offer.tls = spec.mtls == Mtls::kRequired;
+  offer.plain_tcp = spec.mtls == Mtls::kOff;
+  return offer;
+}
+
+io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& socket_directory,
+                                  const std::string& certificate) {
   std::map<std::string, std::string> env = {
       {"PATH", kPath}, {"HOME", spec.data_directory}, {"LANG", "C.UTF-8"}};
   for (const auto& [name, value] : spec.env) env[name] = value.Reveal();
   env["TMPDIR"] = socket_directory;
   env["PLUGIN_UNIX_SOCKET_DIR"] = socket_directory;
-  env["PLUGIN_PROTOCOL_VERSIONS"] = std::to_string(kAppProtocol);
+  env["PLUGIN_PROTOCOL_VERSIONS"] = fmt::format("{}", fmt::join(MakeOffer(spec).versions, ","));
+  if (!certificate.empty()) env["PLUGIN_CLIENT_CERT"] = certificate;
   env[kCookieName] = kCookieValue;
+  for (const auto& [name, value] : spec.cookie) env[name] = value;
   io::SpawnOptions options;
   options.program = spec.program;
   options.args = spec.args;

@@ -13,6 +13,8 @@
 #include "absl/status/statusor.h"
 #include "base/secret.h"
 #include "io/process.h"
+#include "plugin/handshake.h"
+#include "plugin/options.h"
 #include "plugin/sandbox_plan.h"
 
 namespace talon::plugin {
@@ -22,6 +24,11 @@ struct LaunchSpec {
   std::string program;  // absolute path
   std::vector<std::string> args;
   std::map<std::string, Secret> env;
+  Protocol protocol = Protocol::kAuto;
+  Mtls mtls = Mtls::kAuto;
+  std::map<std::string, std::string> cookie;  // besides ours
+  std::vector<int> protocol_versions;         // empty: ours
+  std::string config_json;     // for contracts that want it before they tell what they are
   std::string run_directory;   // socket folders are made in it
   std::string data_directory;  // working directory and HOME
   SandboxPlan sandbox_plan;
@@ -34,9 +41,16 @@ inline constexpr char kCookieValue[] = "talon-plugin-v1";
 
 // Refuses names that are no environment names and those the daemon sets itself.
 absl::Status CheckEnvironment(const std::map<std::string, Secret>& env);
+// The same for `cookie` of an entry.
+absl::Status CheckCookie(const std::map<std::string, std::string>& cookie);
 
-// Exactly PATH, HOME, TMPDIR, LANG, the handshake's variables and the configured ones.
-io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& socket_directory);
+// What such a plugin is offered in its environment.
+Offer MakeOffer(const LaunchSpec& spec);
+
+// Exactly PATH, HOME, TMPDIR, LANG, the handshake's variables and the configured ones. With
+// `certificate` (PEM) the plugin is to speak TLS and to trust it.
+io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& socket_directory,
+                                  const std::string& certificate = "");
 
 // Makes the data directory and a new socket directory (0700); returns the latter. Fails when its
 // path leaves no room for a socket's name. Blocks.

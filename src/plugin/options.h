@@ -2,11 +2,14 @@
 // `plugins:` of talon.yaml: which plugin processes there are and how they may run.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/option.h"
@@ -28,9 +31,32 @@ struct TaskEntry {
   }
 };
 
+// What a plugin's process speaks; kAuto: its handshake tells.
+enum class Protocol { kAuto, kTalon, kGoPlugin, kOpenTalon };
+
+constexpr auto EnumNames(Protocol) {
+  return std::array{std::pair{std::string_view("auto"), Protocol::kAuto},
+                    std::pair{std::string_view("talon"), Protocol::kTalon},
+                    std::pair{std::string_view("go-plugin"), Protocol::kGoPlugin},
+                    std::pair{std::string_view("opentalon"), Protocol::kOpenTalon}};
+}
+
+// kAuto: none on a Unix socket, and no TCP without it.
+enum class Mtls { kAuto, kRequired, kOff };
+
+constexpr auto EnumNames(Mtls) {
+  return std::array{std::pair{std::string_view("auto"), Mtls::kAuto},
+                    std::pair{std::string_view("required"), Mtls::kRequired},
+                    std::pair{std::string_view("off"), Mtls::kOff}};
+}
+
 struct PluginEntry {
   bool enabled = true;
   std::string plugin;  // path of the program; empty = the bundled plugin of the entry's name
+  Protocol protocol = Protocol::kAuto;
+  Mtls mtls = Mtls::kAuto;
+  std::map<std::string, std::string> cookie;
+  std::vector<int> protocol_versions;
   JsonText config;
   std::vector<std::string> args;
   std::map<std::string, Secret> env;
@@ -51,6 +77,15 @@ struct PluginEntry {
             "plugin", &O::plugin,
             "Path of the program, or the bare name of a bundled or example plugin; empty for that "
             "of the entry's name."),
+        Option("protocol", &O::protocol,
+               "What it speaks: `talon`, `go-plugin` or `opentalon`; `auto` finds out."),
+        Option("mtls", &O::mtls,
+               "`required`: both ends show a certificate made for this start. `off`: TCP on a "
+               "loopback address is taken without. `auto`: TCP only with."),
+        Option("cookie", &O::cookie,
+               "go-plugin's magic cookie of its application: one name and its value."),
+        Option("protocol_versions", &O::protocol_versions,
+               "go-plugin's protocol versions that are offered to it; empty = 1."),
         Option("config", &O::config, "Passed to the plugin as JSON."),
         Option("args", &O::args, "Arguments of the program."),
         Option("env", &O::env, "Its whole environment besides PATH, HOME, TMPDIR and LANG."),

@@ -12,8 +12,10 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "io/loop.h"
+#include "plugin/connect.h"
 #include "plugin/contract.h"
 #include "plugin/diagnosis.h"
+#include "plugin/go_plugin.h"
 #include "plugin/handshake.h"
 #include "plugin/sandbox.h"
 
@@ -60,8 +62,9 @@ PluginProcess::~PluginProcess() {
   TALON_CHECK(process_ == nullptr);
 }
 
-io::Task<absl::Status> PluginProcess::SpawnProgram(CallContext context) {
-  io::SpawnOptions direct = MakeSpawnOptions(spec_, socket_directory_);
+io::Task<absl::Status> PluginProcess::SpawnProgram(std::string certificate,
+                                                   CallContext context) {
+  io::SpawnOptions direct = MakeSpawnOptions(spec_, socket_directory_, certificate);
   if (sandbox_ != nullptr && spec_.sandbox_plan.profile != SandboxProfile::kNone) {
     co_return co_await SpawnConfined(std::move(direct), context);
   }
@@ -92,7 +95,14 @@ io::Task<absl::Status> PluginProcess::Start(CallContext context) {
   auto folder = co_await loop_.Blocking([spec = spec_] { return MakeDirectoriesFor(spec); });
   if (!folder.ok()) co_return folder.status();
   socket_directory_ = *std::move(folder);
-  const absl::Status spawned = co_await SpawnProgram(context);
+  std::optional<TlsIdentity> identity;
+  if (spec_.mtls == Mtls::kRequired) {
+    auto made = co_await loop_.Blocking([] { return MakeTlsIdentity(); });
+    if (!made.ok()) co_return made.status();
+    identity = *std::move(made);
+  }
+  const absl::Status spawned =
+      co_await SpawnProgram(identity ? identity->certificate_pem : "", context);
   if (process_ == nullptr) co_return spawned;
   pid_ = process_->pid();
   tasks_.Spawn(PumpStdout());
@@ -102,19 +112,23 @@ io::Task<absl::Status> PluginProcess::Start(CallContext context) {
   if (!spawned.ok()) co_return spawned;
 
   TALON_CO_ASSIGN_OR_RETURN(const std::string line, co_await ReadHandshake(context));
-  TALON_CO_ASSIGN_OR_RETURN(const Handshake handshake, ParseHandshake(line));
-  if (handshake.dialect != Dialect::kGoPlugin) {
-    co_return absl::UnimplementedError(
-        "handshake: the plugin speaks the OpenTalon protocol, which this daemon does not serve");
-  }
+  TALON_CO_ASSIGN_OR_RETURN(Handshake handshake, ParseHandshake(line, MakeOffer(spec_)));
+  co_return co_await ConnectTo(std::move(handshake), std::move(identity), std::move(context));
+}
+
+io::Task<absl::Status> PluginProcess::ConnectTo(Handshake handshake,
+                                                std::optional<TlsIdentity> identity,
+                                                CallContext context) {
+  dialect_ = handshake.dialect;
   const pid_t program = report_ && report_->program != 0 ? report_->program : pid_;
-  TransportLimits limits;
-  limits.max_message_bytes = options_.max_message.value;
-  limits.max_calls = options_.max_calls;
-  auto transport = co_await ConnectUnix(loop_, handshake.socket_path, limits, context, program);
+  auto transport = co_await ConnectPlugin(loop_, std::move(handshake),
+                                          {spec_, options_, std::move(identity), program}, context);
   if (!transport.ok()) co_return transport.status();
   transport_ = *std::move(transport);
   transport_->OnClosed([this] { Ended(); });
+  if (dialect_ == Dialect::kGoPlugin && spec_.protocol != Protocol::kTalon) {
+    tasks_.Spawn(PumpStdio());
+  }
   co_return absl::OkStatus();
 }
 
@@ -150,6 +164,14 @@ io::Task<void> PluginProcess::PumpStdout() {
   const bool exited = co_await ExitsBy(Now() + kLastWords);
   handshake_.Set(
       Unavailable(exited ? kEndedEarly : "handshake: the plugin closed its stdout without one"));
+}
+
+io::Task<void> PluginProcess::PumpStdio() {
+  if (transport_ == nullptr) co_return;
+  StderrLog printed(options_, LogSink(spec_.name));
+  co_await ReadGoPluginStdio(*transport_, [&](const StdioPiece& piece) {
+    (piece.is_stderr ? stderr_ : printed).Feed(piece.data, Now());
+  });
 }
 
 io::Task<void> PluginProcess::PumpStderr() {
@@ -260,9 +282,13 @@ io::Task<void> PluginProcess::AskToEnd() {
   if (alive()) {
     CallContext context;
     context.deadline = grace;
-    // It may end before it answers: any answer is one.
-    (void)co_await transport_->Call(kShutdownMethod, "", context);
+    // It may end before it answers: any other answer is one.
+    const auto answer = co_await transport_->Call(kShutdownMethod, "", context);
+    if (absl::IsUnimplemented(answer.status()) && alive()) {
+      (void)co_await transport_->Call(kGoPluginShutdown, "", context);
+    }
   }
+  if (dialect_ == Dialect::kOpenTalon) process_->Signal(SIGINT);
   if (co_await ExitsBy(grace)) co_return;
   process_->Signal(SIGTERM);
   if (co_await ExitsBy(Now() + options_.stop_grace / 2)) co_return;

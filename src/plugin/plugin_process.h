@@ -21,10 +21,12 @@
 #include "io/one_shot.h"
 #include "io/process.h"
 #include "io/task.h"
+#include "plugin/handshake.h"
 #include "plugin/launch.h"
 #include "plugin/options.h"
 #include "plugin/sandbox_plan.h"
 #include "plugin/stderr_log.h"
+#include "plugin/tls_identity.h"
 #include "plugin/transport.h"
 
 namespace talon::plugin {
@@ -78,10 +80,13 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
  private:
   class CountedStream;
   void CallEnded();
-  io::Task<absl::Status> SpawnProgram(CallContext context);
+  io::Task<absl::Status> SpawnProgram(std::string certificate, CallContext context);
   io::Task<absl::Status> SpawnConfined(io::SpawnOptions direct, CallContext context);
   io::Task<absl::StatusOr<std::string>> ReadHandshake(CallContext context);
+  io::Task<absl::Status> ConnectTo(Handshake handshake, std::optional<TlsIdentity> identity,
+                                   CallContext context);
   io::Task<void> PumpStdout();
+  io::Task<void> PumpStdio();
   io::Task<void> PumpStderr();
   io::Task<void> WatchExit();
   io::Task<void> Record();
@@ -102,6 +107,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   std::unique_ptr<io::Process> process_;
   std::unique_ptr<PluginTransport> transport_;
   pid_t pid_ = 0;
+  Dialect dialect_ = Dialect::kGoPlugin;
   io::Nursery tasks_;     // pumps and the exit watch
   CancelSource stopped_;  // ends the exit watch
   StderrLog stderr_;

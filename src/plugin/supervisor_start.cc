@@ -81,6 +81,11 @@ LaunchSpec Supervisor::MakeLaunchSpec() const {
           .program = program_,
           .args = entry_.args,
           .env = entry_.env,
+          .protocol = entry_.protocol,
+          .mtls = entry_.mtls,
+          .cookie = entry_.cookie,
+          .protocol_versions = entry_.protocol_versions,
+          .config_json = entry_.config.text,
           .run_directory = dependencies_.paths.run,
           .data_directory = fmt::format("{}/{}", dependencies_.paths.data, name_),
           .sandbox_plan = MakePlan()};
@@ -101,6 +106,7 @@ io::Task<absl::Status> Supervisor::LoadManifest() {
   TALON_CO_RETURN_IF_ERROR(CheckPluginName(name_));
   if (absl::Status env = CheckEnvironment(entry_.env); !env.ok()) co_return Named(env);
   if (absl::Status paths = CheckSandbox(entry_.sandbox); !paths.ok()) co_return Named(paths);
+  if (absl::Status cookie = CheckCookie(entry_.cookie); !cookie.ok()) co_return Named(cookie);
   if (absl::Status given = CheckCredentials(entry_.credentials); !given.ok())
     co_return Named(given);
   for (const auto& [name, value] : entry_.env) dependencies_.redactor.Register(value);

@@ -21,8 +21,10 @@ namespace {
 constexpr std::size_t kMaxMessage = 4096;
 
 void ReadHandshake(std::string_view text) {
-  const auto handshake = ParseHandshake(text);
-  if (handshake.ok()) TALON_CHECK(handshake->socket_path.starts_with('/'));
+  const auto handshake = ParseHandshake(text, {});
+  if (handshake.ok()) TALON_CHECK(handshake->address.starts_with('/'));
+  (void)ParseHandshake(text, {.tls = true});
+  (void)DecodeCertificate(text);
 }
 
 void ReadStderr(std::string_view text) {
