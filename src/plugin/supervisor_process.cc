@@ -12,6 +12,16 @@
 #include "plugin/supervisor.h"
 
 namespace talon::plugin {
+namespace {
+
+// A call that ended while it waited for the process: its deadline or cancellation must not look
+// like that of a call which may have been executed.
+absl::Status NotExecuted(const absl::Status& why) {
+  if (why.ok() || absl::IsUnavailable(why)) return why;
+  return Unavailable(fmt::format("{}; nothing was executed", Message(why)));
+}
+
+}  // namespace
 
 Supervisor::~Supervisor() {
   TALON_CHECK(process_ == nullptr && retired_.empty());
@@ -24,12 +34,12 @@ io::Task<absl::StatusOr<Supervisor::Process>> Supervisor::Acquire(CallContext co
     if (process_ != nullptr) Replace("it takes no more calls");
     if (state_ != PluginState::kStarting) {
       if (policy_.next_start() > dependencies_.clock.SteadyNow()) {
-        TALON_CO_RETURN_IF_ERROR(co_await WaitForTurn(context));
+        TALON_CO_RETURN_IF_ERROR(NotExecuted(co_await WaitForTurn(context)));
         continue;
       }
       BeginStart();
     }
-    TALON_CO_RETURN_IF_ERROR(co_await WaitForStart(context));
+    TALON_CO_RETURN_IF_ERROR(NotExecuted(co_await WaitForStart(context)));
   }
 }
 

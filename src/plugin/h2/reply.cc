@@ -146,8 +146,10 @@ bool Reply::ParsePrefix() {
     message_bytes_ = message_bytes_ << 8 | static_cast<unsigned char>(prefix_[i]);
   }
   if (message_bytes_ > max_message_bytes_) {
-    Fail(ResourceExhausted(fmt::format("the answer of {} bytes exceeds the limit of {}",
-                                       message_bytes_, max_message_bytes_)));
+    // Not the caller's fault, and what was asked has been done.
+    Fail(MakeError(absl::StatusCode::kResourceExhausted, ErrorReason::kPluginMisbehaved,
+                   fmt::format("the answer of {} bytes exceeds the limit of {}", message_bytes_,
+                               max_message_bytes_)));
     return false;
   }
   message_.reserve(std::min(message_bytes_, kFirstReserve));

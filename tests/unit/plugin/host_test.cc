@@ -402,8 +402,10 @@ TEST_F(HostTest, FloodsAreRefusedAndLeaveTheProcess) {
   Load();
   const std::string first = Content("pid");
   EXPECT_EQ(Call("flood", {{"bytes", 1'000'000}})->content.size(), 1'000'000U);
-  EXPECT_EQ(Call("flood", {{"bytes", 50'000'000}}).status().code(),
-            absl::StatusCode::kResourceExhausted);
+  // The call was executed: whoever made it must not think that nothing happened.
+  const absl::Status flood = Call("flood", {{"bytes", 50'000'000}}).status();
+  EXPECT_EQ(flood.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(flood), ErrorReason::kPluginMisbehaved);
   EXPECT_EQ(Content("stderr_flood", {{"lines", 20'000}}), "flooded");
   EXPECT_EQ(Content("pid"), first);
 }
@@ -525,8 +527,19 @@ TEST_F(HostTest, ASocketOfAnotherProcessIsRefused) {
 TEST_F(HostTest, StartTimeoutDoesNotOutliveTheCall) {
   LoadWith({"--silent"});
   const Output output = Call("echo", Json::object(), 30ms);
-  EXPECT_EQ(output.status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(Info().state, PluginState::kStarting);
+  // Not as a call that was cut short: this one was never made.
+  EXPECT_EQ(output.status().code(), absl::StatusCode::kUnavailable);
+  ExpectText(output.status(), "did not start before the call's deadline; nothing was executed");
+}
+
+TEST_F(HostTest, ACallCancelledDuringTheStartWasNotExecuted) {
+  LoadWith({"--silent"});
+  CancelSource source;
+  loop_.Post([&] { loop_.Post([&] { source.Cancel(Cancelled("enough")); }); });
+  const Output output = loop_.RunUntilDone(Start("echo", Json::object(), 20s, source.token()));
+  EXPECT_EQ(output.status().code(), absl::StatusCode::kUnavailable);
+  ExpectText(output.status(), "enough; nothing was executed");
 }
 
 TEST_F(HostTest, ManifestsAreAskedOnceAndCached) {
