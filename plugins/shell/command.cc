@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "shell/keeper.h"
 #include "talon/sdk/workspace.h"
 
 namespace talon::plugins {
@@ -36,31 +36,7 @@ absl::StatusOr<Pipe> MakePipe() {
   return pipe;
 }
 
-struct ChildPlan {
-  const char* const* argv;
-  char* const* envp;
-  int in, out, err, folder;
-  pid_t parent;
-};
-
-// Runs between vfork and exec, in the parent's memory: system calls only, and nothing returns.
-[[noreturn]] void BecomeCommand(const ChildPlan& plan) {
-  setsid();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  struct sigaction standard = {};
-  standard.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < 32; ++signal) sigaction(signal, &standard, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  const bool ready = getppid() == plan.parent && fchdir(plan.folder) == 0 &&
-                     dup2(plan.in, 0) >= 0 && dup2(plan.out, 1) >= 0 && dup2(plan.err, 2) >= 0 &&
-                     syscall(SYS_close_range, 3U, ~0U, 0U) == 0;
-  if (ready) execve(plan.argv[0], const_cast<char* const*>(plan.argv), plan.envp);
-  _exit(127);
-}
-
-// A running command; killed and reaped at the latest by the destructor.
+// A running command, behind its keeper; killed and reaped at the latest by the destructor.
 class Child {
  public:
   static absl::StatusOr<Child> Start(const Command& command, int out, int err) {
@@ -73,10 +49,7 @@ class Child {
       envp.push_back(const_cast<char*>(item.c_str()));
     }
     envp.push_back(nullptr);
-    const ChildPlan plan{argv, envp.data(), null.get(), out, err, command.folder_fd, getpid()};
-    // vfork: a fork would copy the page tables of a process with many threads, for nothing.
-    const pid_t pid = vfork();
-    if (pid == 0) BecomeCommand(plan);
+    const pid_t pid = StartKeeper({argv, envp.data(), null.get(), out, err, command.folder_fd});
     if (pid < 0) {
       return absl::ResourceExhaustedError(fmt::format("start /bin/sh: {}", std::strerror(errno)));
     }
@@ -88,11 +61,10 @@ class Child {
 
   int pidfd() const { return pidfd_.get(); }
 
-  // Kills the whole group and takes the exit status of its leader, which may have exited before.
+  // Has the keeper kill what is left, and takes its exit status; it may have ended before.
   int Reap() {
     if (pid_ <= 0) return 0;
-    // The leader is not reaped yet, so the number of the group is still ours.
-    kill(-pid_, SIGKILL);
+    kill(pid_, SIGTERM);
     int status = 0;
     while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }

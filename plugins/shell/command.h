@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs one command in its own session and process group and waits for it without polling: exit
-// (pidfd), output, cancellation and timeout are one poll(2). Whatever is left of the group is
-// killed when the command ends, so nothing outlives its call except what moved to a session of its
-// own. Any thread; the command also dies with the thread that runs it.
+// Runs one command in its own session and waits for it without polling: exit (pidfd), output,
+// cancellation and timeout are one poll(2). Behind a keeper (keeper.h) nothing that it started
+// outlives its call. Any thread; the command also dies with the thread that runs it.
 #pragma once
 
 #include <chrono>

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,6 +30,11 @@ bool Ends(pid_t pid) {
   const int result = poll(&wait, 1, 10'000);
   close(fd);
   return result == 1;
+}
+
+// Not even dying: when a call has ended, so has what it started.
+bool IsGone(pid_t pid) {
+  return kill(pid, 0) != 0 && errno == ESRCH;
 }
 
 class ShellTest : public testing::Test {
@@ -108,6 +114,42 @@ TEST_F(ShellTest, BackgroundProcessesEndWithTheCommand) {
   // The child keeps stdout open: that must not keep the call.
   EXPECT_EQ(Run("sleep 300 & echo $! > child; echo done").content, "done\n[exit code 0]");
   EXPECT_TRUE(Ends(std::stoi(outer_.Read("ws/child"))));
+}
+
+// setsid, a daemon's double fork, an emptied environment: none of them is a way out.
+constexpr char kFlight[] =
+    "mkfifo ready; setsid sleep 777 & echo $! > child;"
+    "(setsid sh -c 'env -i /bin/sh -c \"echo \\$\\$ > grandchild; echo > ready;"
+    " exec /bin/sleep 777\" &' &);"
+    "read x < ready;";
+
+TEST_F(ShellTest, NothingOutlivesACommandThatEnds) {
+  EXPECT_EQ(Run(std::string(kFlight) + "echo done").content, "done\n[exit code 0]");
+  EXPECT_TRUE(IsGone(std::stoi(outer_.Read("ws/child"))));
+  EXPECT_TRUE(IsGone(std::stoi(outer_.Read("ws/grandchild"))));
+}
+
+TEST_F(ShellTest, NothingOutlivesATimeout) {
+  const sdk::Result result = Run(std::string(kFlight) + "sleep 300", {{"timeout_ms", 2000}});
+  EXPECT_THAT(result.error, HasSubstr("timed out]"));
+  EXPECT_TRUE(IsGone(std::stoi(outer_.Read("ws/child"))));
+  EXPECT_TRUE(IsGone(std::stoi(outer_.Read("ws/grandchild"))));
+}
+
+TEST_F(ShellTest, ACommandThatEndsLeavesOthersAlone) {
+  for (const char* fifo : {"ws/go", "ws/begun"}) {
+    ASSERT_EQ(mkfifo(outer_.At(fifo).c_str(), 0600), 0);
+  }
+  std::string other;
+  std::thread runner([&] {
+    other =
+        Run("setsid sh -c 'echo > begun; read x < go; echo ok > out' & wait $!; cat out").content;
+  });
+  outer_.Read("ws/begun");
+  EXPECT_EQ(Run("true").content, "[exit code 0]");
+  EXPECT_EQ(Run("echo > go").content, "[exit code 0]");
+  runner.join();
+  EXPECT_EQ(other, "ok\n[exit code 0]");
 }
 
 TEST_F(ShellTest, CancellationKillsAtOnce) {
