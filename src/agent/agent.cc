@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+
 #include "agent/agent_impl.h"
 #include "agent/core_tools.h"
 #include "agent/turn_codec.h"
@@ -12,6 +14,8 @@
 
 namespace talon::agent {
 namespace {
+
+constexpr std::int64_t kResumePage = 256;  // unfinished turns read at once
 
 // Tells those who watch and wait that the turn ended.
 void Announce(TurnRun& run) {
@@ -38,6 +42,8 @@ std::shared_ptr<TurnRun> Again(const TurnRun& run) {
   again->input = run.input;
   again->cancel = run.cancel;
   again->recovered = true;
+  again->stranded = true;
+  again->unread = run.unread;
   return again;
 }
 
@@ -58,13 +64,28 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(OrchestratorOptions options
   TALON_RETURN_IF_ERROR(AddCoreTools(dependencies.catalogue, dependencies.journal,
                                      dependencies.guard.options().max_result.value));
   return std::make_unique<AgentImpl>(
-      Core{std::move(options), dependencies, std::move(prompts), {}, {}});
+      Core{std::move(options), dependencies, std::move(prompts), {}, {}, {}});
 }
 
 AgentImpl::AgentImpl(Core core)
     : core_(std::move(core)),
       nursery_(core_.deps.loop),
       sessions_(core_.deps.journal, core_.deps.clock, core_.deps.ids, core_.options) {}
+
+// An exception out of a turn must not end the process, and every other turn with it.
+io::Task<TurnOutcome> AgentImpl::RunLoop(TurnRun& run, TurnLoop& loop) {
+  std::string what = "something that is no std::exception";
+  try {
+    co_return co_await loop.Run();
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+  }
+  log::Error("a turn threw an exception",
+             {{"turn_id", run.turn.str()}, {"session_id", run.session.str()}, {"what", what}});
+  co_return co_await loop.Abandon(
+      Internal("the turn ended with an error within talon; the log tells more"));
+}
 
 io::Task<void> AgentImpl::Drive(Session* session, std::shared_ptr<TurnRun> run,
                                 std::unique_ptr<TurnLoop> loop) {
@@ -75,7 +96,7 @@ io::Task<void> AgentImpl::Drive(Session* session, std::shared_ptr<TurnRun> run,
   if (session->stale || cut) fresh = co_await sessions_.Refresh(*session, run->turn);
   if (fresh.ok()) {
     if (loop == nullptr) loop = std::make_unique<TurnLoop>(core_, *session, *run);
-    run->outcome = co_await loop->Run();
+    run->outcome = co_await RunLoop(*run, *loop);
     unrecorded = loop->unrecorded();
   } else {
     run->outcome = Unfinished(*run, Annotate(fresh, "the session could not be loaded"));
@@ -208,7 +229,7 @@ bool AgentImpl::Cancel(const TurnId& turn, absl::Status reason) {
 io::Task<void> AgentImpl::Discard(Pin session, std::shared_ptr<TurnRun> run) {
   // A cancelled turn ends before it touches the session.
   TurnLoop loop(core_, *session, *run);
-  run->outcome = co_await loop.Run();
+  run->outcome = co_await RunLoop(*run, loop);
   LogEnd(*run);
   runs_.erase(run->turn);
   if (loop.unrecorded()) (*session).stranded.push_back(Again(*run));
@@ -235,34 +256,32 @@ io::Task<void> AgentImpl::Recovered() {
 }
 
 io::Task<absl::Status> AgentImpl::ResumeAll() {
-  auto turns = co_await core_.deps.journal.UnfinishedTurns();
-  TALON_CO_RETURN_IF_ERROR(turns.status());
-  if (!turns->empty()) log::Info("resuming unfinished turns", {{"count", turns->size()}});
-  for (journal::TurnRecord& turn : *turns) {
-    const TurnId id = turn.id;
-    if (absl::Status resumed = co_await Resume(std::move(turn)); !resumed.ok()) {
-      log::Error("a turn cannot be resumed; it stays unfinished",
-                 {{"turn_id", id.str()}, {"status", StatusText(resumed)}});
+  std::size_t count = 0;
+  for (std::int64_t after = 0;;) {
+    TALON_CO_ASSIGN_OR_RETURN(const journal::UnfinishedPage page,
+                              co_await core_.deps.journal.UnfinishedTurns(after, kResumePage));
+    for (const journal::TurnRecord& turn : page.turns) {
+      if (absl::Status resumed = co_await Resume(turn); !resumed.ok()) {
+        log::Error("a turn cannot be resumed; it stays unfinished",
+                   {{"turn_id", turn.id.str()}, {"status", StatusText(resumed)}});
+      }
     }
+    count += page.turns.size();
+    after = page.last;
+    if (page.turns.empty()) break;
   }
+  if (count > 0) log::Info("unfinished turns taken up", {{"count", count}});
   co_return absl::OkStatus();
 }
 
-io::Task<absl::Status> AgentImpl::Resume(journal::TurnRecord turn) {
+io::Task<absl::Status> AgentImpl::Resume(const journal::TurnRecord& turn) {
   auto run = std::make_shared<TurnRun>();
   run->turn = turn.id;
   run->event = turn.event;
   run->session = turn.session;
   run->principal = turn.principal;
   run->recovered = true;
-  auto input = DecodeInput(turn.payload);
-  if (!input.ok()) {
-    journal::Entry entry;
-    entry.turn_end = {turn.id, journal::TurnState::kFailed, "", EncodeError(input.status())};
-    TALON_CO_RETURN_IF_ERROR(co_await core_.deps.journal.Append(std::move(entry)));
-    co_return input.status();
-  }
-  run->input = *std::move(input);
+  run->unread = true;
   TALON_CO_ASSIGN_OR_RETURN(const journal::SessionRecord record,
                             co_await core_.deps.journal.LoadSession(turn.session));
   TALON_CO_ASSIGN_OR_RETURN(Session * session,
@@ -271,6 +290,11 @@ io::Task<absl::Status> AgentImpl::Resume(journal::TurnRecord turn) {
   runs_[run->turn] = run;
   session->waiting.push_back(run);
   StartNext(*session);
+  // A session that waits for its turn's place is loaded when that comes: there may be many.
+  if (session->running == nullptr) {
+    session->history.clear();
+    session->stale = true;
+  }
   co_return absl::OkStatus();
 }
 

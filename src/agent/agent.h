@@ -40,6 +40,7 @@ struct TurnInput {
   // Tools the caller runs itself: calls to them end the turn and are handed back.
   std::vector<model::ToolDefinition> client_tools;
   model::ToolChoice tool_choice = model::ToolChoice::kAuto;
+  std::string only_tool;  // of client_tools: nothing else is offered in the first round
   std::optional<std::int64_t> max_output_tokens;
   std::optional<double> temperature;
   std::optional<double> top_p;

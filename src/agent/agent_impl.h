@@ -60,11 +60,12 @@ class AgentImpl : public Agent {
   void QueueForSlot(Session& session);
   io::Task<void> Drive(Session* session, std::shared_ptr<TurnRun> run,
                        std::unique_ptr<TurnLoop> loop);
+  io::Task<TurnOutcome> RunLoop(TurnRun& run, TurnLoop& loop);
   // Ends a turn that was cancelled before it started.
   io::Task<void> Discard(Pin session, std::shared_ptr<TurnRun> run);
   void Strand(Session& session, const std::shared_ptr<TurnRun>& run);
   void TakeUpStranded(Session& session);
-  io::Task<absl::Status> Resume(journal::TurnRecord turn);
+  io::Task<absl::Status> Resume(const journal::TurnRecord& turn);
   io::Task<absl::Status> ResumeAll();
   io::Task<void> CancelAll(SessionId session);
   // Ends when no recovery is under way.

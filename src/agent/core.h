@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/options.h"
 #include "agent/prompt.h"
+#include "agent/quarantine.h"
 #include "journal/records.h"
 #include "model/tokens.h"
 #include "model/types.h"
@@ -27,6 +28,7 @@ struct Core {
   PromptBook prompts;
   model::TokenEstimator tokens;
   LastPrompt last_prompt;
+  Quarantine quarantine;
 };
 
 }  // namespace talon::agent

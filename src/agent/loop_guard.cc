@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/loop_guard.h"
 
-#include <functional>
-
 namespace talon::agent {
 namespace {
 
@@ -10,18 +8,23 @@ constexpr std::size_t kWindow = 15;
 constexpr int kWarnAt = 2;
 constexpr int kTerminateAt = 9;
 
-std::size_t HashOf(std::string_view a, std::string_view b) {
-  const std::size_t first = std::hash<std::string_view>()(a);
-  return first ^ (std::hash<std::string_view>()(b) + 0x9e3779b97f4a7c15ull + (first << 6));
+// FNV-1a: std::hash may differ between two builds, and these are stored.
+std::uint64_t HashOf(std::string_view text, std::uint64_t hash = 0xcbf29ce484222325ull) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return hash;
+}
+
+std::uint64_t HashOfCall(std::string_view tool, std::string_view arguments) {
+  return HashOf(arguments, HashOf(tool) + 1);
 }
 
 }  // namespace
 
 int LoopGuard::Repeats(std::string_view tool, std::string_view arguments) const {
-  const std::size_t call = HashOf(tool, arguments);
+  const std::uint64_t call = HashOfCall(tool, arguments);
   int same = 0;
   bool found = false;
-  std::size_t result = 0;
+  std::uint64_t result = 0;
   for (auto seen = window_.rbegin(); seen != window_.rend(); ++seen) {
     if (seen->call != call) continue;
     if (!found) result = seen->result;
@@ -31,7 +34,12 @@ int LoopGuard::Repeats(std::string_view tool, std::string_view arguments) const 
   return same;
 }
 
-void LoopGuard::Push(Seen seen) {
+void LoopGuard::Refill(const Seen& seen) {
+  progress_ |= seen.progress;
+  Push(seen);
+}
+
+void LoopGuard::Push(const Seen& seen) {
   window_.push_back(seen);
   if (window_.size() > kWindow) window_.pop_front();
   int calls = 0;
@@ -41,23 +49,23 @@ void LoopGuard::Push(Seen seen) {
 
 bool LoopGuard::Record(std::string_view tool, std::string_view arguments, std::string_view result,
                        bool is_error) {
-  const Seen seen{HashOf(tool, arguments), std::hash<std::string_view>()(result)};
+  Seen seen{.call = HashOfCall(tool, arguments), .result = HashOf(result)};
   int same = 1;
   for (const Seen& other : window_) {
     same += other.call == seen.call && other.result == seen.result ? 1 : 0;
   }
-  if (same == 1 && !is_error) progress_ = true;
-  Push(seen);
+  seen.progress = same == 1 && !is_error;
+  Refill(seen);
   return same >= kWarnAt;
 }
 
 void LoopGuard::RecordBlocked(std::string_view tool, std::string_view arguments) {
-  const std::size_t call = HashOf(tool, arguments);
-  std::size_t result = 0;
+  const std::uint64_t call = HashOfCall(tool, arguments);
+  std::uint64_t result = 0;
   for (const Seen& other : window_) {
     if (other.call == call) result = other.result;
   }
-  Push({call, result});
+  Push({.call = call, .result = result});
 }
 
 void LoopGuard::EndRound() {

@@ -25,14 +25,20 @@ class LoopGuard {
               bool is_error);
   void RecordBlocked(std::string_view tool, std::string_view arguments);
   void EndRound();
+
+  // One call as the guard remembers it. The hashes are the same in every process.
+  struct Seen {
+    std::uint64_t call = 0, result = 0;
+    bool progress = false;  // something new came of it
+  };
+  // What was recorded last, to be kept with the turn, and put back by Refill() after a restart.
+  const Seen& last() const { return window_.back(); }
+  void Refill(const Seen& seen);
   // The model must answer in text now.
   bool exhausted() const { return terminate_ || idle_rounds_ >= no_progress_limit_; }
 
  private:
-  struct Seen {
-    std::size_t call, result;
-  };
-  void Push(Seen seen);
+  void Push(const Seen& seen);
   std::deque<Seen> window_;
   std::uint32_t no_progress_limit_;
   std::uint32_t idle_rounds_ = 0;

@@ -23,6 +23,7 @@ struct OrchestratorOptions {
   std::uint32_t max_input_messages = 1000;
   std::uint32_t max_key_bytes = 512;
   std::uint32_t max_repairs = 2;
+  std::uint32_t max_resumptions = 5;
   std::uint32_t no_progress_rounds = 5;
   std::uint32_t context_messages = 200;
   std::uint32_t eager_tools = 24;
@@ -52,6 +53,9 @@ struct OrchestratorOptions {
         Option("max_repairs", &O::max_repairs,
                "Answers asked for again within one turn: empty ones, and calls with malformed "
                "arguments."),
+        Option("max_resumptions", &O::max_resumptions,
+               "Restarts after which a turn is taken up without getting a step further; then it "
+               "has failed."),
         Option(
             "no_progress_rounds", &O::no_progress_rounds,
             "Rounds in a row in which no call succeeds or all repeat; then the model must answer."),
@@ -61,7 +65,8 @@ struct OrchestratorOptions {
                "With more tools than this, only names are sent and schemas on demand."),
         Option("cached_sessions", &O::cached_sessions,
                "Idle sessions whose recent messages stay in memory."),
-        Option("turn_timeout", &O::turn_timeout, "Longest turn."),
+        Option("turn_timeout", &O::turn_timeout,
+               "Longest turn, over restarts; the time in which no daemon ran is not counted."),
         Option("prompts_dir", &O::prompts_dir,
                "Folder whose files replace the built-in prompts of the same name."));
   }

@@ -16,9 +16,10 @@ std::optional<std::string_view> Embedded(std::string_view name);
 
 namespace {
 
-constexpr std::string_view kNames[] = {
-    "system",         "safety",         "lazy_tools",   "force_answer",    "empty_answer",
-    "malformed_call", "repeat_warning", "repeat_block", "forced_fallback", "open_outcome"};
+constexpr std::string_view kNames[] = {"system",         "safety",       "lazy_tools",
+                                       "force_answer",   "empty_answer", "malformed_call",
+                                       "repeat_warning", "repeat_block", "forced_fallback",
+                                       "open_outcome",   "cut_message"};
 constexpr std::size_t kMaxPromptBytes = 64 << 10;
 
 }  // namespace

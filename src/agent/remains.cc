@@ -3,19 +3,73 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "agent/flaw.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "model/codec.h"
 
 namespace talon::agent {
 
-void ReadSteps(const std::vector<journal::StepRecord>& steps, Remains& remains) {
+namespace {
+
+// Time runs from step to step, but not until the step that a later process begins with.
+void CountTime(const journal::StepRecord& step, std::optional<WallTime>& before, Remains& remains) {
+  if (before && step.kind != journal::StepKind::kResumed) {
+    remains.spent += std::max(step.at - *before, std::chrono::microseconds(0));
+  }
+  before = step.at;
+}
+
+void CountResumptions(const journal::StepRecord& step, const Json& data, Remains& remains) {
+  switch (step.kind) {
+    case journal::StepKind::kResumed:
+      remains.resumptions += JsonString(data, "after") == kAfterRestart ? 1 : 0;
+      break;
+    case journal::StepKind::kModelFinished:
+    case journal::StepKind::kModelFailed:
+    case journal::StepKind::kToolFinished:
+    case journal::StepKind::kRepair:
+      remains.resumptions = 0;
+      break;
+    default:
+      break;
+  }
+}
+
+void RefillGuard(const Json& data, LoopGuard& loop_guard) {
+  const Json* seen = JsonFind(data, "seen");
+  if (seen == nullptr || !seen->is_array() || seen->size() != 3) return;
+  const Json &call = (*seen)[0], &result = (*seen)[1], &progress = (*seen)[2];
+  if (!call.is_number_unsigned() || !result.is_number_unsigned() || !progress.is_boolean()) return;
+  loop_guard.Refill({.call = call.get<std::uint64_t>(),
+                     .result = result.get<std::uint64_t>(),
+                     .progress = progress.get<bool>()});
+}
+
+}  // namespace
+
+void ReadSteps(const std::vector<journal::StepRecord>& steps, Remains& remains,
+               LoopGuard& loop_guard) {
+  std::optional<WallTime> before;
+  bool called = false;  // a tool, since the last answer
   for (const journal::StepRecord& step : steps) {
     remains.last_step = std::max(remains.last_step, step.seq);
+    CountTime(step, before, remains);
     auto data = ParseJson(step.data, "step");
     if (!data.ok()) continue;
+    CountResumptions(step, *data, remains);
+    if (step.kind == journal::StepKind::kToolFinished) {
+      RefillGuard(*data, loop_guard);
+      called = true;
+    }
+    // The last round is ended by who finishes it.
+    if (step.kind == journal::StepKind::kModelFinished && std::exchange(called, false)) {
+      loop_guard.EndRound();
+    }
     if (step.kind == journal::StepKind::kModelFinished) {
       // Calls of an earlier answer are over, and their ids may come again.
       remains.intended.clear();

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/request.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "agent/toolset.h"
@@ -14,7 +17,8 @@ namespace {
 
 constexpr std::int64_t kDefaultReserve = 4096;  // tokens kept for the answer where no limit is set
 constexpr double kMargin = 0.05;                // of the window, for what the estimate misses
-constexpr std::int64_t kLeastPart = 8;          // messages get at least this fraction of the window
+constexpr std::size_t kHandleDigits = 26;
+constexpr std::int64_t kLeastPart = 8;  // messages get at least this fraction of the window
 
 std::string DateText(WallTime now) {
   return FormatTime(now).substr(0, 10);
@@ -46,6 +50,42 @@ std::int64_t RoomFor(const router::Route& route, const model::ChatRequest& reque
   return std::max<std::int64_t>(window - reserve - margin - fixed, window / kLeastPart);
 }
 
+// Keeps parts of the session's messages under handles made of their places: a part that is cut in
+// every round is one artifact.
+class Keeper {
+ public:
+  Keeper(const Session& session, std::vector<journal::ArtifactRecord>& kept)
+      : session_(session), kept_(kept) {}
+
+  std::string Keep(const model::Message& message, std::size_t part) {
+    const auto stored = std::ranges::find_if(
+        session_.history, [&](const StoredMessage& each) { return &each.message == &message; });
+    if (stored == session_.history.end()) return "";
+    const std::string place = fmt::format("{}|{}|{}", session_.record.id.str(), stored->seq, part);
+    const ArtifactId id("art_" + Sha256Hex(place).substr(0, kHandleDigits));
+    const bool known = std::ranges::any_of(
+        kept_, [&](const journal::ArtifactRecord& each) { return each.id == id; });
+    if (!known) kept_.push_back(Artifact(id, *stored, *TextOfPart(message.parts[part])));
+    return id.str();
+  }
+
+ private:
+  journal::ArtifactRecord Artifact(const ArtifactId& id, const StoredMessage& stored,
+                                   const std::string& text) const {
+    return {.id = id,
+            .session = session_.record.id,
+            .turn = stored.turn,
+            .media_type = "text/plain; charset=utf-8",
+            .content = text,
+            .label = stored.message.label,
+            .principal = session_.record.principal,
+            .once = true};
+  }
+
+  const Session& session_;
+  std::vector<journal::ArtifactRecord>& kept_;
+};
+
 }  // namespace
 
 BuiltRequest BuildRequest(Core& core, const Session& session, const TurnInput& input,
@@ -57,13 +97,19 @@ BuiltRequest BuildRequest(Core& core, const Session& session, const TurnInput& i
   BuiltRequest built;
   model::ChatRequest& request = built.request;
   request.model = route.model;
-  Toolset toolset = ChooseTools(core.deps.catalogue, core.options.eager_tools, history);
+  const std::size_t eager = route.free_prompt ? std::numeric_limits<std::size_t>::max()
+                                              : std::size_t{core.options.eager_tools};
+  Toolset toolset = ChooseTools(core.deps.catalogue, eager, history);
   request.system = BuildSystemPrompt(core.prompts, {.date = DateText(core.deps.clock.Now()),
                                                     .rules = core.options.rules,
                                                     .tool_lines = std::move(toolset.lines),
                                                     .instructions = input.instructions});
   request.tools = std::move(toolset.shown);
   request.tools.insert(request.tools.end(), input.client_tools.begin(), input.client_tools.end());
+  if (shape.first && !input.only_tool.empty()) {
+    std::erase_if(request.tools,
+                  [&](const model::ToolDefinition& tool) { return tool.name != input.only_tool; });
+  }
   request.tool_choice = shape.force ? model::ToolChoice::kNone : input.tool_choice;
   // "required" holds for the first answer only, or the turn could never end.
   if (!shape.first && request.tool_choice == model::ToolChoice::kRequired) {
@@ -88,7 +134,11 @@ BuiltRequest BuildRequest(Core& core, const Session& session, const TurnInput& i
   for (const model::Message& note : notes) fixed += count(note);
   std::int64_t room = RoomFor(route, request, fixed);
   if (shape.message_limit) room = std::min(room, *shape.message_limit);
-  Window fitted = FitWindow(history, room, count);
+  Keeper keeper(session, built.artifacts);
+  Window fitted = FitWindow(
+      history, room, count,
+      [&](const model::Message& message, std::size_t part) { return keeper.Keep(message, part); });
+  built.cut_user_bytes = fitted.cut_user_bytes;
   request.messages = std::move(fitted.messages);
   std::move(notes.begin(), notes.end(), std::back_inserter(request.messages));
   built.message_tokens = fitted.tokens;

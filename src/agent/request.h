@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/core.h"
 #include "agent/session.h"
@@ -28,6 +29,9 @@ struct BuiltRequest {
   std::int64_t message_tokens = 0;  // estimated
   std::int64_t tokens = 0;          // of the whole request, estimated
   journal::PromptSnapshot snapshot;
+  // What was cut, whole; to be stored with or before the request, which names them.
+  std::vector<journal::ArtifactRecord> artifacts;
+  std::size_t cut_user_bytes = 0;  // of the person's own message, when it was cut
 };
 
 BuiltRequest BuildRequest(Core& core, const Session& session, const TurnInput& input,

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/digest.h"
 #include "base/json.h"
@@ -72,6 +74,7 @@ struct ToolRound::Planned {
   ArtifactId artifact;
   long duration_ms = 0;
   guard::AdmittedResult result;
+  std::optional<LoopGuard::Seen> seen;  // as the loop guard took it
 };
 
 void ToolRound::Resume(const Remains& remains) {
@@ -133,6 +136,7 @@ void ToolRound::CheckRepeats(Planned& planned) {
   const int repeats = loop_guard_.Repeats(planned.spec.name, planned.arguments);
   if (repeats < LoopGuard::kBlockAt) return;
   loop_guard_.RecordBlocked(planned.spec.name, planned.arguments);
+  planned.seen = loop_guard_.last();
   Refuse(planned, PermissionDenied(WithCount(core_.prompts.Get("repeat_block"), repeats)));
 }
 
@@ -157,8 +161,10 @@ io::Task<absl::Status> ToolRound::Run(std::vector<model::ToolCall> calls, std::i
     CheckRepeats(first);
     ++next;
     if (first.fate != Fate::kRuns) {
-      ShowStart(first);
-      ShowResult(first);
+      // Behind the results before it, which are not stored yet.
+      if (!run_.observers.empty()) {
+        writer_.ShowLater(TurnWriter::Shown::kStart, StartOf(first));
+      }
       Conclude(first);
       continue;
     }
@@ -217,28 +223,52 @@ void ToolRound::WriteEffect(const Planned& planned, journal::EffectState state,
   writer_.entry().effects.push_back(std::move(effect));
 }
 
-void ToolRound::ShowStart(const Planned& planned) {
-  if (run_.observers.empty()) return;
+ToolActivity ToolRound::StartOf(const Planned& planned) {
   ToolActivity activity;
   activity.call_id = planned.call.id;
   activity.tool = planned.spec.name;
   activity.arguments = TruncateUtf8(planned.arguments, kExcerptBytes);
+  return activity;
+}
+
+void ToolRound::ShowStart(const Planned& planned) {
+  if (run_.observers.empty()) return;
+  const ToolActivity activity = StartOf(planned);
   for (TurnObserver* observer : run_.observers) observer->OnToolStart(activity);
 }
 
 void ToolRound::ShowResult(const Planned& planned) {
   if (run_.observers.empty()) return;
-  ToolActivity activity;
-  activity.call_id = planned.call.id;
-  activity.tool = planned.spec.name;
-  activity.arguments = TruncateUtf8(planned.arguments, kExcerptBytes);
+  ToolActivity activity = StartOf(planned);
   activity.result = TruncateUtf8(planned.result.content, kExcerptBytes);
   activity.is_error = planned.result.is_error;
   activity.duration_ms = planned.duration_ms;
-  for (TurnObserver* observer : run_.observers) observer->OnToolResult(activity);
+  writer_.ShowLater(TurnWriter::Shown::kResult, std::move(activity));
 }
 
+// An exception here must not end the process, and every other turn with it.
 io::Task<void> ToolRound::Execute(Planned* planned) {
+  std::string what = "something that is no std::exception";
+  try {
+    co_await Attempt(planned);
+    co_return;
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+  }
+  log::Error("a tool call threw an exception",
+             {{"tool", planned->spec.name}, {"turn_id", run_.turn.str()}, {"what", what}});
+  planned->result = core_.deps.guard.AdmitError(
+      planned->spec, Internal("an error within talon; the log tells more"));
+  TellOpen(*planned, /*open=*/true);
+}
+
+void ToolRound::TellOpen(Planned& planned, bool open) {
+  planned.open = open && !planned.spec.read_only;
+  if (planned.open) planned.result.content += "\n" + core_.prompts.Get("open_outcome");
+}
+
+io::Task<void> ToolRound::Attempt(Planned* planned) {
   const SteadyTime started = core_.deps.clock.SteadyNow();
   planned->artifact = NewArtifactId(core_.deps.ids);
   ShowStart(*planned);
@@ -257,26 +287,24 @@ io::Task<void> ToolRound::Execute(Planned* planned) {
   if (output.ok()) {
     planned->result = core_.deps.guard.AdmitResult(planned->spec, planned->call.id, *output,
                                                    planned->artifact.str());
-    planned->open = planned->result.reason == ErrorReason::kPluginMisbehaved;
+    TellOpen(*planned, planned->result.reason == ErrorReason::kPluginMisbehaved);
   } else {
     log::Warn("tool call failed", {{"tool", planned->spec.name},
                                    {"turn_id", run_.turn.str()},
                                    {"duration_ms", planned->duration_ms},
                                    {"status", absl::StatusCodeToString(output.status().code())}});
     planned->result = core_.deps.guard.AdmitError(planned->spec, output.status());
-    planned->open = MayHaveRun(output.status());
+    TellOpen(*planned, MayHaveRun(output.status()));
   }
-  planned->open = planned->open && !planned->spec.read_only;
-  if (planned->open) planned->result.content += "\n" + core_.prompts.Get("open_outcome");
-  ShowResult(*planned);
 }
 
 void ToolRound::Conclude(Planned& planned) {
   guard::AdmittedResult& result = planned.result;
-  const bool ran = planned.fate == Fate::kRuns;
-  if (ran &&
-      loop_guard_.Record(planned.spec.name, planned.arguments, result.content, result.is_error)) {
-    result.content += "\n" + core_.prompts.Get("repeat_warning");
+  if (planned.fate == Fate::kRuns) {
+    const bool again =
+        loop_guard_.Record(planned.spec.name, planned.arguments, result.content, result.is_error);
+    if (again) result.content += "\n" + core_.prompts.Get("repeat_warning");
+    planned.seen = loop_guard_.last();
   }
   const auto state = planned.fate == Fate::kUnknown || planned.open ? journal::EffectState::kUnknown
                      : result.is_error                              ? journal::EffectState::kFailed
@@ -290,7 +318,11 @@ void ToolRound::Conclude(Planned& planned) {
       {"is_error", result.is_error},
       {"outcome", planned.fate == Fate::kRefused ? "refused" : journal::EffectStateName(state)},
       {"duration_ms", planned.duration_ms}};
+  if (planned.seen) {
+    data["seen"] = {planned.seen->call, planned.seen->result, planned.seen->progress};
+  }
   writer_.AddStep(journal::StepKind::kToolFinished, DumpJson(data));
+  ShowResult(planned);
   if (!result.overflow.empty()) {
     journal::ArtifactRecord artifact;
     artifact.id = planned.artifact;

@@ -45,9 +45,13 @@ class ToolRound {
   void Refuse(Planned& planned, const absl::Status& why);
   io::Task<absl::Status> RunGroup(std::vector<Planned*> group);
   io::Task<void> Execute(Planned* planned);
+  io::Task<void> Attempt(Planned* planned);
+  // Whether its effect may have happened although it failed, in the journal and to the model.
+  void TellOpen(Planned& planned, bool open);
   void Intend(Planned& planned);
   void Conclude(Planned& planned);
   void WriteEffect(const Planned& planned, journal::EffectState state, const Label& label);
+  static ToolActivity StartOf(const Planned& planned);
   void ShowStart(const Planned& planned);
   void ShowResult(const Planned& planned);
 

@@ -54,6 +54,7 @@ std::string EncodeInput(const TurnInput& input) {
   if (input.tool_choice != model::ToolChoice::kAuto) {
     json["tool_choice"] = static_cast<int>(input.tool_choice);
   }
+  if (!input.only_tool.empty()) json["only_tool"] = input.only_tool;
   if (input.max_output_tokens) json["max_output_tokens"] = *input.max_output_tokens;
   if (input.temperature) json["temperature"] = *input.temperature;
   if (input.top_p) json["top_p"] = *input.top_p;
@@ -85,6 +86,7 @@ absl::StatusOr<TurnInput> DecodeInput(std::string_view text) {
     }
   }
   input.tool_choice = static_cast<model::ToolChoice>(IntWithin(json, "tool_choice", kLastChoice));
+  input.only_tool = JsonString(json, "only_tool");
   if (json.contains("max_output_tokens")) {
     input.max_output_tokens = JsonInt(json, "max_output_tokens");
   }

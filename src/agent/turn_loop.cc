@@ -21,7 +21,7 @@ constexpr double kShrink = 0.5;  // of the messages sent, after a provider's ref
 // around the text of a round, and with a blank line between the texts of two.
 class TurnSink : public model::DeltaSink {
  public:
-  TurnSink(TurnRun& run, bool separate) : run_(run), separate_(separate) {}
+  TurnSink(TurnRun& run, const std::vector<std::string>& texts) : run_(run), texts_(texts) {}
   void OnText(std::string_view text) override {
     const std::string_view words = TrimSpace(text);
     if (words.empty()) {
@@ -29,7 +29,9 @@ class TurnSink : public model::DeltaSink {
       return;
     }
     const auto at = static_cast<std::size_t>(words.data() - text.data());
-    std::string piece = begun_ ? space_ + std::string(text.substr(0, at)) : separate_ ? "\n\n" : "";
+    std::string piece = begun_           ? space_ + std::string(text.substr(0, at))
+                        : texts_.empty() ? ""
+                                         : "\n\n";
     piece += words;
     space_ = text.substr(at + words.size());
     begun_ = true;
@@ -41,7 +43,7 @@ class TurnSink : public model::DeltaSink {
 
  private:
   TurnRun& run_;
-  const bool separate_;
+  const std::vector<std::string>& texts_;  // before it
   bool begun_ = false;
   std::string space_;  // held back until more text follows
 };
@@ -91,7 +93,19 @@ TurnLoop::TurnLoop(Core& core, Session& session, TurnRun& run)
       loop_guard_(core.options.no_progress_rounds),
       tool_round_(core, session, run, writer_, loop_guard_),
       label_before_(session.label) {
-  run_.deadline = core.deps.clock.SteadyNow() + core.options.turn_timeout;
+  StartTime(std::chrono::microseconds(0));
+}
+
+TurnLoop::~TurnLoop() {
+  LeaveQuarantine();
+}
+
+void TurnLoop::LeaveQuarantine() {
+  if (std::exchange(quarantined_, false)) core_.quarantine.Leave();
+}
+
+void TurnLoop::StartTime(std::chrono::microseconds spent) {
+  run_.deadline = core_.deps.clock.SteadyNow() + core_.options.turn_timeout - spent;
 }
 
 absl::Status TurnLoop::ChooseModel() {
@@ -126,6 +140,9 @@ void TurnLoop::StartModelCall(const router::Route& route, const RequestShape& sh
                {"messages", built_.request.messages.size()},
                {"estimate", built_.tokens}};
   writer_.entry().snapshots.push_back(std::move(built_.snapshot));
+  for (journal::ArtifactRecord& artifact : built_.artifacts) {
+    writer_.entry().artifacts.push_back(std::move(artifact));
+  }
   writer_.AddStep(journal::StepKind::kModelStarted, DumpJson(data));
 }
 
@@ -136,6 +153,7 @@ io::Task<absl::StatusOr<model::ChatRequest>> TurnLoop::FailOver(const router::Ro
   TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
   StartModelCall(next, shape);
   TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
+  TellCut();
   co_return std::move(built_.request);
 }
 
@@ -156,6 +174,7 @@ void TurnLoop::NoteResponse(const router::RoutedResponse& routed) {
                {"cost_usd", cost},
                {"failed_over", routed.failed_over}};
   writer_.AddStep(journal::StepKind::kModelFinished, DumpJson(data));
+  LeaveQuarantine();
 }
 
 io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
@@ -166,7 +185,8 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
     if (!std::exchange(call_started_, false)) StartModelCall(chain_.front(), shape);
     TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
-    TurnSink sink(run_, !texts_.empty());
+    TellCut();
+    TurnSink sink(run_, texts_);
     auto routed = co_await core_.deps.router.Complete(
         chain_, std::move(built_.request), ContextOf(run_),
         run_.observers.empty() ? nullptr : &sink,
@@ -217,6 +237,17 @@ bool TurnLoop::Repair(const Flaw& flaw, model::ChatResponse& response, RequestSh
   return true;
 }
 
+// The person must know that the model did not see all of what was said.
+void TurnLoop::TellCut() {
+  if (built_.cut_user_bytes == 0 || std::exchange(told_cut_, true)) return;
+  std::string text = core_.prompts.Get("cut_message");
+  if (const auto at = text.find("{bytes}"); at != std::string::npos) {
+    text.replace(at, 7, std::to_string(built_.cut_user_bytes));
+  }
+  TurnSink(run_, texts_).OnText(text);
+  texts_.push_back(std::move(text));
+}
+
 std::string TurnLoop::FallbackText() const {
   std::string text = core_.prompts.Get("forced_fallback");
   if (const auto at = text.find("{rounds}"); at != std::string::npos) {
@@ -239,7 +270,7 @@ std::vector<model::ToolCall> TurnLoop::TakeResponse(model::ChatResponse response
   if (text.empty() && force) {
     text = FallbackText();
     message.parts.push_back(model::TextPart{text});
-    TurnSink(run_, !texts_.empty()).OnText(text);
+    TurnSink(run_, texts_).OnText(text);
   }
   if (!text.empty()) texts_.push_back(std::move(text));
   RepairCallIds(session_, run_.turn, round_, message);
@@ -255,8 +286,11 @@ io::Task<absl::StatusOr<bool>> TurnLoop::ReadRemains() {
     writer_.SetStoreFailed();
     co_return steps.status();
   }
-  ReadSteps(*steps, remains_);
+  ReadSteps(*steps, remains_, loop_guard_);
   run_.step_seq = remains_.last_step;
+  tool_round_.Resume(remains_);  // it may have had an effect, however soon it ends now
+  TALON_CO_RETURN_IF_ERROR(co_await NoteResumption());
+  if (run_.unread) TALON_CO_RETURN_IF_ERROR(co_await ReadInput());
   const bool begun = ReadMessages(session_, run_.turn, run_.input.messages.size(), remains_);
   round_ = remains_.rounds;
   repairs_ = remains_.repairs;
@@ -268,11 +302,43 @@ io::Task<absl::StatusOr<bool>> TurnLoop::ReadRemains() {
   co_return begun;
 }
 
+// Recorded before anything else of the turn runs again: that may end the process once more.
+io::Task<absl::Status> TurnLoop::NoteResumption() {
+  if (remains_.resumptions >= core_.options.max_resumptions) {
+    co_return Internal(
+        fmt::format("the daemon ended {} times while it was at the same step of this turn; the "
+                    "turn is given up (orchestrator.max_resumptions)",
+                    remains_.resumptions + 1));
+  }
+  if (remains_.resumptions >= Quarantine::kFrom) {
+    co_await core_.quarantine.Enter();
+    quarantined_ = true;
+  }
+  StartTime(remains_.spent);
+  TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
+  const Json data = {{"after", run_.stranded ? kAfterStoreFailure : kAfterRestart}};
+  writer_.AddStep(journal::StepKind::kResumed, DumpJson(data));
+  co_return co_await writer_.Flush();
+}
+
+io::Task<absl::Status> TurnLoop::ReadInput() {
+  auto record = co_await core_.deps.journal.LoadTurn(run_.turn);
+  if (!record.ok()) {
+    writer_.SetStoreFailed();
+    co_return record.status();
+  }
+  TALON_CO_ASSIGN_OR_RETURN(run_.input, DecodeInput(record->payload));
+  run_.unread = false;
+  co_return absl::OkStatus();
+}
+
 io::Task<absl::Status> TurnLoop::FinishRemains() {
   std::vector<model::ToolCall> calls = std::exchange(remains_.calls, {});
   SplitClientCalls(calls);
   if (calls.empty()) co_return absl::OkStatus();
-  co_return co_await tool_round_.Run(std::move(calls), remains_.calls_seq);
+  TALON_CO_RETURN_IF_ERROR(co_await tool_round_.Run(std::move(calls), remains_.calls_seq));
+  LeaveQuarantine();
+  co_return absl::OkStatus();
 }
 
 void TurnLoop::SplitClientCalls(std::vector<model::ToolCall>& calls) {
@@ -381,6 +447,10 @@ io::Task<void> TurnLoop::EndUnrecorded(TurnOutcome& outcome) {
     default:
       co_return;
   }
+  co_await RecordFailure(outcome);
+}
+
+io::Task<void> TurnLoop::RecordFailure(TurnOutcome& outcome) {
   journal::Entry end;
   end.turn_end = {run_.turn, journal::TurnState::kFailed, "", EncodeError(outcome.error)};
   unrecorded_ = !(co_await core_.deps.journal.Append(std::move(end))).ok();
@@ -404,6 +474,17 @@ ContextReport TurnLoop::Report() const {
   report.tools_shown = request.tools.size();
   report.tools_listed = core_.deps.catalogue.size();
   return report;
+}
+
+io::Task<TurnOutcome> TurnLoop::Abandon(absl::Status why) {
+  TurnOutcome outcome;
+  outcome.turn = run_.turn;
+  outcome.session = run_.session;
+  outcome.error = std::move(why);
+  outcome.state = journal::TurnState::kRunning;
+  writer_.SetStoreFailed();  // the session in memory is ahead of it, by nobody knows what
+  co_await RecordFailure(outcome);
+  co_return outcome;
 }
 
 io::Task<TurnOutcome> TurnLoop::Run() {

@@ -5,6 +5,7 @@
 // agent for the length of the turn.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ class TurnLoop {
  public:
   // All must outlive the loop.
   TurnLoop(Core& core, Session& session, TurnRun& run);
+  ~TurnLoop();
+  TurnLoop(const TurnLoop&) = delete;
+  TurnLoop& operator=(const TurnLoop&) = delete;
 
   // Puts the person's messages into the session and prepares the first model call; the records wait
   // in TakeEntry(). Fails without a trace when the model is unknown.
@@ -35,6 +39,8 @@ class TurnLoop {
 
   // Runs the turn to its end and records it. Prepares first when that was not done.
   io::Task<TurnOutcome> Run();
+  // Instead of what Run() could not return, for it ended with an exception: the turn has failed.
+  io::Task<TurnOutcome> Abandon(absl::Status why);
   // The journal could not be written or read: the turn is unfinished there, and the session in
   // memory does not match it.
   bool unrecorded() const { return writer_.store_failed() && unrecorded_; }
@@ -43,10 +49,16 @@ class TurnLoop {
 
  private:
   io::Task<absl::Status> RunRounds();
+  // `spent` of the turn's time has passed.
+  void StartTime(std::chrono::microseconds spent);
   absl::Status ChooseModel();
   void Begin();
   // Reads what a turn from the journal left; false when it had not begun.
   io::Task<absl::StatusOr<bool>> ReadRemains();
+  // Records that the turn runs again; refused when that was in vain too often.
+  io::Task<absl::Status> NoteResumption();
+  io::Task<absl::Status> ReadInput();
+  void LeaveQuarantine();
   io::Task<absl::Status> FinishRemains();
   io::Task<absl::StatusOr<model::ChatResponse>> AskModel(bool force);
   void StartModelCall(const router::Route& route, const RequestShape& shape);
@@ -61,11 +73,13 @@ class TurnLoop {
   void NoteResponse(const router::RoutedResponse& routed);
   // Takes in an answer: texts, the message. Returns the calls to run.
   std::vector<model::ToolCall> TakeResponse(model::ChatResponse response, bool force);
+  void TellCut();
   std::string FallbackText() const;
   // Moves the calls of the caller's own tools from `calls` to the answer.
   void SplitClientCalls(std::vector<model::ToolCall>& calls);
   io::Task<TurnOutcome> End(absl::Status status);
   io::Task<void> EndUnrecorded(TurnOutcome& outcome);
+  io::Task<void> RecordFailure(TurnOutcome& outcome);
   void AddAnswer(TurnOutcome& outcome);
   void AddFailure(const absl::Status& status, TurnOutcome& outcome);
 
@@ -73,13 +87,15 @@ class TurnLoop {
   Session& session_;
   TurnRun& run_;
   TurnWriter writer_;
-  LoopGuard loop_guard_;  // of this process's part of the turn
+  LoopGuard loop_guard_;
   ToolRound tool_round_;
   Remains remains_;  // of a turn taken up from the journal
   const Label label_before_;
   std::size_t prepared_messages_ = 0;
   bool prepared_ = false;
-  bool unrecorded_ = true;     // matters once the store has failed
+  bool unrecorded_ = true;  // matters once the store has failed
+  bool told_cut_ = false;
+  bool quarantined_ = false;
   bool call_started_ = false;  // the model call's records are already in the journal
 
   std::vector<router::Route> chain_;

@@ -41,8 +41,17 @@ void TurnWriter::AddMessage(model::Message message) {
 
 io::Task<absl::Status> TurnWriter::Flush() {
   if (IsEmpty(entry_)) co_return absl::OkStatus();
+  const auto to_show = std::exchange(to_show_, {});
   absl::Status status = co_await core_.deps.journal.Append(TakeEntry());
-  if (!status.ok()) store_failed_ = true;
+  if (!status.ok()) {
+    store_failed_ = true;
+    co_return status;
+  }
+  for (const auto& [what, activity] : to_show) {
+    for (TurnObserver* observer : run_.observers) {
+      what == Shown::kStart ? observer->OnToolStart(activity) : observer->OnToolResult(activity);
+    }
+  }
   co_return status;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/core.h"
 #include "agent/session.h"
@@ -22,6 +23,11 @@ class TurnWriter {
   void AddMessage(model::Message message);
   // For records of other kinds.
   journal::Entry& entry() { return entry_; }
+  // Shows a call to the observers once what has gathered is durable.
+  enum class Shown { kStart, kResult };
+  void ShowLater(Shown what, ToolActivity activity) {
+    to_show_.emplace_back(what, std::move(activity));
+  }
 
   // Ends when what has gathered is durable. After an error nothing of it is in the journal.
   io::Task<absl::Status> Flush();
@@ -38,6 +44,7 @@ class TurnWriter {
   Session& session_;
   TurnRun& run_;
   journal::Entry entry_;
+  std::vector<std::pair<Shown, ToolActivity>> to_show_;
   bool store_failed_ = false;
 };
 

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/window.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <deque>
 #include <string>
 
-#include "base/text.h"
-
 namespace talon::agent {
 namespace {
-
-constexpr std::size_t kCutTo = 2000;     // bytes kept at each end of a shortened text
-constexpr std::size_t kCutHarder = 200;  // the same, when that was not enough
 
 struct Item {
   const model::Message* message;
@@ -83,39 +76,32 @@ class Pairing {
   const model::Message* answer_ = nullptr;  // whose calls are open
 };
 
-bool CutMiddle(std::string& text, std::size_t keep) {
-  if (text.size() <= 2 * keep + 64) return false;
-  const std::string_view head = TruncateUtf8(text, keep);
-  std::string_view tail = std::string_view(text).substr(text.size() - keep);
-  while (!tail.empty() && (static_cast<unsigned char>(tail.front()) & 0xC0) == 0x80) {
-    tail.remove_prefix(1);
-  }
-  text = fmt::format("{}\n[… {} bytes left out …]\n{}", head,
-                     text.size() - head.size() - tail.size(), tail);
-  return true;
-}
-
-bool CutMessage(model::Message& message, std::size_t keep) {
-  bool cut = false;
-  for (model::Part& part : message.parts) {
-    if (auto* result = std::get_if<model::ToolResult>(&part)) {
-      // The envelope's last line stays, since the tail is kept.
-      cut |= CutMiddle(result->content, keep);
-    } else if (auto* text = std::get_if<model::TextPart>(&part)) {
-      cut |= CutMiddle(text->text, keep);
-    }
-  }
-  return cut;
-}
-
 bool IsUser(const Item& item) {
   return item.message->role == model::Role::kUser;
+}
+
+// The current exchange alone is too large.
+std::int64_t ShortenAll(Window& window, const std::vector<Item>& items, std::int64_t budget,
+                        const TokenCount& count, const KeepWhole& keep) {
+  std::vector<Shortenable> messages;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    messages.push_back({&window.messages[i], items[i].message, items[i].tokens});
+  }
+  const std::int64_t total = Shorten(messages, budget, count, keep);
+  for (const Shortenable& message : messages) {
+    if (message.message->parts == message.original->parts) continue;
+    ++window.cut;
+    if (message.original->role != model::Role::kUser) continue;
+    window.cut_user_bytes =
+        std::max(window.cut_user_bytes, model::TextOf(*message.original).size());
+  }
+  return total;
 }
 
 }  // namespace
 
 Window FitWindow(const std::vector<const model::Message*>& history, std::int64_t budget,
-                 const TokenCount& count) {
+                 const TokenCount& count, const KeepWhole& keep) {
   std::deque<model::Message> made;
   Pairing pairing(made);
   for (const model::Message* message : history) pairing.Add(*message);
@@ -141,20 +127,7 @@ Window FitWindow(const std::vector<const model::Message*>& history, std::int64_t
   window.messages.reserve(all.size());
   for (const Item& item : all) window.messages.push_back(*item.message);
 
-  // The current exchange alone is too large: shorten its messages, tool results first, oldest
-  // first.
-  for (const std::size_t keep : {kCutTo, kCutHarder}) {
-    for (const bool tools_only : {true, false}) {
-      for (std::size_t i = 0; i < all.size() && total > budget; ++i) {
-        const bool is_tool = window.messages[i].role == model::Role::kTool;
-        if (is_tool != tools_only || !CutMessage(window.messages[i], keep)) continue;
-        const std::int64_t now = count(window.messages[i]);
-        total += now - all[i].tokens;
-        all[i].tokens = now;
-        ++window.cut;
-      }
-    }
-  }
+  if (total > budget) total = ShortenAll(window, all, budget, count, keep);
   window.tokens = total;
   return window;
 }

@@ -17,6 +17,20 @@
 
 namespace talon::cli {
 
+namespace {
+
+// An answer of the built-in model may not be what somebody wants who has configured a provider.
+void WarnOfReflex(Client& client, const Json& outcome) {
+  if (!JsonString(outcome, "model").starts_with("reflex/")) return;
+  auto body = client.Call("GET", "/v1/status");
+  auto status = body.ok() ? ParseJson(*body, "status") : absl::StatusOr<Json>(body.status());
+  if (!status.ok() || !JsonBool(*status, "provider_configured")) return;
+  std::fprintf(stderr, "talon: the built-in reflex model answered: %s\n",
+               ForTerminal(JsonString(*status, "model_advice")).c_str());
+}
+
+}  // namespace
+
 int Ask(const Globals& globals, const AskOptions& options) {
   TurnRequest request{.message = options.message,
                       .session = options.session,
@@ -48,6 +62,7 @@ int Ask(const Globals& globals, const AskOptions& options) {
       },
       context));
   view.Finish();
+  if (!globals.json) WarnOfReflex(**client, last);
   if (interrupt.token().cancelled()) return Fail(globals, Cancelled("interrupted"), kInterrupted);
   // Nothing the daemon took up: a model or a request it does not know.
   const bool refused =

@@ -146,8 +146,9 @@ void ChatSession::Greet() {
               session_.c_str());
   if (!JsonBool(*status, "model_configured")) {
     std::printf(
-        "No language model is configured: the built-in reflex model answers simple requests and "
-        "calls tools. `talon config example` shows how to add one.\n");
+        "No language model is configured: the built-in reflex model answers and calls tools. "
+        "To change that, %s.\n",
+        ForTerminal(JsonString(*status, "model_advice")).c_str());
   }
 }
 

@@ -87,9 +87,7 @@ void Examination::Daemon() {
   if (JsonBool(*json, "model_configured")) {
     Add("ok", "model", JsonString(*json, "model"));
   } else {
-    Add("warn", "model",
-        "only the built-in reflex model; add models.providers to talon.yaml or set OPENAI_API_KEY, "
-        "ANTHROPIC_API_KEY or GEMINI_API_KEY and TALON_MODEL");
+    Add("warn", "model", "only the built-in reflex model; " + JsonString(*json, "model_advice"));
   }
   Plugins(**client);
 }

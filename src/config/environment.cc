@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <iterator>
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "config/usual_providers.h"
 #include "config/values.h"
 
 namespace talon::config {
@@ -80,23 +83,37 @@ bool ReadByOthers(std::string_view name) {
 
 // A provider whose usual key variable is set needs no entry.
 void AddUsualProviders(const Environment& environment, Loaded& loaded) {
-  struct Usual {
-    const char* variable;
-    const char* name;
-    model::Wire wire;
-  };
-  for (const Usual& usual : {Usual{"OPENAI_API_KEY", "openai", model::Wire::kOpenAi},
-                             Usual{"ANTHROPIC_API_KEY", "anthropic", model::Wire::kAnthropic},
-                             Usual{"GEMINI_API_KEY", "google", model::Wire::kGoogle}}) {
+  for (const UsualProvider& usual : UsualProviders()) {
     const char* key = environment(usual.variable);
     if (key == nullptr || *key == '\0' || loaded.config.models.providers.contains(usual.name)) {
       continue;
     }
     model::ProviderOptions provider;
     provider.api = usual.wire;
+    provider.base_url = usual.base_url;
     provider.api_key = Secret(key);
     loaded.config.models.providers[usual.name] = std::move(provider);
     loaded.sources.push_back(usual.variable);
+  }
+}
+
+bool NamesAModel(const Config& config) {
+  if (!config.routing.primary.empty() || !config.models.catalog.empty()) return true;
+  return std::ranges::any_of(config.models.providers,
+                             [](const auto& named) { return !named.second.models.empty(); });
+}
+
+// A key alone must not leave its owner with the built-in model. What the configuration says of
+// models comes first, whatever keys are in the environment.
+void ChooseUsualModel(Loaded& loaded) {
+  if (NamesAModel(loaded.config)) return;
+  const auto& providers = loaded.config.models.providers;
+  for (const UsualProvider& usual : UsualProviders()) {
+    const auto found = providers.find(usual.name);
+    if (found == providers.end() || found->second.api_key.empty()) continue;
+    if (found->second.api != usual.wire || found->second.base_url != usual.base_url) continue;
+    loaded.config.routing.primary = fmt::format("{}/{}", usual.name, usual.model);
+    return;
   }
 }
 
@@ -111,6 +128,7 @@ void ApplyEnvironment(const Environment& environment, Loaded& loaded,
   overrides.Apply("TALON_GATEWAY_PORT", loaded.config.gateway.http.port);
   overrides.Apply("TALON_GATEWAY_BIND", loaded.config.gateway.http.bind);
   overrides.Apply("TALON_MODEL", loaded.config.routing.primary);
+  ChooseUsualModel(loaded);
 }
 
 std::vector<std::string> UnknownVariables(const Loaded& loaded,

@@ -71,6 +71,7 @@ agent::TurnInput InputOf(ChatCompletionRequest chat, bool in_session) {
   input.instructions = std::move(chat.instructions);
   input.client_tools = std::move(chat.tools);
   input.tool_choice = chat.tool_choice;
+  input.only_tool = std::move(chat.only_tool);
   input.max_output_tokens = chat.max_output_tokens;
   input.temperature = chat.temperature;
   input.top_p = chat.top_p;
@@ -88,6 +89,9 @@ model::ChatRequest RequestOf(ChatCompletionRequest chat) {
   ask.temperature = chat.temperature;
   ask.top_p = chat.top_p;
   ask.stop = std::move(chat.stop);
+  ask.reasoning = chat.reasoning;
+  ask.user = std::move(chat.user);
+  ask.extra = std::move(chat.extra);
   return ask;
 }
 
@@ -105,6 +109,17 @@ agent::TurnAnswer AnswerOf(const model::ChatResponse& response, std::string mode
   answer.model = std::move(model);
   answer.rounds = 1;
   return answer;
+}
+
+PassedAnswer PassedOf(const model::ChatResponse& response) {
+  PassedAnswer passed;
+  passed.logprobs = response.logprobs;
+  for (const model::Part& part : response.message.parts) {
+    if (const auto* thought = std::get_if<model::ReasoningPart>(&part)) {
+      passed.reasoning += thought->text;
+    }
+  }
+  return passed;
 }
 
 }  // namespace
@@ -166,7 +181,7 @@ io::Task<void> CompletionsSurface::RunAgent(const io::ServerRequest& request,
   agent::TurnInput input = InputOf(std::move(chat), !event.session_key.empty());
 
   OpenAiStream format(ids, include_usage);
-  TurnStream stream(format, options_.stream_buffer.value);
+  TurnStream stream(format, deps_.loop, deps_.clock, options_);
   auto accepted =
       co_await deps_.agent.Submit(std::move(event), std::move(input), streams ? &stream : nullptr);
   if (!accepted.ok()) {
@@ -253,27 +268,32 @@ io::Task<void> CompletionsSurface::PassThrough(const io::ServerRequest& request,
   auto routed = co_await deps_.router.Complete(std::move(chain), RequestOf(std::move(chat)),
                                                context, nullptr);
   co_await Reply(writer, routed.ok() ? JsonResponse(200, FormatCompletion(
-                                                             ids, AnswerOf(routed->response, name)))
+                                                             ids, AnswerOf(routed->response, name),
+                                                             PassedOf(routed->response)))
                                      : ErrorResponse(routed.status()));
 }
 
 io::Task<void> CompletionsSurface::StreamModel(std::vector<router::Route> chain,
                                                model::ChatRequest ask, CallContext context,
                                                OpenAiStream& format, io::ResponseWriter& writer) {
-  TurnStream stream(format, options_.stream_buffer.value);
+  TurnStream stream(format, deps_.loop, deps_.clock, options_);
   PassSink sink(stream);
   CancelSource unread(context.cancel);
   context.cancel = unread.token();
   io::Nursery nursery(deps_.loop);
   nursery.Spawn([](router::Router* router, std::vector<router::Route> to, model::ChatRequest what,
-                   CallContext until, PassSink* out, TurnStream* end) -> io::Task<void> {
+                   CallContext until, PassSink* out, TurnStream* end,
+                   OpenAiStream* last) -> io::Task<void> {
     const std::string name = to.front().name();
     auto routed = co_await router->Complete(std::move(to), std::move(what), until, out);
     agent::TurnOutcome outcome;
     outcome.error = routed.status();
-    if (routed.ok()) outcome.answer = AnswerOf(routed->response, name);
+    if (routed.ok()) {
+      outcome.answer = AnswerOf(routed->response, name);
+      last->SetLogprobs(routed->response.logprobs);
+    }
     end->OnEnd(outcome);
-  }(&deps_.router, std::move(chain), std::move(ask), context, &sink, &stream));
+  }(&deps_.router, std::move(chain), std::move(ask), context, &sink, &stream, &format));
   co_await stream.Begun();
   absl::Status written = stream.early_error();
   if (!written.ok()) {

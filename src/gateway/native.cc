@@ -188,7 +188,7 @@ io::Task<void> NativeSurface::StartTurn(const io::ServerRequest& request,
   if (JsonString(*body, "mode") == "task") input.mode = agent::TurnMode::kTask;
 
   NativeStream format;
-  TurnStream stream(format, options_.stream_buffer.value);
+  TurnStream stream(format, deps_.loop, deps_.clock, options_);
   const bool streams = JsonBool(*body, "stream", true);
   auto accepted =
       co_await deps_.agent.Submit(std::move(event), std::move(input), streams ? &stream : nullptr);
@@ -382,7 +382,9 @@ io::ServerResponse NativeSurface::Status() const {
              {"pid", ::getpid()},
              {"uptime_s", uptime.count()},
              {"model", route.ok() ? route->name() : ""},
-             {"model_configured", !deps_.router.only_reflex()},
+             {"model_configured", deps_.router.model_configured()},
+             {"provider_configured", deps_.router.provider_configured()},
+             {"model_advice", deps_.router.Advice()},
              {"running_turns", deps_.agent.running_turns()},
              {"tools", deps_.catalogue.size()}});
 }

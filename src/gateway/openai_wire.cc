@@ -176,6 +176,7 @@ absl::Status ParseToolChoice(const Json& json, ChatCompletionRequest& request) {
     return InvalidArgument("tool_choice: must be auto, none, required or name a function");
   }
   const std::string name = JsonString(*function, "name");
+  request.only_tool = name;
   std::erase_if(request.tools,
                 [&](const model::ToolDefinition& tool) { return tool.name != name; });
   if (request.tools.empty()) {
@@ -231,6 +232,40 @@ absl::Status ParseParameters(const Json& json, ChatCompletionRequest& request) {
   return absl::OkStatus();
 }
 
+model::ReasoningEffort EffortOf(const std::string& name) {
+  if (name == "none") return model::ReasoningEffort::kOff;
+  if (name == "minimal" || name == "low") return model::ReasoningEffort::kLow;
+  if (name == "medium") return model::ReasoningEffort::kMedium;
+  if (name == "high" || name == "xhigh") return model::ReasoningEffort::kHigh;
+  return model::ReasoningEffort::kDefault;
+}
+
+// Said by clients that set every member, and no wish at all.
+bool IsDefault(const std::string& name, const Json& value) {
+  if (value.is_null()) return true;
+  if (name == "logprobs" || name == "store") return value == false;
+  if (name == "parallel_tool_calls") return value == true;
+  if (name == "presence_penalty" || name == "frequency_penalty") return value == 0;
+  if (name == "response_format") return JsonString(value, "type") == "text";
+  return false;
+}
+
+// What is said elsewhere in the request, and the rest as it is.
+absl::Status ParseExtra(const Json& json, ChatCompletionRequest& request) {
+  constexpr std::string_view kKnown[] = {
+      "model",         "messages",    "n",     "tools", "tool_choice", "max_completion_tokens",
+      "max_tokens",    "temperature", "top_p", "stop",  "user",        "stream",
+      "stream_options"};
+  const std::string effort(model::kReasoningEffort);
+  TALON_RETURN_IF_ERROR(CheckMember(json, effort.c_str(), JsonKind::kString));
+  request.reasoning = EffortOf(JsonString(json, effort));
+  for (const auto& [name, value] : json.items()) {
+    if (std::ranges::find(kKnown, name) != std::end(kKnown) || IsDefault(name, value)) continue;
+    request.extra[name] = DumpJson(value);
+  }
+  return absl::OkStatus();
+}
+
 Json UsageJson(const model::Usage& usage) {
   return {{"prompt_tokens", usage.input_tokens},
           {"completion_tokens", usage.output_tokens},
@@ -276,15 +311,19 @@ absl::StatusOr<ChatCompletionRequest> ParseChatCompletion(std::string_view body)
   }
   TALON_RETURN_IF_ERROR(ParseTools(json, request));
   TALON_RETURN_IF_ERROR(ParseParameters(json, request));
+  TALON_RETURN_IF_ERROR(ParseExtra(json, request));
   return request;
 }
 
-std::string FormatCompletion(const CompletionIds& ids, const agent::TurnAnswer& answer) {
+std::string FormatCompletion(const CompletionIds& ids, const agent::TurnAnswer& answer,
+                             const PassedAnswer& passed) {
   Json message = {{"role", "assistant"}, {"content", answer.text}, {"refusal", nullptr}};
   if (!answer.client_calls.empty()) {
     message["tool_calls"] = CallsJson(answer.client_calls, false);
     if (answer.text.empty()) message["content"] = nullptr;
   }
+  if (!passed.reasoning.empty()) message["reasoning_content"] = passed.reasoning;
+  auto logprobs = ParseJson(passed.logprobs, "logprobs");
   return DumpJson({{"id", ids.id},
                    {"object", "chat.completion"},
                    {"created", ids.created},
@@ -292,18 +331,20 @@ std::string FormatCompletion(const CompletionIds& ids, const agent::TurnAnswer& 
                    {"choices",
                     {{{"index", 0},
                       {"message", std::move(message)},
-                      {"logprobs", nullptr},
+                      {"logprobs", logprobs.ok() ? *std::move(logprobs) : Json(nullptr)},
                       {"finish_reason", model::FinishReasonName(answer.finish_reason)}}}},
                    {"usage", UsageJson(answer.usage)}});
 }
 
-std::string OpenAiStream::Chunk(std::string_view delta_json, std::string_view finish_json) const {
+std::string OpenAiStream::Chunk(std::string_view delta_json, std::string_view finish_json,
+                                std::string_view logprobs_json) const {
   std::string data = R"({"id":)";
   AppendJsonString(data, ids_.id);
   data += fmt::format(R"(,"object":"chat.completion.chunk","created":{},"model":)", ids_.created);
   AppendJsonString(data, ids_.model);
-  data += fmt::format(R"(,"choices":[{{"index":0,"delta":{},"finish_reason":{}}}]}})", delta_json,
-                      finish_json);
+  data += fmt::format(R"(,"choices":[{{"index":0,"delta":{},)", delta_json);
+  if (!logprobs_json.empty()) data += fmt::format(R"("logprobs":{},)", logprobs_json);
+  data += fmt::format(R"("finish_reason":{}}}]}})", finish_json);
   return io::FormatSse("", data);
 }
 
@@ -339,7 +380,8 @@ std::string OpenAiStream::End(const agent::TurnOutcome& outcome) {
   if (!outcome.answer.client_calls.empty()) {
     out += Chunk(DumpJson({{"tool_calls", CallsJson(outcome.answer.client_calls, true)}}), "null");
   }
-  out += Chunk("{}", fmt::format("\"{}\"", model::FinishReasonName(outcome.answer.finish_reason)));
+  out += Chunk("{}", fmt::format("\"{}\"", model::FinishReasonName(outcome.answer.finish_reason)),
+               logprobs_);
   if (include_usage_) {
     out += io::FormatSse("", DumpJson({{"id", ids_.id},
                                        {"object", "chat.completion.chunk"},

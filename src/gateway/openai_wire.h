@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +22,13 @@ struct ChatCompletionRequest {
   std::string instructions;              // those
   std::vector<model::ToolDefinition> tools;
   model::ToolChoice tool_choice = model::ToolChoice::kAuto;
+  std::string only_tool;  // the one function tool_choice names; `tools` has only that
   std::optional<std::int64_t> max_output_tokens;
   std::optional<double> temperature, top_p;
   std::vector<std::string> stop;
   std::string user;
+  model::ReasoningEffort reasoning = model::ReasoningEffort::kDefault;
+  std::map<std::string, std::string> extra;  // every other member, as JSON: for passing through
   bool stream = false;
   bool include_usage = false;
 };
@@ -38,7 +42,14 @@ struct CompletionIds {
   std::int64_t created = 0;
 };
 
-std::string FormatCompletion(const CompletionIds& ids, const agent::TurnAnswer& answer);
+// What only a passed-through answer has.
+struct PassedAnswer {
+  std::string reasoning;
+  std::string logprobs;  // JSON
+};
+
+std::string FormatCompletion(const CompletionIds& ids, const agent::TurnAnswer& answer,
+                             const PassedAnswer& passed = {});
 
 // Chunks of a streamed completion, ending in "data: [DONE]".
 class OpenAiStream : public StreamFormat {
@@ -51,11 +62,15 @@ class OpenAiStream : public StreamFormat {
   std::string ToolStart(const agent::ToolActivity& activity) override;
   std::string ToolResult(const agent::ToolActivity& activity) override;
   std::string End(const agent::TurnOutcome& outcome) override;
+  // JSON, told with the last chunk.
+  void SetLogprobs(std::string json) { logprobs_ = std::move(json); }
 
  private:
-  std::string Chunk(std::string_view delta_json, std::string_view finish_json) const;
+  std::string Chunk(std::string_view delta_json, std::string_view finish_json,
+                    std::string_view logprobs_json = "") const;
   CompletionIds ids_;
   bool include_usage_;
+  std::string logprobs_;
 };
 
 }  // namespace talon::gateway

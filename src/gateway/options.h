@@ -2,6 +2,7 @@
 // `gateway:` of talon.yaml: the HTTP API. Every default stands here once.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -18,6 +19,7 @@ struct GatewayOptions {
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
   Bytes stream_buffer{16u << 20};
+  std::chrono::milliseconds keep_alive{15'000};
 
   static constexpr auto Fields() {
     using O = GatewayOptions;
@@ -31,7 +33,10 @@ struct GatewayOptions {
         Option("allowed_origins", &O::allowed_origins,
                "Origins of browser pages that may call the API. None by default."),
         Option("stream_buffer", &O::stream_buffer,
-               "Bytes a slow client may be behind its stream; then the stream ends."));
+               "Bytes a slow client may be behind its stream; then the stream ends."),
+        Option("keep_alive", &O::keep_alive,
+               "Silence in a stream after which a comment is sent, so that no proxy cuts it while "
+               "a model thinks; 0 = none."));
   }
 };
 

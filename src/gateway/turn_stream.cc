@@ -5,9 +5,42 @@
 
 namespace talon::gateway {
 
+TurnStream::TurnStream(StreamFormat& format, io::Loop& loop, const Clock& clock,
+                       const GatewayOptions& options)
+    : format_(format),
+      loop_(loop),
+      clock_(clock),
+      max_buffer_(options.stream_buffer.value),
+      keep_alive_(options.keep_alive),
+      last_piece_(clock.SteadyNow()) {}
+
+TurnStream::~TurnStream() {
+  loop_.CancelTimer(timer_);
+}
+
+void TurnStream::StartKeepAlive() {
+  if (keep_alive_.count() == 0 || ended_ || std::exchange(keeps_alive_, true)) return;
+  ArmKeepAlive();
+}
+
+void TurnStream::ArmKeepAlive() {
+  timer_ = loop_.CallAt(last_piece_ + keep_alive_, [this] { KeepAlive(); });
+}
+
+void TurnStream::KeepAlive() {
+  if (ended_ || overflow_) return;
+  if (clock_.SteadyNow() >= last_piece_ + keep_alive_) {
+    // A client that has not taken what came before is not waiting for this.
+    if (buffer_.empty()) Push(": keep-alive\n\n");
+    last_piece_ = clock_.SteadyNow();
+  }
+  ArmKeepAlive();
+}
+
 void TurnStream::Push(std::string piece) {
   if (overflow_ || piece.empty()) return;
   seen_ = true;
+  last_piece_ = clock_.SteadyNow();
   if (buffer_.size() + piece.size() > max_buffer_) {
     overflow_ = true;
     buffer_ = {};
@@ -36,6 +69,7 @@ void TurnStream::OnToolResult(const agent::ToolActivity& activity) {
 
 void TurnStream::OnEnd(const agent::TurnOutcome& outcome) {
   ended_ = true;
+  loop_.CancelTimer(timer_);
   if (!seen_) early_error_ = outcome.error;
   // A turn that was not watched from its beginning gives its text at the end.
   if (!text_seen_ && !outcome.answer.text.empty()) Push(format_.Text(outcome.answer.text));
@@ -48,10 +82,12 @@ io::Task<void> TurnStream::Woken() {
 }
 
 io::Task<void> TurnStream::Begun() {
+  StartKeepAlive();
   while (!seen_ && !ended_) co_await Woken();
 }
 
 io::Task<absl::Status> TurnStream::Pump(io::ResponseWriter& writer) {
+  StartKeepAlive();
   while (true) {
     if (overflow_) co_return ResourceExhausted("the client reads too slowly");
     if (!buffer_.empty()) {

@@ -11,7 +11,10 @@
 
 #include "agent/agent.h"
 #include "agent/observer.h"
+#include "base/clock.h"
+#include "gateway/options.h"
 #include "io/http_server.h"
+#include "io/loop.h"
 #include "io/one_shot.h"
 #include "io/task.h"
 
@@ -32,9 +35,12 @@ class StreamFormat {
 
 class TurnStream : public agent::TurnObserver {
  public:
-  // `max_buffer`: bytes the client may be behind.
-  TurnStream(StreamFormat& format, std::size_t max_buffer)
-      : format_(format), max_buffer_(max_buffer) {}
+  // All must outlive this.
+  TurnStream(StreamFormat& format, io::Loop& loop, const Clock& clock,
+             const GatewayOptions& options);
+  ~TurnStream() override;
+  TurnStream(const TurnStream&) = delete;
+  TurnStream& operator=(const TurnStream&) = delete;
 
   void OnText(std::string_view delta) override;
   void OnReasoning(std::string_view delta) override;
@@ -54,9 +60,19 @@ class TurnStream : public agent::TurnObserver {
 
  private:
   void Push(std::string piece);
+  // One timer, not one a piece: it looks when it fires whether something was said meanwhile.
+  void StartKeepAlive();
+  void ArmKeepAlive();
+  void KeepAlive();
   io::Task<void> Woken();
   StreamFormat& format_;
-  const std::size_t max_buffer_;
+  io::Loop& loop_;
+  const Clock& clock_;
+  const std::size_t max_buffer_;  // bytes the client may be behind
+  const std::chrono::milliseconds keep_alive_;
+  SteadyTime last_piece_;
+  io::TimerId timer_{};
+  bool keeps_alive_ = false;
   std::string buffer_;
   std::shared_ptr<io::OneShot<bool>> wake_;
   absl::Status early_error_;

@@ -175,12 +175,21 @@ void EntryWriter::AddArtifact(ArtifactRecord artifact) {
        Params(artifact.session.str(), artifact.id.str(), TextOrNull(artifact.turn.str()),
               std::move(artifact.media_type), Blob{std::move(artifact.content)}, principal,
               Integer(artifact.label.integrity), ReadersToText(artifact.label)),
-       /*expect_change=*/true});
+       /*expect_change=*/!artifact.once});
 }
 
 absl::Status EntryWriter::AddSnapshot(PromptSnapshot snapshot, const std::string& turn,
                                       const Label& label) {
-  if (memory_.snapshots.contains(snapshot.hash)) return absl::OkStatus();
+  const std::string hash = snapshot.hash;
+  if (!memory_.snapshots.contains(hash)) {
+    TALON_RETURN_IF_ERROR(AddContent(std::move(snapshot), turn, label));
+  }
+  if (!turn.empty()) batch_.push_back({"insert_prompt_use", Params(turn, hash)});
+  return absl::OkStatus();
+}
+
+absl::Status EntryWriter::AddContent(PromptSnapshot snapshot, const std::string& turn,
+                                     const Label& label) {
   const auto size = static_cast<std::int64_t>(snapshot.content.size());
   TALON_ASSIGN_OR_RETURN(EncodedSnapshot encoded,
                          memory_.codec.Encode(std::move(snapshot.content)));

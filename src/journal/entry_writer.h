@@ -60,6 +60,7 @@ class EntryWriter {
   void AddEffect(EffectRecord effect);
   void AddArtifact(ArtifactRecord artifact);
   absl::Status AddSnapshot(PromptSnapshot snapshot, const std::string& turn, const Label& label);
+  absl::Status AddContent(PromptSnapshot snapshot, const std::string& turn, const Label& label);
   void AddOutbox(OutboxRecord outbox);
 
   WriteMemory& memory_;

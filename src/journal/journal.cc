@@ -94,8 +94,19 @@ void Journal::AppendLater(Entry entry) {
   store_.CommitLater(writer.TakeBatch());
 }
 
-io::Task<absl::StatusOr<std::vector<TurnRecord>>> Journal::UnfinishedTurns() {
-  co_return ReadAll<TurnRecord>(co_await store_.Read("load_unfinished_turns", {}), ReadTurn);
+io::Task<absl::StatusOr<UnfinishedPage>> Journal::UnfinishedTurns(std::int64_t after,
+                                                                  std::int64_t limit) {
+  std::vector<Value> params{after, limit};
+  UnfinishedPage page;
+  page.last = after;
+  TALON_CO_ASSIGN_OR_RETURN(
+      page.turns,
+      ReadAll<TurnRecord>(co_await store_.Read("load_unfinished_turns", std::move(params)),
+                          [&](const store::Row& row) {
+                            page.last = row.Int(13);
+                            return ReadTurn(row);
+                          }));
+  co_return page;
 }
 
 io::Task<absl::StatusOr<TurnRecord>> Journal::LoadTurn(TurnId turn) {
@@ -167,8 +178,12 @@ io::Task<absl::Status> Journal::DeleteSession(SessionId session) {
        {"delete_session_steps", "delete_session_messages", "delete_session_events"}) {
     batch.push_back({part, {session.str()}});
   }
+  batch.push_back({"delete_unused_prompts", {}});
   batch.push_back({"delete_session", {session.str()}, /*expect_change=*/true});
+  // What comes behind this must write its prompts anew.
+  memory_->snapshots.clear();
   const absl::Status stored = co_await store_.Commit(std::move(batch));
+  memory_->snapshots.clear();
   if (ReasonOf(stored) == ErrorReason::kDuplicate)
     co_return NotFound(attempt + ": no such session");
   co_return stored.ok() ? stored : Annotate(stored, attempt);

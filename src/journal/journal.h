@@ -31,7 +31,8 @@ struct Entry {
   std::vector<MessageRecord> messages;
   std::vector<EffectRecord> effects;  // inserted; when the key exists, state and result are updated
   std::vector<ArtifactRecord> artifacts;
-  std::vector<PromptSnapshot> snapshots;  // those already stored are skipped
+  // Sent to the turn of the first step. Those already stored are skipped.
+  std::vector<PromptSnapshot> snapshots;
   std::vector<OutboxRecord> outbox;
   struct TurnEnd {
     TurnId turn;
@@ -50,6 +51,11 @@ struct Accepted {
   SessionId session;
   TurnId turn;
   bool duplicate = false;  // the event was known: these are the ids of its first arrival
+};
+
+struct UnfinishedPage {
+  std::vector<TurnRecord> turns;
+  std::int64_t last = 0;
 };
 
 struct WriteMemory;
@@ -74,7 +80,9 @@ class Journal {
   // Does not wait; for records nobody depends on (delivered marks).
   void AppendLater(Entry entry);
 
-  io::Task<absl::StatusOr<std::vector<TurnRecord>>> UnfinishedTurns();
+  // Oldest first, from behind `after`: 0, then `last` of the page before, until a page is empty.
+  // Payloads may be large and stay where they are: LoadTurn() has them.
+  io::Task<absl::StatusOr<UnfinishedPage>> UnfinishedTurns(std::int64_t after, std::int64_t limit);
   io::Task<absl::StatusOr<TurnRecord>> LoadTurn(TurnId turn);  // NotFound
   io::Task<absl::StatusOr<std::vector<StepRecord>>> LoadSteps(TurnId turn);
   io::Task<absl::StatusOr<std::vector<EffectRecord>>> LoadEffects(TurnId turn);
@@ -90,8 +98,8 @@ class Journal {
                                                                     std::int64_t limit);
   // Title, model and settings. NotFound.
   io::Task<absl::Status> UpdateSession(SessionRecord session);
-  // With its events, turns, steps, messages, effects, artifacts and outbox. Prompt snapshots stay:
-  // they are shared by content. NotFound.
+  // With its events, turns, steps, messages, effects, artifacts, outbox, and the prompt snapshots
+  // that no other turn was sent. NotFound.
   io::Task<absl::Status> DeleteSession(SessionId session);
 
   // `limit` bytes from `offset`; `*total` is the whole size. NotFound when it is not this

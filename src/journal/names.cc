@@ -25,15 +25,16 @@ constexpr Names<TurnState, 4> kTurnStates{{{TurnState::kRunning, "running"},
                                            {TurnState::kFailed, "failed"},
                                            {TurnState::kCancelled, "cancelled"}}};
 
-constexpr Names<StepKind, 9> kStepKinds{{{StepKind::kAccepted, "accepted"},
-                                         {StepKind::kModelStarted, "model_started"},
-                                         {StepKind::kModelFinished, "model_finished"},
-                                         {StepKind::kModelFailed, "model_failed"},
-                                         {StepKind::kToolIntended, "tool_intended"},
-                                         {StepKind::kToolFinished, "tool_finished"},
-                                         {StepKind::kRepair, "repair"},
-                                         {StepKind::kDelivered, "delivered"},
-                                         {StepKind::kFinished, "finished"}}};
+constexpr Names<StepKind, 10> kStepKinds{{{StepKind::kAccepted, "accepted"},
+                                          {StepKind::kModelStarted, "model_started"},
+                                          {StepKind::kModelFinished, "model_finished"},
+                                          {StepKind::kModelFailed, "model_failed"},
+                                          {StepKind::kToolIntended, "tool_intended"},
+                                          {StepKind::kToolFinished, "tool_finished"},
+                                          {StepKind::kRepair, "repair"},
+                                          {StepKind::kDelivered, "delivered"},
+                                          {StepKind::kFinished, "finished"},
+                                          {StepKind::kResumed, "resumed"}}};
 
 constexpr Names<EffectState, 4> kEffectStates{{{EffectState::kIntended, "intended"},
                                                {EffectState::kDone, "done"},

@@ -82,6 +82,7 @@ enum class StepKind {
   kRepair,
   kDelivered,
   kFinished,
+  kResumed,
 };
 std::string_view StepKindName(StepKind kind);
 
@@ -117,6 +118,7 @@ struct ArtifactRecord {
   std::string content;  // raw bytes
   Label label;
   Principal principal;
+  bool once = false;  // the id stands for the content: when it is there already, it stays
 };
 
 // A prompt as it was sent, stored once a content.

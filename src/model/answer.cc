@@ -121,6 +121,13 @@ void Answer::AddCallArguments(int index, std::string_view fragment) {
   Call(index).arguments += fragment;
 }
 
+void Answer::AddLogprob(std::string_view json) {
+  if (!Fits(json.size() + 1)) return;
+  std::string& all = response_.logprobs;
+  all += all.empty() ? R"({"content":[)" : ",";
+  all += json;
+}
+
 void Answer::SetUsage(const Usage& usage) {
   response_.usage = usage;
   response_.usage_reported = true;
@@ -139,6 +146,7 @@ void Answer::Finish(FinishReason reason) {
 }
 
 ChatResponse Answer::Take() {
+  if (!response_.logprobs.empty()) response_.logprobs += "]}";
   bool has_calls = false;
   std::erase_if(response_.message.parts, [&has_calls](Part& part) {
     auto* call = std::get_if<ToolCall>(&part);

@@ -44,6 +44,9 @@ class Answer {
   int call_count() const { return static_cast<int>(calls_.size()); }
   const ToolCall& call(int index) const;
 
+  // One token's "logprobs" as JSON.
+  void AddLogprob(std::string_view json);
+
   void SetUsage(const Usage& usage);
   void SetIdentity(std::string_view response_id, std::string_view model);
   void Finish(FinishReason reason);

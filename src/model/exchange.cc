@@ -76,6 +76,11 @@ io::Task<absl::Status> Exchange::ReadStream(io::HttpRequest request) {
   co_return co_await ReadEvents(stream, patience);
 }
 
+void Exchange::Heard(Patience& patience) {
+  heard_ = true;
+  patience.Arm(around_.options.idle_timeout);
+}
+
 io::Task<absl::Status> Exchange::ReadRest(io::HttpStream& stream, Patience& patience) {
   bool refused = stream.status() / 100 != 2;
   std::uint64_t limit = refused ? kMaxErrorBody : around_.options.max_answer.value * 6;
@@ -84,8 +89,8 @@ io::Task<absl::Status> Exchange::ReadRest(io::HttpStream& stream, Patience& pati
     absl::StatusOr<std::string> piece = co_await stream.Read();
     if (!piece.ok() && refused && !context_.cancel.cancelled()) break;  // the status says enough
     if (!piece.ok()) co_return Failed(piece.status(), &patience);
-    if (!refused) patience.Disarm();
     if (piece->empty()) break;
+    Heard(patience);
     body += *piece;
   }
   co_return refused ? Refused(stream.status(), stream.headers(), body) : OnBody(body);
@@ -104,9 +109,10 @@ io::Task<absl::Status> Exchange::ReadEvents(io::HttpStream& stream, Patience& pa
     if (answer_.finished()) {
       patience.Arm(around_.options.stream_end_grace);
     } else {
-      patience.Disarm();
+      Heard(patience);
     }
   }
+  patience.Disarm();
   if (!answer_.finished() && !done_) co_return BrokeOff();
   if (!done_) co_return absl::OkStatus();
   // Reading to the end lets the connection be used again; what comes or fails there is not ours.
@@ -219,8 +225,11 @@ absl::Status Exchange::Failed(const absl::Status& error, const Patience* patienc
   if (context_.cancel.cancelled()) return Annotate(context_.cancel.status(), who);
   if (patience != nullptr && patience->ran_out()) {
     return MakeError(absl::StatusCode::kDeadlineExceeded, ErrorReason::kTransport,
-                     fmt::format("{}: no answer began within {} ms (first_byte_timeout)", who,
-                                 around_.options.first_byte_timeout.count()));
+                     heard_ ? fmt::format("{}: the answer stopped: nothing came for {} ms "
+                                          "(idle_timeout)",
+                                          who, around_.options.idle_timeout.count())
+                            : fmt::format("{}: no answer began within {} ms (first_byte_timeout)",
+                                          who, around_.options.first_byte_timeout.count()));
   }
   if (error.code() == absl::StatusCode::kCancelled) return Annotate(error, who);
   ErrorReason reason = error.code() == absl::StatusCode::kInvalidArgument ? ErrorReason::kBadRequest

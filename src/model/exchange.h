@@ -50,6 +50,8 @@ class Exchange {
   io::Task<absl::Status> ReadEvents(io::HttpStream& stream, Patience& patience);
   // Reads a body that came where a stream was expected.
   io::Task<absl::Status> ReadRest(io::HttpStream& stream, Patience& patience);
+  // A piece came: the wait for the next one begins.
+  void Heard(Patience& patience);
   absl::Status OnPiece(std::string_view piece);
   absl::Status OnEvent(const io::SseEvent& event);
   absl::Status OnBody(std::string_view body);
@@ -67,7 +69,8 @@ class Exchange {
   Answer answer_;
   io::SseParser parser_;
   std::vector<io::SseEvent> events_;
-  std::string head_;  // of a stream in which no event was found yet
+  std::string head_;    // of a stream in which no event was found yet
+  bool heard_ = false;  // anything of it
   bool any_event_ = false;
   bool done_ = false;  // the stream said so itself
 };

@@ -45,7 +45,7 @@ std::unique_ptr<WireFormat> MakeWire(const ProviderOptions& options, std::string
     case Wire::kReflex:
       break;
   }
-  return MakeOpenAiWire(std::move(base_url), provider);
+  return MakeOpenAiWire(std::move(base_url), provider, options.dialect);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ const ModelEntry* HttpModel::Entry(const std::string& model) const {
 }
 
 absl::StatusOr<io::HttpRequest> HttpModel::Build(const ChatRequest& request, Delivery delivery) {
+  TALON_RETURN_IF_ERROR(wire_->Check(request));
   io::HttpRequest http;
   http.method = "POST";
   TALON_ASSIGN_OR_RETURN(http.url, wire_->Url(request, delivery));
@@ -41,8 +42,11 @@ absl::StatusOr<io::HttpRequest> HttpModel::Build(const ChatRequest& request, Del
 io::Task<absl::StatusOr<ChatResponse>> HttpModel::Complete(ChatRequest request, CallContext context,
                                                            DeltaSink* sink) {
   const Clock& clock = around_.clock;
-  context = context.Until(clock.SteadyNow() + options_.timeout);
   const Delivery delivery = sink == nullptr ? Delivery::kWhole : Delivery::kStream;
+  const auto longest = delivery == Delivery::kWhole
+                           ? std::min(options_.timeout, options_.whole_answer_timeout)
+                           : options_.timeout;
+  context = context.Until(clock.SteadyNow() + longest);
   RetryPlan plan(options_, context.deadline, static_cast<std::uint32_t>(random_()));
   for (;;) {
     // Written anew for each try: tries after the first are rare, and a copy is not free.

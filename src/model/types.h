@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,6 +81,8 @@ struct ToolDefinition {
 enum class ToolChoice { kAuto, kNone, kRequired };
 enum class ReasoningEffort { kDefault, kOff, kLow, kMedium, kHigh };
 
+inline constexpr std::string_view kReasoningEffort = "reasoning_effort";
+
 struct ChatRequest {
   std::string model;   // the provider's name for it
   std::string system;  // first, stable, cacheable
@@ -93,6 +96,9 @@ struct ChatRequest {
   ReasoningEffort reasoning = ReasoningEffort::kDefault;
   bool cache_prefix = true;  // mark system and tools as cacheable where the wire can
   std::string user;          // stable opaque id for the provider's abuse detection; may be empty
+  // Members of a Chat Completions request that have no place above, as JSON text: sent as they are
+  // on that wire; a wire that cannot do what they ask refuses the request by their name.
+  std::map<std::string, std::string> extra;
 };
 
 struct Usage {
@@ -115,6 +121,7 @@ struct ChatResponse {
   bool usage_reported = false;
   std::string model;        // as the provider named it
   std::string response_id;  // the provider's, may be empty
+  std::string logprobs;     // "logprobs" of Chat Completions as JSON; empty unless asked for
 };
 
 }  // namespace talon::model

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/digest.h"
+#include "base/status.h"
 
 namespace talon::model {
 namespace {
@@ -51,6 +52,17 @@ std::string_view HostOf(std::string_view url) {
   url = url.substr(0, url.find_first_of("/?#"));
   if (std::size_t at = url.rfind('@'); at != std::string_view::npos) url.remove_prefix(at + 1);
   return url.substr(0, url.rfind(':'));
+}
+
+absl::Status RefuseExtra(const ChatRequest& request) {
+  for (const auto& [name, value] : request.extra) {
+    if (name == kReasoningEffort && request.reasoning != ReasoningEffort::kDefault) continue;
+    return MakeError(absl::StatusCode::kInvalidArgument, ErrorReason::kBadRequest,
+                     fmt::format("{}: model '{}' cannot do this; leave it out, or choose a model "
+                                 "that speaks openai-completions",
+                                 name, request.model));
+  }
+  return absl::OkStatus();
 }
 
 bool HasFeature(const ModelEntry* entry, std::string_view feature) {

@@ -31,11 +31,17 @@ class AnswerReader {
   virtual std::optional<Fault> Read(const Json& document, Answer& answer) = 0;
 };
 
+// InvalidArgument/kBadRequest for the first of `extra`. Not for a reasoning effort that `reasoning`
+// says as well.
+absl::Status RefuseExtra(const ChatRequest& request);
+
 enum class Delivery { kWhole, kStream };
 
 class WireFormat {
  public:
   virtual ~WireFormat() = default;
+  // Whether the wire can do what the request asks; the error names the member it cannot.
+  virtual absl::Status Check(const ChatRequest& request) const { return RefuseExtra(request); }
   virtual absl::StatusOr<std::string> Url(const ChatRequest& request, Delivery delivery) const = 0;
   virtual void AddHeaders(const Secret& api_key, io::Headers& headers) const = 0;
   // `entry` is the configured model, null for one that is not listed.
@@ -45,7 +51,8 @@ class WireFormat {
 };
 
 // `provider` is the name reasoning parts carry; `base_url` without a trailing slash.
-std::unique_ptr<WireFormat> MakeOpenAiWire(std::string base_url, std::string provider);
+std::unique_ptr<WireFormat> MakeOpenAiWire(std::string base_url, std::string provider,
+                                           const DialectOptions& options);
 std::unique_ptr<WireFormat> MakeAnthropicWire(std::string base_url, std::string provider,
                                               std::int64_t default_max_tokens);
 std::unique_ptr<WireFormat> MakeGoogleWire(std::string base_url, std::string provider);

@@ -22,7 +22,7 @@ struct RoutingOptions {
                "highest weight, else the built-in reflex model."),
         Option("fallbacks", &O::fallbacks,
                "Models tried in order when the chosen one refuses (key, quota, rate limit), is "
-               "overloaded or cannot be reached."));
+               "overloaded, cannot be reached or does not exist any more."));
   }
 };
 

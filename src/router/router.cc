@@ -25,6 +25,7 @@ bool CuredByAnother(const absl::Status& status) {
     case ErrorReason::kRateLimited:
     case ErrorReason::kOverloaded:
     case ErrorReason::kTransport:
+    case ErrorReason::kUnknownModel:  // retired, or not of this account
       return true;
     default:
       return false;
@@ -89,7 +90,8 @@ absl::Status Router::AddAdapter(const std::string& name, const model::ProviderOp
                        .weight = 0,
                        .wire = options.api,
                        .limits = entry,
-                       .chat = chat});
+                       .chat = chat,
+                       .free_prompt = options.api == model::Wire::kReflex});
   }
   return absl::OkStatus();
 }
@@ -149,9 +151,8 @@ absl::Status Router::ReadRouting(const RoutingOptions& routing) {
       if (best == nullptr || route.weight > best->weight) best = &route;
     }
     default_name_ = best != nullptr ? best->name() : std::string(kReflexName);
-    if (best == nullptr && !only_reflex()) {
-      log::Warn("providers are configured but none of their models is named; set routing.primary",
-                {{"model", kReflexName}});
+    if (best == nullptr && provider_configured()) {
+      log::Warn("the built-in model answers", {{"model", kReflexName}, {"reason", Advice()}});
     }
   }
   for (const std::string& name : routing.fallbacks) {
@@ -237,8 +238,25 @@ std::vector<Route> Router::List() const {
   return list;
 }
 
-bool Router::only_reflex() const {
-  return adapters_.size() == 1;
+bool Router::model_configured() const {
+  const auto route = Resolve("");
+  return route.ok() && route->wire != model::Wire::kReflex;
+}
+
+std::string Router::Advice() const {
+  if (model_configured()) return "";
+  std::string names;
+  for (const auto& [name, wire] : wires_) {
+    if (wire != model::Wire::kReflex) names += (names.empty() ? "" : ", ") + name;
+  }
+  if (names.empty()) {
+    return "set the key of a provider in the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY, "
+           "GEMINI_API_KEY …), or add models.providers to talon.yaml";
+  }
+  return fmt::format(
+      "a provider is configured ({}) but none of its models is chosen: set "
+      "TALON_MODEL={}/<model> or routing.primary",
+      names, names.substr(0, names.find(',')));
 }
 
 io::Task<absl::StatusOr<RoutedResponse>> Router::Complete(std::vector<Route> chain,

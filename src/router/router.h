@@ -31,6 +31,7 @@ struct Route {
   model::Wire wire = model::Wire::kOpenAi;
   model::ModelEntry limits;  // window, output limit, prices
   model::ChatModel* chat = nullptr;
+  bool free_prompt = false;  // its prompt costs nothing: it is shown every tool
   std::string name() const { return provider + "/" + model; }
 };
 
@@ -68,8 +69,11 @@ class Router {
   std::vector<Route> Chain(const Route& first) const;
   // Every known model, the default first.
   std::vector<Route> List() const;
-  // True when nothing but the built-in reflex model is configured.
-  bool only_reflex() const;
+  // Whether the default is a language model and not the built-in reflex model.
+  bool model_configured() const;
+  bool provider_configured() const { return adapters_.size() > 1; }
+  // What to do about it when it is not: which providers lack the name of a model.
+  std::string Advice() const;
 
   // Asks the chain in order until one answers. Goes on to the next only on errors that another
   // model can cure, and only while no delta has reached `sink`. The first model gets `request`, the

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where servers that speak Chat Completions differ in what they accept. Known by host; everything
-// else gets what all of vLLM, llama.cpp, Ollama, LM Studio, OpenRouter and Groq take. Plain data.
+// Where servers that speak Chat Completions differ in what they accept. Known by host and model, or
+// configured; everything else gets what all of vLLM, llama.cpp, Ollama, LM Studio, OpenRouter and
+// Groq take. Plain data.
 #pragma once
 
 #include <string_view>
+
+#include "model/options.h"
 
 namespace talon::model {
 
@@ -16,6 +19,9 @@ struct OpenAiDialect {
   bool empty_reasoning = false;        // DeepSeek: calls need reasoning_content even when empty
 };
 
-OpenAiDialect DialectOf(std::string_view base_url);
+OpenAiDialect DialectOf(std::string_view base_url, const DialectOptions& options);
+// For one of its models: behind a proxy the name is all there is to tell by.
+bool WantsMaxCompletionTokens(const OpenAiDialect& dialect, const DialectOptions& options,
+                              std::string_view model);
 
 }  // namespace talon::model

@@ -33,6 +33,11 @@ std::optional<Fault> OpenAiReader::Read(const Json& document, Answer& answer) {
     const Json* delta = Present(choice, "delta");
     if (delta == nullptr) delta = Present(choice, "message");
     if (delta != nullptr && delta->is_object()) ReadDelta(*delta, answer);
+    const Json* logprobs = Present(choice, "logprobs");
+    const Json* tokens = logprobs == nullptr ? nullptr : Present(*logprobs, "content");
+    if (tokens != nullptr && tokens->is_array()) {
+      for (const Json& token : *tokens) answer.AddLogprob(DumpJson(token));
+    }
     std::string_view reason = TextAt(choice, "finish_reason");
     if (reason.empty()) continue;
     EndReasoning(answer);

@@ -202,13 +202,20 @@ void OpenAiRequest::Settings() {
     for (const std::string& stop : request_.stop) json_.String(stop);
     json_.Close(']');
   }
+  // The caller's own word goes as it is.
+  const bool said = request_.extra.contains(std::string(kReasoningEffort));
   // Models that do not reason refuse the field.
   std::string_view effort = EffortName(EffortOf(request_, entry_));
   bool reasons = entry_ == nullptr
                      ? request_.reasoning != ReasoningEffort::kOff
                      : HasFeature(entry_, "reasoning") || !entry_->reasoning_effort.empty();
-  if (!effort.empty() && reasons) json_.Member("reasoning_effort", effort);
+  if (!effort.empty() && reasons && !said) json_.Member("reasoning_effort", effort);
   if (!request_.user.empty() && dialect_.user) json_.Member("user", request_.user);
+  for (const auto& [name, value] : request_.extra) {
+    json_.String(name);
+    out_ += ':';
+    json_.Raw(value);
+  }
 }
 
 }  // namespace talon::model

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "model/factory.h"
 #include "model/reflex/turn.h"
+#include "model/wire.h"
 
 namespace talon::model {
 namespace {
@@ -70,6 +71,7 @@ class ReflexModel : public ChatModel {
   io::Task<absl::StatusOr<ChatResponse>> Complete(ChatRequest request, CallContext context,
                                                   DeltaSink* sink) override {
     if (context.cancel.cancelled()) co_return context.cancel.status();
+    TALON_CO_RETURN_IF_ERROR(RefuseExtra(request));
     reflex::Answer answer = reflex::MakeAnswer(texts_, clock_, request);
     ChatResponse response;
     response.message.role = Role::kAssistant;

@@ -13,13 +13,14 @@ FROM turns t JOIN events e ON e.no = t.no JOIN sessions s ON s.no = t.session
      JOIN principals p ON p.no = t.principal
 WHERE t.id = ?1;
 
--- Oldest first.
+-- Oldest first, without payloads.
 -- name: load_unfinished_turns
-SELECT t.id, s.id, e.id, p.tenant, p."user", p.agent, p.origin, t.state, e.payload, t.answer,
-       t.error, t.started_at, t.finished_at
+-- number of the turn before, limit
+SELECT t.id, s.id, e.id, p.tenant, p."user", p.agent, p.origin, t.state, '', t.answer,
+       t.error, t.started_at, t.finished_at, t.no
 FROM turns t JOIN events e ON e.no = t.no JOIN sessions s ON s.no = t.session
      JOIN principals p ON p.no = t.principal
-WHERE t.state = 'running' ORDER BY t.no;
+WHERE t.state = 'running' AND t.no > ?1 ORDER BY t.no LIMIT ?2;
 
 -- name: load_steps
 SELECT st.id & 1048575, st.kind, st.data, st.integrity, st.readers, st.at

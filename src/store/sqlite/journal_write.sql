@@ -64,13 +64,20 @@ ON CONFLICT (turn, key) DO UPDATE SET state = excluded.state, result = excluded.
 INSERT INTO artifacts (id, session, turn, media_type, content, principal, integrity, readers)
 SELECT ?2, s.no, t.no, ?4, ?5, ?6, ?7, ?8
 FROM sessions s LEFT JOIN turns t ON t.id = ?3
-WHERE s.id = ?1 AND (?3 IS NULL OR t.no IS NOT NULL);
+WHERE s.id = ?1 AND (?3 IS NULL OR t.no IS NOT NULL)
+ON CONFLICT (id) DO NOTHING;
 
 -- name: insert_snapshot
 -- hash, codec, size, content, turn that sends it or NULL, integrity, readers
 INSERT INTO prompt_snapshots (hash, codec, size, content, principal, integrity, readers)
 VALUES (?1, ?2, ?3, ?4, (SELECT principal FROM turns WHERE id = ?5), ?6, ?7)
 ON CONFLICT (hash) DO NOTHING;
+
+-- name: insert_prompt_use
+-- turn, hash
+INSERT INTO prompt_uses (turn, prompt)
+SELECT t.no, p.no FROM turns t, prompt_snapshots p WHERE t.id = ?1 AND p.hash = ?2
+ON CONFLICT (turn, prompt) DO NOTHING;
 
 -- name: insert_outbox
 -- turn, target, dedupe_key, id, payload, state, attempts, principal, integrity, readers
@@ -83,8 +90,8 @@ SELECT t.no, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM turns t WHERE t.id = ?1;
 UPDATE outbox SET state = 'delivered'
 WHERE turn = (SELECT no FROM turns WHERE id = ?1) AND target = ?2 AND state = 'pending';
 
--- The four parts of forgetting a session, in this order. Deleting the events takes their turns,
--- effects and outbox rows with them; deleting the session takes its artifacts.
+-- The parts of forgetting a session, in this order. Deleting the events takes their turns, effects,
+-- outbox rows and uses of prompts with them; deleting the session takes its artifacts.
 -- name: delete_session_steps
 DELETE FROM steps WHERE id IN (
   SELECT st.id FROM turns t CROSS JOIN steps st
@@ -97,5 +104,9 @@ WHERE id BETWEEN (SELECT no FROM sessions WHERE id = ?1) << 24
 -- name: delete_session_events
 DELETE FROM events WHERE no IN (
   SELECT no FROM turns WHERE session = (SELECT no FROM sessions WHERE id = ?1));
+-- Prompts that no turn names any more.
+-- name: delete_unused_prompts
+DELETE FROM prompt_snapshots
+WHERE NOT EXISTS (SELECT 1 FROM prompt_uses u WHERE u.prompt = prompt_snapshots.no);
 -- name: delete_session
 DELETE FROM sessions WHERE id = ?1;

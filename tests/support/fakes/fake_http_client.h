@@ -43,6 +43,7 @@ class FakeHttpClient : public io::HttpClient {
   // Replies are used up in order; a request beyond the last one fails with Unavailable.
   void Push(FakeReply reply) { replies_.push_back(std::move(reply)); }
   std::vector<io::HttpRequest> requests;
+  std::vector<SteadyTime> deadlines;  // one a request
   // Pieces that were read, and streams that were destroyed before their end was.
   int pieces_read = 0;
   int streams_dropped = 0;
@@ -50,6 +51,7 @@ class FakeHttpClient : public io::HttpClient {
   io::Task<absl::StatusOr<std::unique_ptr<io::HttpStream>>> Open(io::HttpRequest request,
                                                                  CallContext context) override {
     requests.push_back(std::move(request));
+    deadlines.push_back(context.deadline);
     if (context.cancel.cancelled()) co_return context.cancel.status();
     if (replies_.empty()) co_return Unavailable("fake http client: no reply left");
     FakeReply reply = std::move(replies_.front());

@@ -23,6 +23,7 @@
 #include "io/nursery.h"
 #include "journal/journal.h"
 #include "model/codec.h"
+#include "model/factory.h"
 #include "router/router.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/agent/fake_chat_model.h"
@@ -54,7 +55,7 @@ absl::Status ToStatus(const absl::StatusOr<T>& value) {
 class ShiftedClock : public Clock {
  public:
   WallTime Now() const override {
-    return std::chrono::sys_days(std::chrono::year(2026) / 1 / 31) + std::chrono::hours(1);
+    return std::chrono::sys_days(std::chrono::year(2026) / 1 / 31) + std::chrono::hours(1) + shift;
   }
   SteadyTime SteadyNow() const override { return std::chrono::steady_clock::now() + shift; }
   std::chrono::milliseconds shift{0};
@@ -128,11 +129,12 @@ class AgentTest : public testing::Test {
     catalogue = std::make_unique<tool::Catalogue>();
     for (const auto& tool : tools_) ASSERT_OK(catalogue->Add(tool));
     guard = std::make_unique<guard::Guard>(*catalogue, guard_options);
-    auto made = router::Router::Create(models, routing,
-                                       [this](const std::string&, const model::ProviderOptions&) {
-                                         return absl::StatusOr<std::unique_ptr<model::ChatModel>>(
-                                             std::make_unique<BorrowedModel>(model));
-                                       });
+    auto made = router::Router::Create(
+        models, routing, [this](const std::string&, const model::ProviderOptions& of) {
+          return absl::StatusOr<std::unique_ptr<model::ChatModel>>(
+              of.api == model::Wire::kReflex ? model::MakeReflexModel(clock)
+                                             : std::make_unique<BorrowedModel>(model));
+        });
     ASSERT_OK(made);
     router = *std::move(made);
     auto created =

@@ -50,6 +50,25 @@ TEST_F(ClientToolsTest, ACallEndsTheTurnAndItsResultBeginsTheNext) {
   ExpectWhole();
 }
 
+TEST_F(ClientToolsTest, AForcedFunctionIsAloneInTheFirstRound) {
+  AddReader();
+  Start();
+  TurnInput input = WithTool(Input("weather?"));
+  input.tool_choice = model::ToolChoice::kRequired;
+  input.only_tool = "weather";
+  model.Push(absl::StatusOr<model::ChatResponse>(Says("")));  // asked again
+  model.Call({Call("weather", "{}", "w1")});
+  const TurnOutcome outcome = AskInput(std::move(input));
+  ASSERT_OK(outcome.error);
+  EXPECT_THAT(outcome.answer.client_calls, SizeIs(1));
+  for (const model::ChatRequest& request : model.requests) {
+    EXPECT_EQ(request.tool_choice, model::ToolChoice::kRequired);
+    ASSERT_THAT(request.tools, SizeIs(1));
+    EXPECT_EQ(request.tools[0].name, "weather");
+  }
+  EXPECT_THAT(model.requests, SizeIs(2));
+}
+
 TEST_F(ClientToolsTest, CoreCallsBesideClientCallsRunFirst) {
   AddReader();
   Start();

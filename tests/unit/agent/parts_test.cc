@@ -125,6 +125,7 @@ TEST(TurnCodecTest, AnInputSurvives) {
   input.instructions = "more";
   input.client_tools = {{.name = "w", .description = "d", .schema = "{}"}};
   input.tool_choice = model::ToolChoice::kRequired;
+  input.only_tool = "weather";
   input.max_output_tokens = 7;
   input.temperature = 0.25;
   input.top_p = 0.5;
@@ -137,6 +138,7 @@ TEST(TurnCodecTest, AnInputSurvives) {
   EXPECT_EQ(decoded->instructions, input.instructions);
   EXPECT_EQ(decoded->client_tools, input.client_tools);
   EXPECT_EQ(decoded->tool_choice, input.tool_choice);
+  EXPECT_EQ(decoded->only_tool, input.only_tool);
   EXPECT_EQ(decoded->max_output_tokens, input.max_output_tokens);
   EXPECT_EQ(decoded->temperature, input.temperature);
   EXPECT_EQ(decoded->top_p, input.top_p);
@@ -195,7 +197,8 @@ TEST(RemainsTest, StepsThatAreNoJsonAreCountedOnly) {
   step.kind = journal::StepKind::kToolIntended;
   step.data = "garbage";
   Remains remains;
-  ReadSteps({step}, remains);
+  LoopGuard guard(3);
+  ReadSteps({step}, remains, guard);
   EXPECT_EQ(remains.last_step, 3);
   EXPECT_THAT(remains.intended, IsEmpty());
 }
@@ -206,7 +209,8 @@ TEST(RemainsTest, ARecordThatDoesNotSayReadOnlyCountsAsAnEffect) {
   step.kind = journal::StepKind::kToolIntended;
   step.data = R"({"call_id":"a","tool":"t","arguments":"{}","effect_key":"k"})";
   Remains remains;
-  ReadSteps({step}, remains);
+  LoopGuard guard(3);
+  ReadSteps({step}, remains, guard);
   EXPECT_TRUE(remains.effects);
   EXPECT_FALSE(remains.intended.at("a").read_only);
 }

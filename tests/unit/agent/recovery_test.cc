@@ -47,7 +47,7 @@ TEST_F(RecoveryTest, ATurnWhoseModelDidNotAnswerAsksAgain) {
   ASSERT_OK(outcome.error);
   EXPECT_EQ(outcome.answer.text, "hello");
   EXPECT_EQ(Lines(model.requests[0]), Lines(model.requests[1]));
-  EXPECT_THAT(Steps(turn), ElementsAre("accepted", "model_started", "model_started",
+  EXPECT_THAT(Steps(turn), ElementsAre("accepted", "model_started", "resumed", "model_started",
                                        "model_finished", "finished"));
   ExpectWhole();
 }

@@ -201,7 +201,8 @@ TEST_F(RoundsTest, EffectsRunInOrderEachBehindItsRecord) {
   AddTool(WriteSpec("test__put"),
           [&](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
             // What the journal knew when the effect began.
-            auto rows = co_await store->Read("load_unfinished_turns", {});
+            std::vector<store::Value> all{std::int64_t{0}, std::int64_t{10}};
+            auto rows = co_await store->Read("load_unfinished_turns", std::move(all));
             auto effects = co_await journal->LoadEffects(TurnId(rows->front().Text(0)));
             std::string states;
             for (const auto& effect : *effects) {
@@ -524,6 +525,53 @@ TEST_F(RoundsTest, TheWindowKeepsWhatFitsAndTheTurnsOwnWords) {
   model.Say("done");
   ASSERT_OK(Ask("the long one").error);
   EXPECT_THAT(Lines(model.requests.back()), Contains("user: the long one"));
+}
+
+TEST_F(RoundsTest, WhatTheWindowCutsIsKeptAndRead) {
+  models.providers["fake"].models[0].context_window = 8000;
+  options.context_messages = 6;
+  std::string whole;
+  for (int i = 0; i < 4000; ++i) whole += "line " + std::to_string(i) + "\n";
+  AddTool(ReadSpec("test__big"),
+          [&](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
+            co_return Gives(call, whole);
+          });
+  Start();
+  model.Call({Call("test__big", "{}")});
+  model.Push([](model::ChatRequest request, CallContext, model::DeltaSink*) -> io::Task<Answer> {
+    const std::string content =
+        std::get<model::ToolResult>(request.messages.back().parts[0]).content;
+    const auto at = content.find("handle art_");
+    if (at == std::string::npos) co_return Says("nothing to read");
+    const std::string handle = content.substr(at + 7, content.find(',', at) - at - 7);
+    co_return Says("", {Call("artifact__read",
+                             "{\"handle\":\"" + handle + "\",\"offset\":20000,\"limit\":100}")});
+  });
+  model.Say("ok");
+  ASSERT_OK(Ask("go").error);
+  ASSERT_THAT(model.requests, SizeIs(3));
+  EXPECT_GT(Lines(model.requests[1]).back().size(), 8000u);
+  EXPECT_THAT(Lines(model.requests[2]).back(), HasSubstr("bytes 20000 to 20100 of"));
+  // Cut again in the next turn: it is kept already.
+  model.Call({Call("test__big", "{}")});
+  model.Say("ok");
+  ASSERT_OK(Ask("again").error);
+  ExpectWhole();
+}
+
+TEST_F(RoundsTest, APersonIsToldWhenTheirMessageWasCut) {
+  models.providers["fake"].models[0].context_window = 4000;
+  Start();
+  model.Say("Very long.");
+  RecordingObserver observer;
+  const auto accepted = Submit(std::string(100'000, 'w'), "s", "", &observer);
+  ASSERT_OK(accepted);
+  const TurnOutcome outcome = Await(accepted->turn);
+  ASSERT_OK(outcome.error);
+  EXPECT_THAT(outcome.answer.text, HasSubstr("Your message of 100000 bytes is larger"));
+  EXPECT_THAT(outcome.answer.text, testing::EndsWith("\n\nVery long."));
+  EXPECT_EQ(observer.text, outcome.answer.text);
+  EXPECT_THAT(Conversation(), Contains("assistant: Very long."));
 }
 
 TEST_F(RoundsTest, ARequiredCallIsAskedForOnce) {

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/json.h"
 #include "base/text.h"
 #include "tests/unit/agent/fake_chat_model.h"
 
@@ -38,7 +42,10 @@ class WindowTest : public testing::Test {
     std::size_t bytes = 0;
     for (const model::Part& part : message.parts) {
       if (const auto* text = std::get_if<model::TextPart>(&part)) bytes += text->text.size();
-      if (const auto* call = std::get_if<model::ToolCall>(&part)) bytes += call->name.size();
+      if (const auto* call = std::get_if<model::ToolCall>(&part)) {
+        bytes += call->name.size() + call->arguments.size();
+      }
+      if (std::holds_alternative<model::ImagePart>(part)) bytes += 1000;
       if (const auto* result = std::get_if<model::ToolResult>(&part)) {
         bytes += result->content.size();
       }
@@ -48,13 +55,19 @@ class WindowTest : public testing::Test {
   Window Fit(std::int64_t budget) {
     std::vector<const model::Message*> history;
     for (const model::Message& message : history_) history.push_back(&message);
-    Window window = FitWindow(history, budget, Count);
+    kept.clear();
+    Window window =
+        FitWindow(history, budget, Count, [this](const model::Message& message, std::size_t part) {
+          kept.insert(*TextOfPart(message.parts[part]));
+          return "art_x";
+        });
     std::int64_t total = 0;
     for (const model::Message& message : window.messages) total += Count(message);
     EXPECT_EQ(window.tokens, total);
     ExpectPaired(window);
     return window;
   }
+  std::set<std::string> kept;  // by the last Fit()
   static void ExpectPaired(const Window& window) {
     std::vector<std::string> open;
     for (const model::Message& message : window.messages) {
@@ -172,6 +185,80 @@ TEST_F(WindowTest, ToolResultsOfTheCurrentExchangeAreCutFirst) {
   EXPECT_THAT(texts[2], HasSubstr("bytes left out"));
   EXPECT_THAT(texts[2], testing::EndsWith("\n[/plugin_output]=small"));
   EXPECT_LE(window.tokens, 8000);
+}
+
+TEST_F(WindowTest, TheRoomIsDividedAndSmallResultsStayWhole) {
+  User("a");
+  Assistant("", {Call("t", "{}", "1"), Call("t", "{}", "2"), Call("t", "{}", "3")});
+  const std::string small(3000, 's');
+  Results({{"1", std::string(33'000, 'x')}, {"2", small}, {"3", std::string(50'000, 'y')}});
+  const Window window = Fit(23'100);
+  const auto& results = window.messages[2].parts;
+  auto content = [&](std::size_t i) { return std::get<model::ToolResult>(results[i]).content; };
+  EXPECT_EQ(content(1), small);
+  for (const std::size_t large : {0U, 2U}) {
+    EXPECT_GT(content(large).size(), 9'500u);
+    EXPECT_LT(content(large).size(), 10'100u);
+  }
+  EXPECT_LE(window.tokens, 23'100);
+}
+
+TEST_F(WindowTest, ACutNamesWhereTheWholeIsAndWhatIsMissing) {
+  std::string whole;
+  for (int i = 0; i < 3000; ++i) whole += "line " + std::to_string(i) + "\n";
+  User("a");
+  Assistant("", {Call("t", "{}", "1")});
+  Results({{"1", whole}});
+  const Window window = Fit(10'000);
+  const std::string content = Texts(window)[2].substr(1);
+  EXPECT_THAT(kept, ElementsAre(whole));
+  const auto at = content.find("\n[… ");
+  ASSERT_NE(at, std::string::npos);
+  EXPECT_EQ(content.substr(0, at), whole.substr(0, at));
+  EXPECT_THAT(content, HasSubstr("read them with artifact__read, handle art_x, offset " +
+                                 std::to_string(at) + " …]"));
+  const auto missing = std::stoul(content.substr(at + 6));
+  const std::string tail = content.substr(content.find("…]\n") + 5);
+  EXPECT_EQ(at + missing + tail.size(), whole.size());
+  EXPECT_TRUE(whole.ends_with(tail));
+}
+
+TEST_F(WindowTest, HugeArgumentsOfACallDoNotOverflowForEver) {
+  User("write it");
+  const std::string arguments = DumpJson({{"path", "a"}, {"content", std::string(1'000'000, '"')}});
+  Assistant("", {Call("t", arguments, "1")});
+  Results({{"1", "written"}});
+  const Window window = Fit(8000);
+  EXPECT_LE(window.tokens, 8000);
+  const auto call = model::ToolCallsOf(window.messages[1]).front();
+  const auto json = ParseJson(call.arguments, "arguments");
+  ASSERT_TRUE(json.ok() && json->is_object());
+  EXPECT_THAT(JsonString(*json, "[cut]"), HasSubstr("handle art_x"));
+  EXPECT_THAT(kept, ElementsAre(arguments));
+}
+
+TEST_F(WindowTest, ImagesGoBeforeWords) {
+  const std::string words(3000, 'w');
+  model::Message message = model::TextMessage(model::Role::kUser, words, Integrity::kUser);
+  for (int i = 0; i < 3; ++i) {
+    message.parts.emplace_back(model::ImagePart{"image/png", "aGk=", ""});
+  }
+  Add(message);
+  const Window window = Fit(5200);
+  EXPECT_THAT(Texts(window)[0], testing::StartsWith(words + "[an image was left out"));
+  EXPECT_TRUE(std::holds_alternative<model::ImagePart>(window.messages[0].parts[3]));
+  EXPECT_LE(window.tokens, 5200);
+  EXPECT_EQ(window.cut_user_bytes, 3000u);
+}
+
+TEST_F(WindowTest, TheWordsOfThePersonAreCutLastAndToldOf) {
+  User(std::string(30'000, 'p'));
+  Assistant("", {Call("t", "{}", "1")});
+  Results({{"1", std::string(9000, 'x')}});
+  const Window window = Fit(12'000);
+  EXPECT_LE(window.tokens, 12'000);
+  EXPECT_EQ(window.cut_user_bytes, 30'000u);
+  EXPECT_GT(Texts(window)[0].size(), 5000u);
 }
 
 TEST_F(WindowTest, CutsAreWholeCharacters) {

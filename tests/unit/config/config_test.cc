@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/status.h"
+#include "config/usual_providers.h"
 #include "config/values.h"
 
 namespace talon::config {
@@ -269,6 +270,32 @@ TEST(Config, UsualKeyVariablesDefineProviders) {
   EXPECT_EQ(config.models.providers.at("anthropic").api, model::Wire::kAnthropic);
   EXPECT_EQ(config.models.providers.at("anthropic").api_key.Reveal(), "a-key");
   EXPECT_EQ(config.routing.primary, "anthropic/some");
+}
+
+TEST(Config, AKeyAloneChoosesAModel) {
+  for (const UsualProvider& usual : UsualProviders()) {
+    const Config config = Good("", {{usual.variable, "a-key"}});
+    EXPECT_EQ(config.routing.primary, std::string(usual.name) + "/" + usual.model);
+    EXPECT_EQ(config.models.providers.at(usual.name).base_url, usual.base_url);
+  }
+  EXPECT_EQ(Good("", {}).routing.primary, "");
+  const Config two = Good("", {{"OPENROUTER_API_KEY", "a"}, {"ANTHROPIC_API_KEY", "b"}});
+  EXPECT_TRUE(two.routing.primary.starts_with("anthropic/"));
+}
+
+TEST(Config, AKeyInTheEnvironmentDoesNotOverruleTheConfiguration) {
+  const std::map<std::string, std::string> key = {{"OPENAI_API_KEY", "a-key"}};
+  EXPECT_EQ(Good("models: {providers: {my: {models: [{id: m}]}}}\n", key).routing.primary, "");
+  EXPECT_EQ(
+      Good("models: {providers: {my: {}}, catalog: {my/m: {weight: 1}}}\n", key).routing.primary,
+      "");
+  EXPECT_EQ(Good("routing: {primary: reflex/reflex}\n", key).routing.primary, "reflex/reflex");
+  // Somebody else's server under a usual name has models of its own.
+  EXPECT_EQ(Good("models: {providers: {openai: {api_key: k, base_url: http://x/}}}\n", {})
+                .routing.primary,
+            "");
+  EXPECT_EQ(Good("models: {providers: {openai: {api_key: k}}}\n", {}).routing.primary,
+            "openai/gpt-5-mini");
 }
 
 TEST(Config, ShowHidesSecretsAndParsesBack) {

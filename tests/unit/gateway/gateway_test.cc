@@ -249,6 +249,38 @@ TEST_F(GatewayTest, AModelIsPassedThrough) {
   EXPECT_EQ(Post("/v1/chat/completions", body).status, 404);
 }
 
+TEST_F(GatewayTest, WhatIsPassedThroughIsWhole) {
+  Serve();
+  model::ChatResponse thought = Says("4");
+  thought.message.parts.insert(thought.message.parts.begin(),
+                               model::ReasoningPart{.text = "two and two", .provider = "fake"});
+  thought.logprobs = R"({"content":[{"token":"4"}]})";
+  for (const bool streams : {false, true}) {
+    model.Push(Answer(thought));
+    std::string body =
+        Chat("2+2?", std::string(R"("seed":7,"user":"anna","reasoning_effort":"high","stream":)") +
+                         (streams ? "true" : "false"));
+    body.replace(body.find("talon"), 5, "fake/m");
+    const auto response = Post("/v1/chat/completions", body);
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(model.requests.back().extra.at("seed"), "7");
+    EXPECT_EQ(model.requests.back().user, "anna");
+    EXPECT_EQ(model.requests.back().reasoning, model::ReasoningEffort::kHigh);
+    if (streams) {
+      EXPECT_THAT(response.body, HasSubstr(R"("logprobs":{"content":[{"token":"4"}]})"));
+    } else {
+      const Json choice = Parsed(response)["choices"][0];
+      EXPECT_EQ(choice["message"]["reasoning_content"], "two and two");
+      EXPECT_EQ(choice["logprobs"]["content"][0]["token"], "4");
+    }
+  }
+  std::string body = Chat("hi", R"("response_format":{"type":"json_object"})");
+  body.replace(body.find("talon"), 5, "reflex/reflex");
+  const auto refused = Post("/v1/chat/completions", body);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(ErrorOf(refused), HasSubstr("response_format"));
+}
+
 TEST_F(GatewayTest, AClientsToolMayHaveAShortNameButNotTheAgentsOwn) {
   AddReader("files__search");
   Serve();
@@ -540,13 +572,45 @@ class TurnStreamTest : public testing::Test {
       co_return status;
     }(this, &stream, std::move(meanwhile)));
   }
+  static GatewayOptions Limits(std::uint64_t max_buffer) {
+    GatewayOptions options;
+    options.stream_buffer.value = max_buffer;
+    return options;
+  }
+
   io::Loop loop;
+  SystemClock clock;
   PlainFormat format;
   SlowWriter writer;
 };
 
+TEST_F(TurnStreamTest, SilenceIsFilledWithComments) {
+  GatewayOptions options = Limits(1000);
+  options.keep_alive = std::chrono::milliseconds(1);
+  TurnStream stream(format, loop, clock, options);
+  writer.first->Set(true);
+  const absl::Status status =
+      loop.RunUntilDone([](TurnStreamTest* self, TurnStream* s) -> io::Task<absl::Status> {
+        co_await s->Begun();  // by a comment: the client sees the stream before the model's answer
+        io::Nursery nursery(self->loop);
+        nursery.Spawn([](TurnStreamTest* test, TurnStream* of) -> io::Task<void> {
+          co_await test->writer.written.Reached(3);
+          of->OnText("text");
+          of->OnEnd({});
+        }(self, s));
+        absl::Status pumped = co_await s->Pump(self->writer);
+        co_await nursery.Join();
+        co_return pumped;
+      }(this, &stream));
+  EXPECT_OK(status);
+  ASSERT_GE(writer.pieces.size(), 4u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(writer.pieces[i], ": keep-alive\n\n");
+  EXPECT_TRUE(writer.pieces.back().ends_with("text."));
+  EXPECT_TRUE(writer.finished);
+}
+
 TEST_F(TurnStreamTest, WhatComesWhileTheClientIsBusyGoesOutTogether) {
-  TurnStream stream(format, 1000);
+  TurnStream stream(format, loop, clock, Limits(1000));
   stream.OnText("a");
   EXPECT_OK(Pump(stream, [&] {
     stream.OnText("b");
@@ -560,7 +624,7 @@ TEST_F(TurnStreamTest, WhatComesWhileTheClientIsBusyGoesOutTogether) {
 }
 
 TEST_F(TurnStreamTest, AClientThatIsTooFarBehindIsDropped) {
-  TurnStream stream(format, 100);
+  TurnStream stream(format, loop, clock, Limits(100));
   stream.OnText("a");
   const absl::Status status = Pump(stream, [&] {
     stream.OnText(std::string(60, 'b'));
@@ -572,7 +636,7 @@ TEST_F(TurnStreamTest, AClientThatIsTooFarBehindIsDropped) {
 }
 
 TEST_F(TurnStreamTest, ATurnThatWasNotWatchedGivesItsTextAtTheEnd) {
-  TurnStream stream(format, 1000);
+  TurnStream stream(format, loop, clock, Limits(1000));
   agent::TurnOutcome outcome;
   outcome.answer.text = "all of it";
   stream.OnEnd(outcome);
@@ -584,7 +648,7 @@ TEST_F(TurnStreamTest, ATurnThatWasNotWatchedGivesItsTextAtTheEnd) {
 TEST_F(TurnStreamTest, AnEarlyErrorIsOneBeforeAnythingWasSeen) {
   agent::TurnOutcome failed;
   failed.error = Unavailable("down");
-  TurnStream early(format, 1000);
+  TurnStream early(format, loop, clock, Limits(1000));
   early.OnReasoning("nothing to see");
   early.OnEnd(failed);
   loop.RunUntilDone([](TurnStream* s) -> io::Task<int> {
@@ -592,7 +656,7 @@ TEST_F(TurnStreamTest, AnEarlyErrorIsOneBeforeAnythingWasSeen) {
     co_return 0;
   }(&early));
   EXPECT_TRUE(absl::IsUnavailable(early.early_error()));
-  TurnStream late(format, 1000);
+  TurnStream late(format, loop, clock, Limits(1000));
   late.OnToolStart({});
   late.OnEnd(failed);
   EXPECT_OK(late.early_error());

@@ -86,6 +86,28 @@ TEST(ParseTest, NullIsAbsent) {
   EXPECT_FALSE(chat->stream || chat->temperature || chat->max_output_tokens);
 }
 
+TEST(ParseTest, WhatHasNoPlaceIsCarried) {
+  auto chat = ParseChatCompletion(
+      Body(R"("seed":7,"reasoning_effort":"minimal","response_format":{"type":"json_object"},)"
+           R"("parallel_tool_calls":false,"logprobs":true,"frequency_penalty":0.5)"));
+  ASSERT_TRUE(chat.ok()) << StatusText(chat.status());
+  EXPECT_EQ(chat->reasoning, model::ReasoningEffort::kLow);
+  EXPECT_THAT(chat->extra,
+              testing::UnorderedElementsAre(
+                  testing::Pair("seed", "7"), testing::Pair("reasoning_effort", R"("minimal")"),
+                  testing::Pair("response_format", R"({"type":"json_object"})"),
+                  testing::Pair("parallel_tool_calls", "false"), testing::Pair("logprobs", "true"),
+                  testing::Pair("frequency_penalty", "0.5")));
+}
+
+TEST(ParseTest, DefaultsSpelledOutAreNoWishes) {
+  auto chat = ParseChatCompletion(
+      Body(R"("seed":null,"response_format":{"type":"text"},"parallel_tool_calls":true,)"
+           R"("logprobs":false,"presence_penalty":0,"frequency_penalty":0.0,"store":false)"));
+  ASSERT_TRUE(chat.ok()) << StatusText(chat.status());
+  EXPECT_TRUE(chat->extra.empty());
+}
+
 TEST(ParseTest, TheNewerTokenLimitCounts) {
   EXPECT_EQ(ParseChatCompletion(Body(R"("max_completion_tokens":5)"))->max_output_tokens, 5);
 }
@@ -97,6 +119,7 @@ TEST(ParseTest, AChosenFunctionIsTheOnlyOneOffered) {
   ASSERT_TRUE(chat.ok());
   ASSERT_THAT(chat->tools, SizeIs(1));
   EXPECT_EQ(chat->tools[0].name, "b");
+  EXPECT_EQ(chat->only_tool, "b");
   EXPECT_EQ(chat->tool_choice, model::ToolChoice::kRequired);
 }
 

@@ -12,10 +12,11 @@ using testing::SizeIs;
 
 TEST_F(JournalTest, TurnRunsToItsEnd) {
   ASSERT_OK(Arrive("a"));
-  const auto running = Run(journal_->UnfinishedTurns());
+  const auto running = Run(journal_->UnfinishedTurns(0, 10));
   ASSERT_OK(running);
-  ASSERT_THAT(*running, SizeIs(1));
-  EXPECT_EQ(running->front().payload, R"({"text":"a"})");
+  ASSERT_THAT(running->turns, SizeIs(1));
+  EXPECT_EQ(running->turns.front().id, TurnId("turn_a"));
+  EXPECT_EQ(Run(journal_->LoadTurn(TurnId("turn_a")))->payload, R"({"text":"a"})");
 
   Entry end;
   end.steps = {Step("a", 2, StepKind::kModelFinished), Step("a", 3, StepKind::kFinished)};
@@ -30,8 +31,25 @@ TEST_F(JournalTest, TurnRunsToItsEnd) {
   EXPECT_EQ(turn->state, TurnState::kCompleted);
   EXPECT_EQ(turn->answer, R"({"text":"done"})");
   EXPECT_EQ(turn->finished_at - turn->started_at, std::chrono::seconds(5));
-  EXPECT_THAT(*Run(journal_->UnfinishedTurns()), IsEmpty());
+  EXPECT_THAT(Run(journal_->UnfinishedTurns(0, 10))->turns, IsEmpty());
   EXPECT_THAT(*Run(journal_->LoadSteps(TurnId("turn_a"))), SizeIs(3));
+}
+
+TEST_F(JournalTest, UnfinishedTurnsComeInPagesWithoutPayloads) {
+  for (const char* name : {"a", "b", "c"}) ASSERT_OK(Arrive(name));
+  std::vector<std::string> seen;
+  std::int64_t after = 0;
+  for (const std::size_t size : {2U, 1U, 0U}) {
+    const auto page = Run(journal_->UnfinishedTurns(after, 2));
+    ASSERT_OK(page);
+    EXPECT_THAT(page->turns, SizeIs(size));
+    for (const TurnRecord& turn : page->turns) {
+      seen.push_back(turn.id.str());
+      EXPECT_EQ(turn.payload, "");
+    }
+    after = page->last;
+  }
+  EXPECT_THAT(seen, ElementsAre("turn_a", "turn_b", "turn_c"));
 }
 
 TEST_F(JournalTest, TurnEndsOnce) {
@@ -205,6 +223,30 @@ TEST_F(JournalTest, SnapshotIsStoredOnce) {
   EXPECT_EQ(*Run(journal_->LoadSnapshot("hash1")), prompt);
   EXPECT_EQ(*Run(journal_->LoadSnapshot("hash2")), "short");
   EXPECT_TRUE(absl::IsNotFound(Run(journal_->LoadSnapshot("hash3")).status()));
+}
+
+TEST_F(JournalTest, APromptGoesWithTheLastSessionThatWasSentIt) {
+  const auto send = [this](const std::string& turn, std::int64_t seq, const std::string& hash) {
+    Entry entry;
+    entry.steps = {Step(turn, seq, StepKind::kModelStarted)};
+    entry.snapshots = {{hash, "prompt of " + hash}};
+    ASSERT_OK(Run(journal_->Append(entry)));
+  };
+  ASSERT_OK(Arrive("a"));
+  ASSERT_OK(Arrive("b"));
+  send("a", 2, "own");
+  send("a", 3, "shared");
+  send("b", 2, "shared");
+  Reopen();
+  ASSERT_OK(Run(journal_->DeleteSession(SessionId("ses_a"))));
+  EXPECT_TRUE(absl::IsNotFound(Run(journal_->LoadSnapshot("own")).status()));
+  ASSERT_OK(Run(journal_->LoadSnapshot("shared")));
+  // It was known to be stored: now it must be stored anew.
+  send("b", 3, "own");
+  ASSERT_OK(Run(journal_->LoadSnapshot("own")));
+  ASSERT_OK(Run(journal_->DeleteSession(SessionId("ses_b"))));
+  EXPECT_EQ(CountRows("prompt_snapshots"), 0);
+  EXPECT_EQ(CountRows("prompt_uses"), 0);
 }
 
 TEST_F(JournalTest, OutboxIsPendingUntilDelivered) {

@@ -129,6 +129,30 @@ TEST(HttpModelTest, NoFirstByteIsATransportError) {
   EXPECT_EQ(rig.http.requests.size(), 2u);
 }
 
+TEST(HttpModelTest, SilenceWithinAStreamIsATransportError) {
+  ModelRig rig(Wire::kOpenAi);
+  rig.options.idle_timeout = 1ms;
+  FakeReply half = EventStream({Events({kDelta})});
+  half.hang_body = true;
+  rig.http.Push(half);
+  auto answer = rig.Complete(ModelRig::Hello(), &rig.sink);
+  EXPECT_EQ(answer.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(ReasonOf(answer.status()), ErrorReason::kTransport);
+  EXPECT_THAT(std::string(talon::Message(answer.status())), HasSubstr("idle_timeout"));
+  EXPECT_EQ(rig.http.requests.size(), 1u);  // the caller has seen its beginning
+}
+
+TEST(HttpModelTest, AnAnswerThatIsNotStreamedHasItsOwnTotal) {
+  ModelRig rig(Wire::kOpenAi);
+  rig.options.whole_answer_timeout = 5s;
+  rig.options.timeout = 60s;
+  (void)rig.Sent(ModelRig::Hello());
+  EXPECT_EQ(rig.http.deadlines.back(), rig.clock.steady + 5s);
+  rig.http.Push(EventStream({Events({kDelta, kEnd})}));
+  EXPECT_TRUE(rig.Complete(ModelRig::Hello(), &rig.sink).ok());
+  EXPECT_EQ(rig.http.deadlines.back(), rig.clock.steady + 60s);
+}
+
 TEST(HttpModelTest, CancellationEndsTheRequestAndTheWait) {
   ModelRig rig(Wire::kOpenAi);
   CancelSource source;

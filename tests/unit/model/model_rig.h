@@ -122,7 +122,8 @@ class ModelRig {
       case Wire::kGoogle:
         return MakeGoogleWire(url.empty() ? "https://google.test/v1beta" : url, "acme");
       default:
-        return MakeOpenAiWire(url.empty() ? "https://openai.test/v1" : url, "acme");
+        return MakeOpenAiWire(url.empty() ? "https://openai.test/v1" : url, "acme",
+                              options.dialect);
     }
   }
   std::unique_ptr<HttpModel> model_;

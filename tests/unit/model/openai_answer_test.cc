@@ -105,6 +105,20 @@ std::vector<ToolCall> CallsOf(const std::vector<std::string>& deltas) {
   return calls;
 }
 
+TEST(OpenAiQuirksTest, LogprobsOfAllPiecesAreGathered) {
+  ModelRig rig(Wire::kOpenAi);
+  const std::string one = R"({"choices":[{"index":0,"delta":{"content":"a"},)"
+                          R"("logprobs":{"content":[{"token":"a","logprob":-0.5}]}}]})";
+  const std::string two = R"({"choices":[{"index":0,"delta":{"content":"b"},)"
+                          R"("logprobs":{"content":[{"token":"b","logprob":-1}]},)"
+                          R"("finish_reason":"stop"}]})";
+  const auto answer = rig.Stream(Events({one, two}), Splitting::kOnePiece);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  const Json logprobs = Json::parse(answer->logprobs);
+  ASSERT_EQ(logprobs["content"].size(), 2u);
+  EXPECT_EQ(logprobs["content"][1]["token"], "b");
+}
+
 TEST(OpenAiQuirksTest, WholeCallsWithoutIdOrIndex) {
   auto calls = CallsOf({R"({"tool_calls":[{"function":{"name":"a","arguments":"{\"x\":1}"}},)"
                         R"({"function":{"name":"a","arguments":"{\"x\":2}"}}]})"});

@@ -102,6 +102,75 @@ TEST(OpenAiRequestTest, UsesTheConfiguredModelsLimitsAndInputs) {
             Json({{"type", "text"}, {"text", std::string(kImageOmitted)}}));
 }
 
+TEST(OpenAiRequestTest, KnowsReasoningModelsBehindAnyHost) {
+  for (const char* model : {"gpt-5", "gpt-5-mini", "openai/o3", "o4-mini", "azure.gpt-5"}) {
+    ModelRig proxy(Wire::kOpenAi);
+    ChatRequest request = ModelRig::Hello();
+    request.model = model;
+    request.max_output_tokens = 10;
+    const Json sent = proxy.Sent(request);
+    EXPECT_EQ(sent["max_completion_tokens"], 10) << model;
+    EXPECT_FALSE(sent.contains("max_tokens")) << model;
+  }
+  for (const char* model : {"gpt-4.1", "llama3.2", "olmo-2", "o", "qwen/qwq-5", "mistral/o3x"}) {
+    ModelRig proxy(Wire::kOpenAi);
+    ChatRequest request = ModelRig::Hello();
+    request.model = model;
+    request.max_output_tokens = 10;
+    EXPECT_EQ(proxy.Sent(request)["max_tokens"], 10) << model;
+  }
+}
+
+TEST(OpenAiRequestTest, TheConfiguredDialectCounts) {
+  RecordingSink sink;
+  ChatRequest request = ModelRig::Hello();
+  request.model = "gpt-5";
+  request.max_output_tokens = 10;
+  request.user = "u1";
+  ModelRig proxy(Wire::kOpenAi);
+  proxy.options.dialect = {.max_tokens_field = MaxTokensField::kMaxTokens,
+                           .stream_options = Sent::kNever,
+                           .user = Sent::kNever};
+  const Json sent = proxy.Sent(request, &sink);
+  EXPECT_EQ(sent["max_tokens"], 10);
+  EXPECT_FALSE(sent.contains("stream_options"));
+  EXPECT_FALSE(sent.contains("user"));
+  request.model = "local";
+  ModelRig other(Wire::kOpenAi);
+  other.options.dialect.max_tokens_field = MaxTokensField::kMaxCompletionTokens;
+  EXPECT_EQ(other.Sent(request)["max_completion_tokens"], 10);
+}
+
+TEST(OpenAiRequestTest, FurtherMembersGoAsTheyAre) {
+  ModelRig rig(Wire::kOpenAi);
+  ChatRequest request = ModelRig::Hello();
+  request.reasoning = ReasoningEffort::kLow;
+  request.extra = {{"reasoning_effort", R"("minimal")"},
+                   {"response_format", R"({"type":"json_schema","json_schema":{"name":"x"}})"},
+                   {"seed", "7"},
+                   {"odd \"name\"", "[1,2]"}};
+  const Json sent = rig.Sent(request);
+  EXPECT_EQ(sent["reasoning_effort"], "minimal");
+  EXPECT_EQ(sent["response_format"]["json_schema"]["name"], "x");
+  EXPECT_EQ(sent["seed"], 7);
+  EXPECT_EQ(sent["odd \"name\""], Json::array({1, 2}));
+}
+
+TEST(OpenAiRequestTest, OtherWiresRefuseWhatTheyCannotDoByItsName) {
+  for (const Wire wire : {Wire::kAnthropic, Wire::kGoogle}) {
+    ModelRig rig(wire);
+    ChatRequest request = ModelRig::Hello();
+    request.extra = {{"reasoning_effort", R"("high")"}};
+    request.reasoning = ReasoningEffort::kHigh;
+    EXPECT_FALSE(rig.Sent(request).empty());
+    request.extra["response_format"] = R"({"type":"json_object"})";
+    const absl::Status refused = rig.Complete(request).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(talon::Message(refused)), testing::StartsWith("response_format: "));
+    EXPECT_EQ(rig.http.requests.size(), 1u);
+  }
+}
+
 TEST(OpenAiRequestTest, SpeaksTheDialectOfTheHost) {
   ModelRig openai(Wire::kOpenAi);
   openai.options.base_url = "https://api.openai.com/v1/";

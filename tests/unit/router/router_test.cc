@@ -157,12 +157,18 @@ TEST_F(RouterTest, TheDefaultIsPrimaryThenWeightThenReflex) {
   auto router = Must();
   EXPECT_EQ(NameOf(router->Resolve("")), "a/unlisted");
   EXPECT_EQ(router->List().front().name(), "a/unlisted");
-  EXPECT_FALSE(router->only_reflex());
+  EXPECT_TRUE(router->model_configured());
+  EXPECT_EQ(router->Advice(), "");
   models = {};
+  models.providers["openai"] = {};
   routing = {};
   router = Must();
+  EXPECT_FALSE(router->model_configured());
+  EXPECT_THAT(router->Advice(), HasSubstr("TALON_MODEL=openai/<model>"));
+  models = {};
+  router = Must();
   EXPECT_EQ(NameOf(router->Resolve("")), "reflex/reflex");
-  EXPECT_TRUE(router->only_reflex());
+  EXPECT_FALSE(router->model_configured());
   EXPECT_THAT(router->List(), SizeIs(1));
 }
 
@@ -229,6 +235,7 @@ INSTANTIATE_TEST_SUITE_P(Reasons, FailoverTest,
                                          FailoverCase{ErrorReason::kRateLimited, true},
                                          FailoverCase{ErrorReason::kOverloaded, true},
                                          FailoverCase{ErrorReason::kTransport, true},
+                                         FailoverCase{ErrorReason::kUnknownModel, true},
                                          FailoverCase{ErrorReason::kContextTooLong, false},
                                          FailoverCase{ErrorReason::kContentFiltered, false},
                                          FailoverCase{ErrorReason::kBadRequest, false},
