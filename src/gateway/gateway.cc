@@ -81,9 +81,10 @@ class GatewayImpl : public Gateway {
   // Whether a body is worth reading: strangers must not fill the memory. What a plugin decides on
   // is read: who shows some token, and routes that may be public.
   bool MayAuthenticate(const io::ServerRequest& head) const {
-    const bool asks_plugin = !options_.auth_plugin.empty() && head.headers.Has("Authorization");
-    return asks_plugin || head.path.starts_with("/plugins/") ||
-           BearerMatches(head, options_.token.Reveal());
+    const std::string_view shown = BearerToken(head);
+    if (head.path.starts_with("/plugins/")) return true;
+    return !shown.empty() && (!options_.auth_plugin.empty() ||
+                              ConstantTimeEquals(shown, options_.token.Reveal()));
   }
 
   GatewayOptions options_;

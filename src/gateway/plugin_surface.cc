@@ -125,7 +125,7 @@ io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request,
   ask.principal = PrincipalOf(request, "cli");
   ask.from_user = true;
   const guard::CheckedCall checked = deps_.guard.CheckCall(ask);
-  if (checked.decision.verdict == guard::Verdict::kBlock) {
+  if (checked.decision.verdict == hook::Verdict::kBlock) {
     co_return ErrorResponse(InvalidArgument(checked.decision.reason));
   }
   const std::shared_ptr<tool::Tool> tool = checked.entry->tool;
