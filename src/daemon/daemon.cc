@@ -199,11 +199,10 @@ io::Task<absl::Status> Daemon::StartParts() {
   options.token = token_;
   TALON_CO_ASSIGN_OR_RETURN(
       parts.gateway,
-      gateway::Gateway::Create(
-          std::move(options),
-          {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
-           parts.catalogue, *parts.plugins, *parts.guard, std::string(kVersion),
-           &*parts.extensions, &*parts.tasks}));
+      gateway::Gateway::Create(std::move(options),
+                               {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal,
+                                *parts.router, parts.catalogue, *parts.plugins, *parts.guard,
+                                std::string(kVersion), &*parts.extensions, &*parts.tasks}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;

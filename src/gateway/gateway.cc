@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -83,8 +84,8 @@ class GatewayImpl : public Gateway {
   bool MayAuthenticate(const io::ServerRequest& head) const {
     const std::string_view shown = BearerToken(head);
     if (head.path.starts_with("/plugins/")) return true;
-    return !shown.empty() && (!options_.auth_plugin.empty() ||
-                              ConstantTimeEquals(shown, options_.token.Reveal()));
+    return !shown.empty() &&
+           (!options_.auth_plugin.empty() || ConstantTimeEquals(shown, options_.token.Reveal()));
   }
 
   GatewayOptions options_;

@@ -95,8 +95,8 @@ io::Task<io::ServerResponse> PluginSurface::Inspect(std::string name) {
       fmt::format("plugin '{}': no such plugin; `talon plugins` lists those there are", name)));
 }
 
-io::Task<io::ServerResponse> PluginSurface::Change(const ApiRequest& request,
-                                                   std::string name, std::string verb) {
+io::Task<io::ServerResponse> PluginSurface::Change(const ApiRequest& request, std::string name,
+                                                   std::string verb) {
   absl::Status status;
   if (verb == "stop") {
     status = co_await deps_.plugins.StopOne(name);
@@ -109,8 +109,7 @@ io::Task<io::ServerResponse> PluginSurface::Change(const ApiRequest& request,
   co_return co_await Inspect(std::move(name));
 }
 
-io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request,
-                                                    std::string name) {
+io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request, std::string name) {
   auto body = ParseJson(request.body, "request body");
   if (!body.ok()) co_return ErrorResponse(body.status());
   for (const auto& [member, kind] :

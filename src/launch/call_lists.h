@@ -8,7 +8,7 @@
 namespace talon::launch {
 
 // clang-format off
-// Denied in every profile: ways into other processes, the kernel, the file system's shape, the clock.
+// Denied in every profile: ways into other processes, the kernel, the file system, the clock.
 inline constexpr long kDenied[] = {
     SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_process_madvise, SYS_kcmp,
     SYS_pidfd_getfd, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_move_mount,

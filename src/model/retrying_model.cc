@@ -22,8 +22,8 @@ io::Task<absl::StatusOr<ChatResponse>> RetryingModel::Complete(ChatRequest reque
                                                                CallContext context,
                                                                DeltaSink* sink) {
   // An answer that comes in one piece shows no progress on its way: it gets less time.
-  const auto longest =
-      sink == nullptr ? std::min(options_.timeout, options_.whole_answer_timeout) : options_.timeout;
+  const auto longest = sink == nullptr ? std::min(options_.timeout, options_.whole_answer_timeout)
+                                       : options_.timeout;
   context = context.Until(clock_.SteadyNow() + longest);
   RetryPlan plan(options_, context.deadline, static_cast<std::uint32_t>(random_()));
   for (;;) {

@@ -22,8 +22,12 @@ Conversation::Conversation(io::Loop& loop, Talk talk, tool::CallEvents* events, 
 }
 
 io::Task<absl::StatusOr<std::string>> Conversation::Run(PluginStream& stream, std::string request) {
-  absl::StatusOr<std::string> result = co_await Say(stream, std::move(request));
-  if (result.ok()) result = co_await Listen(stream);
+  absl::StatusOr<std::string> result = Internal("nothing was said");
+  if (absl::Status said = co_await Say(stream, std::move(request)); said.ok()) {
+    result = co_await Listen(stream);
+  } else {
+    result = std::move(said);
+  }
   over_.Cancel(Cancelled("the call has ended"));
   co_await asking_.Join();
   co_return result;

@@ -62,8 +62,7 @@ PluginProcess::~PluginProcess() {
   TALON_CHECK(process_ == nullptr);
 }
 
-io::Task<absl::Status> PluginProcess::SpawnProgram(std::string certificate,
-                                                   CallContext context) {
+io::Task<absl::Status> PluginProcess::SpawnProgram(std::string certificate, CallContext context) {
   io::SpawnOptions direct = MakeSpawnOptions(spec_, socket_directory_, certificate);
   if (sandbox_ != nullptr && spec_.sandbox_plan.profile != SandboxProfile::kNone) {
     co_return co_await SpawnConfined(std::move(direct), context);

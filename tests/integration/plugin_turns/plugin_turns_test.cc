@@ -74,7 +74,8 @@ class PluginTurnsTest : public testing::Test {
     const daemon::Paths paths{.home = folder_.path(),
                               .config = folder_ / "talon.yaml",
                               .plugins = folder_ / "no-bundled-plugins"};
-    auto loaded = config::Load(paths.config, [](const char*) -> const char* { return nullptr; });
+    auto loaded = config::Load(paths.config, paths.config_missing,
+                               [](const char*) -> const char* { return nullptr; });
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     daemon_ = std::make_unique<daemon::Daemon>(loop_, *std::move(loaded), paths);
     const absl::Status started = loop_.RunUntilDone(daemon_->Start());

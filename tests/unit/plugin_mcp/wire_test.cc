@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two wires against real processes and a real HTTP server, and a server's life over them.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -119,6 +120,26 @@ TEST(StdioWire, WhatIgnoresEveryHintIsKilled) {
   wire->Stop();  // would hang otherwise
 }
 
+// A wire with nothing to do sleeps: it does not eat the processor.
+TEST(StdioWire, IsIdleWhenNothingHappens) {
+  Heard heard;
+  const auto wire = MakeStdioWire(Script("exec cat"));
+  ASSERT_TRUE(wire->Start(heard).ok());
+  ASSERT_TRUE(wire->Send({.text = R"({"jsonrpc":"2.0","method":"a"})"}).ok());
+  ASSERT_TRUE(heard.WaitFor([&] { return heard.messages.size() == 1; }));
+  rusage before = {}, after = {};
+  getrusage(RUSAGE_SELF, &before);
+  Bell quiet;
+  quiet.Wait(-1, Clock::now() + milliseconds(300));
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_nvcsw + after.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw, 50);
+  EXPECT_LT(after.ru_utime.tv_usec + after.ru_stime.tv_usec +
+                1'000'000 * (after.ru_utime.tv_sec + after.ru_stime.tv_sec -
+                             before.ru_utime.tv_sec - before.ru_stime.tv_sec) -
+                before.ru_utime.tv_usec - before.ru_stime.tv_usec,
+            100'000);
+}
+
 TEST(StdioWire, AProcessThatDoesNotReadBlocksNobody) {
   Heard heard;
   StdioOptions options = Script("exec sleep 1000");
@@ -178,6 +199,7 @@ class HttpWireTest : public ::testing::Test {
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
 
+  std::atomic<int> count_ = 0;  // of the peer's answers
   std::mutex mutex_;
   std::vector<std::string> requests_;
   Heard heard_;
@@ -186,9 +208,8 @@ class HttpWireTest : public ::testing::Test {
 };
 
 TEST_F(HttpWireTest, AnswersAsJsonAndAsEvents) {
-  std::atomic<int> count = 0;
-  Serve([&](const std::string&) {
-    if (count++ == 0) return Respond("200 OK", "Content-Type: application/json\r\n", kAnswer);
+  Serve([this](const std::string&) {
+    if (count_++ == 0) return Respond("200 OK", "Content-Type: application/json\r\n", kAnswer);
     return Respond("200 OK", "Content-Type: text/event-stream\r\n",
                    "data: {\"jsonrpc\":\"2.0\",\"method\":\"note\"}\n\ndata: " +
                        std::string(kAnswer) + "\n\n");
@@ -220,9 +241,8 @@ TEST_F(HttpWireTest, TheSessionIsKeptAndEnded) {
 }
 
 TEST_F(HttpWireTest, AForgottenSessionIsTold) {
-  std::atomic<int> count = 0;
-  Serve([&](const std::string&) {
-    if (count++ == 0) {
+  Serve([this](const std::string&) {
+    if (count_++ == 0) {
       return Respond("200 OK", "Content-Type: application/json\r\nMcp-Session-Id: a\r\n", kAnswer);
     }
     return Respond("404 Not Found", "Content-Type: application/json\r\n",
@@ -236,9 +256,8 @@ TEST_F(HttpWireTest, AForgottenSessionIsTold) {
 }
 
 TEST_F(HttpWireTest, RefusalsSayWhatToDo) {
-  std::atomic<int> count = 0;
-  Serve([&](const std::string&) {
-    switch (count++) {
+  Serve([this](const std::string&) {
+    switch (count_++) {
       case 0:
         return Respond("401 Unauthorized", "WWW-Authenticate: Bearer scope=\"x\"\r\n", "");
       case 1:
@@ -271,9 +290,8 @@ TEST_F(HttpWireTest, AJsonErrorSaysMoreThanItsNumber) {
 }
 
 TEST_F(HttpWireTest, ABrokenStreamIsTakenUpAgain) {
-  std::atomic<int> count = 0;
-  Serve([&](const std::string&) {
-    if (count++ == 0) {
+  Serve([this](const std::string&) {
+    if (count_++ == 0) {
       return Respond("200 OK", "Content-Type: text/event-stream\r\n", "id: 5\nretry: 1\ndata:\n\n");
     }
     return Respond("200 OK", "Content-Type: text/event-stream\r\n",
@@ -290,10 +308,9 @@ TEST_F(HttpWireTest, ABrokenStreamIsTakenUpAgain) {
 TEST_F(HttpWireTest, AStreamThatNeverAnswersIsGivenUp) {
   HttpOptions options;
   options.max_resumptions = 3;
-  std::atomic<int> count = 0;
   Serve(
-      [&](const std::string&) {
-        if (count++ == 0) {
+      [this](const std::string&) {
+        if (count_++ == 0) {
           return Respond("200 OK", "Content-Type: text/event-stream\r\n", "id: 1\ndata:\n\n");
         }
         return Respond("200 OK", "Content-Type: text/event-stream\r\n", "");
