@@ -212,6 +212,13 @@ io::Task<absl::StatusOr<TurnOutcome>> AgentImpl::Await(TurnId turn, CallContext 
   co_return outcome;
 }
 
+io::Task<absl::StatusOr<Principal>> AgentImpl::OwnerOf(TurnId turn) {
+  if (const auto found = runs_.find(turn); found != runs_.end()) co_return found->second->principal;
+  auto record = co_await core_.deps.journal.LoadTurn(std::move(turn));
+  if (!record.ok()) co_return record.status();
+  co_return std::move(record->principal);
+}
+
 bool AgentImpl::Cancel(const TurnId& turn, absl::Status reason) {
   auto found = runs_.find(turn);
   if (found == runs_.end()) return false;

@@ -17,6 +17,7 @@
 #include "base/call_context.h"
 #include "base/ids.h"
 #include "guard/guard.h"
+#include "hook/hooks.h"
 #include "io/task.h"
 #include "journal/journal.h"
 #include "model/tokens.h"
@@ -74,6 +75,7 @@ struct Dependencies {
   router::Router& router;
   tool::Catalogue& catalogue;
   guard::Guard& guard;
+  hook::Hooks* hooks = nullptr;  // null: nobody advises
 };
 
 // What the next prompt would carry, for `talon context`.
@@ -102,6 +104,8 @@ class Agent {
   // Ends with the turn, at once for one that has ended. `context` bounds the waiting only. A turn
   // that nobody runs now has the outcome kRunning and an Unavailable error.
   virtual io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) = 0;
+  // Who a turn is of, whatever became of it. NotFound.
+  virtual io::Task<absl::StatusOr<Principal>> OwnerOf(TurnId turn) = 0;
   // Ends a turn that runs or waits; false when there is none.
   virtual bool Cancel(const TurnId& turn, absl::Status reason) = 0;
   // The answer left the process: it will not be delivered again.

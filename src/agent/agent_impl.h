@@ -27,6 +27,7 @@ class AgentImpl : public Agent {
                                                      TurnObserver* observer) override;
   void Forget(const TurnId& turn, TurnObserver* observer) override;
   io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) override;
+  io::Task<absl::StatusOr<Principal>> OwnerOf(TurnId turn) override;
   bool Cancel(const TurnId& turn, absl::Status reason) override;
   void Delivered(const TurnId& turn) override;
   io::Task<absl::Status> Recover() override;

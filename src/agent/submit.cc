@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "agent/advice.h"
 #include "agent/agent_impl.h"
 #include "agent/turn_codec.h"
 #include "base/status.h"
@@ -90,7 +91,10 @@ io::Task<absl::StatusOr<journal::Accepted>> AgentImpl::Submit(journal::EventEnve
   arrival.event = std::move(event);
   if (!waits) {
     arrival.loop = std::make_unique<TurnLoop>(core_, session, run);
-    TALON_CO_RETURN_IF_ERROR(arrival.loop->Prepare());
+    // What hooks have to look at first cannot go with the event.
+    if (!IsAdvised(core_, hook::Joinpoint::kInputReceived)) {
+      TALON_CO_RETURN_IF_ERROR(arrival.loop->Prepare());
+    }
   }
   auto accepted = co_await Store(session, std::move(arrival), observer);
   if (!session.persisted) {

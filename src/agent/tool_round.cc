@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "agent/advice.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -69,6 +70,8 @@ struct ToolRound::Planned {
   tool::ToolSpec spec;               // of the tool; a stand-in when there is none
   std::string arguments;             // canonical where the guard allowed the call
   std::string effect_key;
+  std::size_t index = 0;  // in the answer
+  bool withheld = false;  // it ran, but what it gave is not shown
   bool intended = false;  // recorded as about to run
   bool open = false;      // it ran and failed so that its effect may have happened
   ArtifactId artifact;
@@ -88,10 +91,16 @@ void ToolRound::Refuse(Planned& planned, const absl::Status& why) {
   planned.result = core_.deps.guard.AdmitError(planned.spec, why);
 }
 
+std::string ToolRound::KeyOf(const Planned& planned, std::int64_t seed) const {
+  return Sha256Hex(fmt::format("{}|{}|{}|{}|{}", run_.turn.str(), seed, planned.index,
+                               planned.spec.name, planned.arguments));
+}
+
 ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t seed,
                                    std::size_t index) {
   Planned planned;
   planned.call = call;
+  planned.index = index;
   planned.arguments = call.arguments;
   planned.spec.name = call.name;
   planned.spec.plugin = "talon";
@@ -101,7 +110,7 @@ ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t see
                                                            .context = session_.label,
                                                            .from_user = false});
   if (checked.entry != nullptr) planned.spec = checked.entry->tool->spec();
-  if (checked.decision.verdict != guard::Verdict::kAllow || checked.entry == nullptr) {
+  if (checked.decision.verdict != hook::Verdict::kAllow || checked.entry == nullptr) {
     Refuse(planned, PermissionDenied(checked.decision.reason));
   } else if (index >= core_.options.max_calls_per_round) {
     Refuse(planned, PermissionDenied(fmt::format("not executed: more than {} calls in one answer",
@@ -109,8 +118,7 @@ ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t see
   } else {
     planned.tool = checked.entry->tool;
     planned.arguments = std::move(checked.arguments);
-    planned.effect_key = Sha256Hex(fmt::format("{}|{}|{}|{}|{}", run_.turn.str(), seed, index,
-                                               planned.spec.name, planned.arguments));
+    planned.effect_key = KeyOf(planned, seed);
   }
   if (auto before = intended_.find(call.id); before != intended_.end()) {
     PlanAgain(before->second, planned);
@@ -131,6 +139,51 @@ void ToolRound::PlanAgain(const IntendedCall& before, Planned& planned) {
   planned.result = core_.deps.guard.AdmitError(planned.spec, OutcomeUnknown());
 }
 
+// What was recorded as about to run was advised before.
+io::Task<void> ToolRound::AdviseCall(Planned& planned, std::int64_t seed) {
+  constexpr auto kAt = hook::Joinpoint::kToolBeforeCall;
+  if (planned.fate != Fate::kRuns || planned.intended) co_return;
+  const hook::Advice advice =
+      co_await Advise(core_, run_, writer_, kAt, planned.spec.name, planned.arguments);
+  if (advice.blocks()) co_return Refuse(planned, PermissionDenied(advice.decision.reason));
+  if (!advice.rewrites()) co_return;
+  guard::CheckedCall checked = core_.deps.guard.CheckCall({.tool = planned.spec.name,
+                                                           .arguments = advice.decision.value,
+                                                           .principal = run_.principal,
+                                                           .context = session_.label,
+                                                           .from_user = false});
+  if (checked.decision.verdict != hook::Verdict::kAllow) {
+    co_return Refuse(planned, PermissionDenied(fmt::format("what a hook made of the call: {}",
+                                                           checked.decision.reason)));
+  }
+  planned.arguments = std::move(checked.arguments);
+  planned.effect_key = KeyOf(planned, seed);
+}
+
+// False when nothing of the output may be shown; the result then says why.
+io::Task<bool> ToolRound::AdviseResult(Planned& planned, tool::ToolOutput& output) {
+  constexpr auto kAt = hook::Joinpoint::kToolResultReceived;
+  std::string text = output.error;
+  for (const std::string* part : {&output.content, &output.structured}) {
+    if (part->empty() || (part == &output.structured && *part == output.content)) continue;
+    if (!text.empty()) text += '\n';
+    text += *part;
+  }
+  hook::Advice advice = co_await Advise(core_, run_, writer_, kAt, planned.spec.name, text);
+  if (advice.blocks()) {
+    planned.withheld = true;
+    planned.result =
+        core_.deps.guard.AdmitError(planned.spec, PermissionDenied(advice.decision.reason));
+    co_return false;
+  }
+  if (advice.rewrites()) {
+    (output.error.empty() ? output.content : output.error) = std::move(advice.decision.value);
+    if (!output.error.empty()) output.content.clear();
+    output.structured.clear();
+  }
+  co_return true;
+}
+
 void ToolRound::CheckRepeats(Planned& planned) {
   if (planned.fate != Fate::kRuns) return;
   const int repeats = loop_guard_.Repeats(planned.spec.name, planned.arguments);
@@ -148,6 +201,9 @@ io::Task<absl::Status> ToolRound::Run(std::vector<model::ToolCall> calls, std::i
   }
   intended_.clear();
   done_.clear();
+  if (IsAdvised(core_, hook::Joinpoint::kToolBeforeCall)) {
+    for (Planned& planned : plan) co_await AdviseCall(planned, seed);
+  }
 
   std::size_t next = 0;
   // The next call, when it may join the group that begins with `first`.
@@ -284,7 +340,10 @@ io::Task<void> ToolRound::Attempt(Planned* planned) {
   planned->duration_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(core_.deps.clock.SteadyNow() - started)
           .count();
-  if (output.ok()) {
+  const bool advised = output.ok() && IsAdvised(core_, hook::Joinpoint::kToolResultReceived);
+  if (advised && !co_await AdviseResult(*planned, *output)) {
+    // Its result is made.
+  } else if (output.ok()) {
     planned->result = core_.deps.guard.AdmitResult(planned->spec, planned->call.id, *output,
                                                    planned->artifact.str());
     TellOpen(*planned, planned->result.reason == ErrorReason::kPluginMisbehaved);
@@ -307,7 +366,7 @@ void ToolRound::Conclude(Planned& planned) {
     planned.seen = loop_guard_.last();
   }
   const auto state = planned.fate == Fate::kUnknown || planned.open ? journal::EffectState::kUnknown
-                     : result.is_error                              ? journal::EffectState::kFailed
+                     : result.is_error && !planned.withheld         ? journal::EffectState::kFailed
                                                                     : journal::EffectState::kDone;
   if (planned.intended && !planned.spec.read_only) {
     WriteEffect(planned, state, result.label);

@@ -37,11 +37,16 @@ class ToolRound {
 
  private:
   struct Planned;
+  // Unique for the call within the turn, and the same after a restart.
+  std::string KeyOf(const Planned& planned, std::int64_t seed) const;
   Planned Plan(const model::ToolCall& call, std::int64_t seed, std::size_t index);
   // What becomes of a call that was about to run when the process ended.
   void PlanAgain(const IntendedCall& before, Planned& planned);
   // Refuses a call that was made too often.
   void CheckRepeats(Planned& planned);
+  // What hooks make of a call that is about to run, and of what it gave.
+  io::Task<void> AdviseCall(Planned& planned, std::int64_t seed);
+  io::Task<bool> AdviseResult(Planned& planned, tool::ToolOutput& output);
   void Refuse(Planned& planned, const absl::Status& why);
   io::Task<absl::Status> RunGroup(std::vector<Planned*> group);
   io::Task<void> Execute(Planned* planned);

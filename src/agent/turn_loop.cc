@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "agent/advice.h"
 #include "agent/turn_codec.h"
 #include "base/json.h"
 #include "base/status.h"
@@ -187,9 +188,10 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
     TellCut();
     TurnSink sink(run_, texts_);
+    const bool held = IsAdvised(core_, hook::Joinpoint::kResponseBeforeFinal);
     auto routed = co_await core_.deps.router.Complete(
         chain_, std::move(built_.request), ContextOf(run_),
-        run_.observers.empty() ? nullptr : &sink,
+        run_.observers.empty() || held ? nullptr : &sink,
         [this, &shape](const router::Route& next, const absl::Status& error) {
           return FailOver(next, error, shape);
         });
@@ -207,6 +209,11 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
       continue;
     }
     NoteResponse(*routed);
+    if (held) {
+      model::Message& message = routed->response.message;
+      TALON_CO_RETURN_IF_ERROR(co_await AdviseResponse(core_, run_, writer_, message));
+      sink.OnText(model::TextOf(message));
+    }
     std::optional<Flaw> flaw;
     if (!force) flaw = FindFlaw(routed->response);
     if (flaw && Repair(*flaw, routed->response, shape)) continue;
@@ -360,6 +367,7 @@ io::Task<absl::Status> TurnLoop::RunRounds() {
     }
     TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
     TALON_CO_RETURN_IF_ERROR(ChooseModel());
+    TALON_CO_RETURN_IF_ERROR(co_await AdviseInput(core_, run_, writer_, begun));
     if (begun) {
       TALON_CO_RETURN_IF_ERROR(co_await FinishRemains());
     } else {

@@ -35,6 +35,7 @@ class Commands {
     AddTalking();
     AddConfig();
     AddListing();
+    AddNotify();
     AddPluginCommands(app_, globals_, run_);
   }
 
@@ -81,6 +82,15 @@ class Commands {
     Add(*config, "reference", "Print the configuration reference as Markdown",
         [] { return ConfigExample(true); });
     Add(app_, "doctor", "Examine this installation", [this] { return Doctor(globals_); });
+  }
+
+  void AddNotify() {
+    CLI::App* notify = Add(app_, "notify", "Send a notification through the configured channel",
+                           [this] { return Notify(globals_, notify_); });
+    notify->add_option("text", notify_.text, "What to say")->required();
+    notify->add_option("--title", notify_.title, "A short title");
+    notify->add_option("--level", notify_.level, "info, warning or urgent");
+    notify->add_option("--to", notify_.to, "Who it is for, where the channel knows several");
   }
 
   void AddListing() {
@@ -135,6 +145,7 @@ class Commands {
   CLI::App app_;
   Globals globals_;
   AskOptions ask_;
+  NotifyOptions notify_;
   std::string session_, shell_;
   bool prompt_ = false;
   bool force_ = false;

@@ -38,6 +38,10 @@ struct CommandWords {
   std::vector<std::string> subcommands;
 };
 
+struct NotifyOptions {
+  std::string text, title, level, to;
+};
+
 int Serve(const Globals& globals);
 int Ask(const Globals& globals, const AskOptions& options);
 int Chat(const Globals& globals, std::string session, const std::string& model);
@@ -48,6 +52,7 @@ int Doctor(const Globals& globals);
 int Tools(const Globals& globals);
 int Models(const Globals& globals);
 int Status(const Globals& globals);
+int Notify(const Globals& globals, const NotifyOptions& options);
 int SessionsList(const Globals& globals);
 int SessionShow(const Globals& globals, const std::string& id);
 int SessionDelete(const Globals& globals, const std::string& id, bool force);

@@ -66,6 +66,16 @@ int Status(const Globals& globals) {
   });
 }
 
+int Notify(const Globals& globals, const NotifyOptions& options) {
+  Json body = {{"text", options.text},
+               {"title", options.title},
+               {"level", options.level},
+               {"to", options.to}};
+  return Report(
+      globals, "POST", "/v1/notifications",
+      [](const Json& json) { Print("sent " + JsonString(json, "id")); }, DumpJson(body));
+}
+
 int SessionsList(const Globals& globals) {
   return Report(globals, "GET", "/v1/sessions", [](const Json& json) {
     ForEach(json, "sessions", [](const Json& session) {

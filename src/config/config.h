@@ -21,6 +21,7 @@
 #include "io/options.h"
 #include "journal/options.h"
 #include "model/options.h"
+#include "plugin/extension/options.h"
 #include "plugin/options.h"
 #include "router/options.h"
 #include "store/options.h"
@@ -62,6 +63,9 @@ struct Config {
   agent::OrchestratorOptions orchestrator;
   std::map<std::string, plugin::PluginEntry> plugins;
   plugin::HostOptions plugin_host;
+  plugin::HookOptions hooks;
+  plugin::StorageOptions storage;
+  plugin::NotificationOptions notifications;
   guard::GuardOptions guard;
   store::StoreOptions state;
   journal::JournalOptions journal;
@@ -81,6 +85,9 @@ struct Config {
                "unless an entry says `enabled: false`.",
                Reload::kRestart),
         Option("plugin_host", &O::plugin_host, "Limits of all plugins.", Reload::kRestart),
+        Option("hooks", &O::hooks, "Plugins that advise turns.", Reload::kRestart),
+        Option("storage", &O::storage, "Values kept by key.", Reload::kRestart),
+        Option("notifications", &O::notifications, "Messages to the person.", Reload::kRestart),
         Option("guard", &O::guard, "Limits of tool calls and their results.", Reload::kRestart),
         Option("state", &O::state, "The database.", Reload::kRestart),
         Option("journal", &O::journal, "What is recorded of turns, and how.", Reload::kRestart),

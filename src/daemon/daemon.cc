@@ -22,10 +22,13 @@
 #include "io/http_client.h"
 #include "io/loop.h"
 #include "journal/journal.h"
+#include "plugin/extension/extensions.h"
+#include "plugin/extension/hook.h"
 #include "plugin/host.h"
 #include "router/router.h"
 #include "store/store.h"
 #include "tool/catalogue.h"
+#include "trigger/tasks.h"
 
 namespace talon::daemon {
 namespace {
@@ -91,8 +94,11 @@ struct Daemon::Parts {
   std::unique_ptr<router::Router> router;
   tool::Catalogue catalogue;
   std::unique_ptr<plugin::Host> plugins;
+  std::optional<plugin::Extensions> extensions;
+  hook::Hooks hooks;
   std::optional<guard::Guard> guard;
   std::unique_ptr<agent::Agent> agent;
+  std::optional<trigger::Tasks> tasks;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<io::FileWatch> config_watch;
   bool announced = false;
@@ -160,6 +166,7 @@ io::Task<absl::Status> Daemon::StartParts() {
   TALON_CO_ASSIGN_OR_RETURN(std::string sockets, SocketFolder(paths_));
   parts.plugins = plugin::MakeHost(loop_, parts.clock, parts.catalogue,
                                    {.bundled = paths_.plugins,
+                                    .examples = paths_.examples(),
                                     .run = sockets,
                                     .data = paths_.home + "/plugins/data",
                                     .cache = paths_.home + "/plugins/cache",
@@ -168,29 +175,55 @@ io::Task<absl::Status> Daemon::StartParts() {
   std::map<std::string, plugin::PluginEntry> entries = config.plugins;
   AddBundledPlugins(paths_.plugins, entries);
   TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(std::move(entries)));
+  TALON_CO_RETURN_IF_ERROR(MakeExtensions());
   parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
   TALON_CO_ASSIGN_OR_RETURN(
       parts.agent,
-      agent::Agent::Create(config.orchestrator, {loop_, parts.clock, parts.ids, *parts.journal,
-                                                 *parts.router, parts.catalogue, *parts.guard}));
+      agent::Agent::Create(config.orchestrator,
+                           {loop_, parts.clock, parts.ids, *parts.journal, *parts.router,
+                            parts.catalogue, *parts.guard, &parts.hooks}));
+  parts.tasks.emplace(trigger::Tasks::Dependencies{loop_, parts.clock, parts.ids, *parts.journal,
+                                                   *parts.plugins, parts.extensions->notifier});
   gateway::GatewayOptions options = config.gateway;
   options.token = token_;
   TALON_CO_ASSIGN_OR_RETURN(
       parts.gateway,
-      gateway::Gateway::Create(
-          std::move(options),
-          {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
-           parts.catalogue, *parts.plugins, *parts.guard, std::string(kVersion)}));
+      gateway::Gateway::Create(std::move(options),
+                               {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal,
+                                *parts.router, parts.catalogue, *parts.plugins, *parts.guard,
+                                std::string(kVersion), &*parts.extensions, &*parts.tasks}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;
   WatchConfig();
+  TALON_CO_RETURN_IF_ERROR(co_await parts.tasks->Start());
   co_return co_await parts.agent->Recover();
 }
 
 void LogNotReloaded(const absl::Status& why) {
   log::Error("configuration not reloaded; the old one stays in force",
              {{"problems", Message(why)}});
+}
+
+absl::Status Daemon::MakeExtensions() {
+  Parts& parts = *parts_;
+  const config::Config& config = loaded_.config;
+  plugin::Extensions& extensions =
+      parts.extensions.emplace(loop_, *parts.plugins, parts.clock, parts.ids,
+                               plugin::ExtensionOptions{.auth_plugin = config.gateway.auth_plugin,
+                                                        .storage = config.storage,
+                                                        .notifications = config.notifications});
+  for (const std::string& name : config.hooks.plugins) {
+    parts.hooks.Add(std::make_unique<plugin::PluginAdviser>(*parts.plugins, parts.clock, name,
+                                                            config.hooks.timeout));
+  }
+  if (extensions.values.configured()) {
+    TALON_RETURN_IF_ERROR(plugin::AddStorageTools(parts.catalogue, extensions.values));
+  }
+  if (extensions.notifier.configured()) {
+    TALON_RETURN_IF_ERROR(plugin::AddNotifyTool(parts.catalogue, extensions.notifier));
+  }
+  return absl::OkStatus();
 }
 
 void Daemon::WatchConfig() {
@@ -244,11 +277,14 @@ io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
   const SteadyTime deadline = parts.clock.SteadyNow() + drain;
   if (parts.announced) ::unlink(paths_.announcement().c_str());
   // The gateway waits for its requests, and they for the agent's turns: both drain to one deadline.
+  if (parts.tasks) co_await parts.tasks->Stop();
   if (parts.agent) co_await parts.agent->Stop(deadline);
   if (parts.gateway) co_await parts.gateway->Drain(deadline);
   if (parts.plugins) co_await parts.plugins->Stop();
   parts.gateway.reset();
   parts.agent.reset();
+  parts.tasks.reset();
+  parts.extensions.reset();
   parts.plugins.reset();
   parts.router.reset();
   parts.http.reset();

@@ -44,6 +44,7 @@ class Daemon {
  private:
   struct Parts;
   io::Task<absl::Status> StartParts();
+  absl::Status MakeExtensions();
   void WatchConfig();
 
   io::Loop& loop_;

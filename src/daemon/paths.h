@@ -16,6 +16,7 @@ struct Paths {
   config::Missing config_missing = config::Missing::kDefaults;
   std::string plugins;  // $TALON_PLUGIN_DIR, else ../lib/talon/plugins beside the program
 
+  std::string examples() const { return plugins + "/../examples"; }
   std::string token() const { return home + "/token"; }
   std::string run() const { return home + "/run"; }
   std::string announcement() const { return home + "/run/daemon.json"; }

@@ -130,17 +130,6 @@ io::ServerResponse WrongMethod(std::string_view path, std::string_view allowed) 
   return response;
 }
 
-bool BearerMatches(const io::ServerRequest& request, std::string_view token) {
-  if (token.empty()) return false;
-  constexpr std::string_view kPrefix = "bearer ";
-  std::string_view value = request.headers.Get("Authorization");
-  if (value.size() < kPrefix.size() ||
-      !EqualsIgnoreCase(value.substr(0, kPrefix.size()), kPrefix)) {
-    return false;
-  }
-  return ConstantTimeEquals(TrimSpace(value.substr(kPrefix.size())), token);
-}
-
 absl::Status CheckMember(const Json& object, std::string_view name, JsonKind kind) {
   const Json* value = JsonFind(object, name);
   if (value == nullptr || value->is_null()) return absl::OkStatus();

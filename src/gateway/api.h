@@ -28,10 +28,6 @@ io::ServerResponse JsonResponse(int status, std::string body);
 // 405, with the methods `path` takes: "GET, POST".
 io::ServerResponse WrongMethod(std::string_view path, std::string_view allowed);
 
-// True when "Authorization: Bearer <token>" matches, in constant time. Tokens in URLs never count,
-// and an empty token matches nothing.
-bool BearerMatches(const io::ServerRequest& request, std::string_view token);
-
 // InvalidArgument naming the member of `object` that is there, not null and of another kind.
 // Reading it as absent would do something else than was asked.
 enum class JsonKind { kString, kBool, kNumber, kCount, kArray, kObject };  // kCount: at least 1

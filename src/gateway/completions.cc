@@ -139,7 +139,7 @@ io::Task<void> CompletionsSurface::Models(io::ResponseWriter& writer) {
   co_await Reply(writer, JsonResponse(200, DumpJson({{"object", "list"}, {"data", data}})));
 }
 
-io::Task<void> CompletionsSurface::Complete(io::ServerRequest request, io::ResponseWriter& writer) {
+io::Task<void> CompletionsSurface::Complete(ApiRequest request, io::ResponseWriter& writer) {
   auto chat = ParseChatCompletion(request.body);
   if (!chat.ok()) {
     co_await Reply(writer, ErrorResponse(chat.status()));
@@ -162,8 +162,7 @@ absl::Status CompletionsSurface::CheckTools(const ChatCompletionRequest& chat) c
   return absl::OkStatus();
 }
 
-io::Task<void> CompletionsSurface::RunAgent(const io::ServerRequest& request,
-                                            ChatCompletionRequest chat,
+io::Task<void> CompletionsSurface::RunAgent(const ApiRequest& request, ChatCompletionRequest chat,
                                             io::ResponseWriter& writer) {
   if (absl::Status tools = CheckTools(chat); !tools.ok()) {
     co_await Reply(writer, ErrorResponse(tools));
@@ -242,7 +241,7 @@ io::Task<void> CompletionsSurface::SendStream(const StartedTurn& started, TurnSt
   }
 }
 
-io::Task<void> CompletionsSurface::PassThrough(const io::ServerRequest& request,
+io::Task<void> CompletionsSurface::PassThrough(const ApiRequest& request,
                                                ChatCompletionRequest chat,
                                                io::ResponseWriter& writer) {
   auto route = deps_.router.Resolve(chat.model);

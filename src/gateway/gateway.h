@@ -20,6 +20,13 @@
 #include "plugin/host.h"
 #include "router/router.h"
 
+namespace talon::plugin {
+struct Extensions;
+}
+namespace talon::trigger {
+class Tasks;
+}
+
 namespace talon::gateway {
 
 struct Dependencies {
@@ -33,6 +40,8 @@ struct Dependencies {
   plugin::Host& plugins;
   const guard::Guard& guard;
   std::string version;
+  plugin::Extensions* extensions = nullptr;  // what plugins do besides tools; null: nothing
+  trigger::Tasks* tasks = nullptr;           // null: none
 };
 
 class Gateway {

@@ -111,7 +111,7 @@ std::string IdIn(std::string_view target, std::string_view prefix, std::string_v
 }
 
 // What a path of this surface takes; empty for other paths.
-std::string_view MethodsOf(const io::ServerRequest& request) {
+std::string_view MethodsOf(const ApiRequest& request) {
   const auto is = [&](std::string_view prefix, std::string_view suffix) {
     return !IdIn(request.target, prefix, suffix).empty();
   };
@@ -129,7 +129,7 @@ io::ServerResponse NativeSurface::Health() const {
   return Ok({{"status", "ok"}, {"version", deps_.version}});
 }
 
-io::Task<bool> NativeSurface::Serve(const io::ServerRequest& request, io::ResponseWriter& writer) {
+io::Task<bool> NativeSurface::Serve(const ApiRequest& request, io::ResponseWriter& writer) {
   const std::string& path = request.path;
   const bool get = request.method == "GET";
   if (path == "/v1/turns" && request.method == "POST") {
@@ -139,9 +139,7 @@ io::Task<bool> NativeSurface::Serve(const io::ServerRequest& request, io::Respon
   io::ServerResponse response;
   std::string id;
   if (!(id = IdIn(request.target, "/v1/turns/", "/cancel")).empty() && request.method == "POST") {
-    const bool found = deps_.agent.Cancel(TurnId(id), Cancelled("cancelled by the user"));
-    response = found ? Ok({{"turn", id}, {"cancelled", true}})
-                     : ErrorResponse(NotFound(fmt::format("turn '{}' does not run", id)));
+    response = co_await CancelTurn(request, id);
   } else if (!(id = IdIn(request.target, "/v1/turns/", "")).empty() && get) {
     response = co_await Turn(request, id);
   } else if (path == "/v1/sessions" && get) {
@@ -165,8 +163,7 @@ io::Task<bool> NativeSurface::Serve(const io::ServerRequest& request, io::Respon
   co_return true;
 }
 
-io::Task<void> NativeSurface::StartTurn(const io::ServerRequest& request,
-                                        io::ResponseWriter& writer) {
+io::Task<void> NativeSurface::StartTurn(const ApiRequest& request, io::ResponseWriter& writer) {
   auto body = ParseJson(request.body, "request body");
   if (!body.ok()) {
     co_await Reply(writer, ErrorResponse(body.status()));
@@ -251,7 +248,26 @@ io::Task<void> NativeSurface::SendStream(const StartedTurn& started, TurnStream&
   }
 }
 
-io::Task<io::ServerResponse> NativeSurface::Turn(const io::ServerRequest& request, std::string id) {
+io::Task<absl::Status> NativeSurface::CheckTurn(const ApiRequest& request, const std::string& id) {
+  const auto owner = co_await deps_.agent.OwnerOf(TurnId(id));
+  if (!owner.ok()) co_return owner.status();
+  // As for one that does not exist: others' turns are nobody's business.
+  if (!IsOwn(request.caller, *owner)) co_return NotFound(fmt::format("no turn '{}'", id));
+  co_return absl::OkStatus();
+}
+
+io::Task<io::ServerResponse> NativeSurface::CancelTurn(const ApiRequest& request, std::string id) {
+  const absl::Status own = co_await CheckTurn(request, id);
+  if (!own.ok()) co_return ErrorResponse(own);
+  if (!deps_.agent.Cancel(TurnId(id), Cancelled("cancelled by the user"))) {
+    co_return ErrorResponse(NotFound(fmt::format("turn '{}' does not run", id)));
+  }
+  co_return Ok({{"turn", id}, {"cancelled", true}});
+}
+
+io::Task<io::ServerResponse> NativeSurface::Turn(const ApiRequest& request, std::string id) {
+  const absl::Status own = co_await CheckTurn(request, id);
+  if (!own.ok()) co_return ErrorResponse(own);
   CallContext wait;
   wait.cancel = request.client_gone;
   if (QueryValue(request.query, "wait") != "true") wait.deadline = deps_.clock.SteadyNow();
@@ -263,7 +279,7 @@ io::Task<io::ServerResponse> NativeSurface::Turn(const io::ServerRequest& reques
   co_return Ok(OutcomeJson(*outcome));
 }
 
-io::Task<io::ServerResponse> NativeSurface::Sessions(const io::ServerRequest& request) {
+io::Task<io::ServerResponse> NativeSurface::Sessions(const ApiRequest& request) {
   auto sessions = co_await deps_.journal.ListSessions(PrincipalOf(request, "api"), kMaxListed);
   if (!sessions.ok()) co_return ErrorResponse(sessions.status());
   Json list = Json::array();
@@ -273,8 +289,12 @@ io::Task<io::ServerResponse> NativeSurface::Sessions(const io::ServerRequest& re
 
 // A key is as good as an id for people.
 io::Task<absl::StatusOr<journal::SessionRecord>> NativeSurface::FindSession(
-    const io::ServerRequest& request, std::string id) {
+    const ApiRequest& request, std::string id) {
   auto session = co_await deps_.journal.LoadSession(SessionId(id));
+  // Another's is as good as none.
+  if (session.ok() && !IsOwn(request.caller, session->principal)) {
+    co_return NotFound(fmt::format("no session '{}'", id));
+  }
   if (!absl::IsNotFound(session.status())) co_return session;
   auto by_key = co_await deps_.journal.FindSession(PrincipalOf(request, "api"), id);
   TALON_CO_RETURN_IF_ERROR(by_key.status());
@@ -282,8 +302,7 @@ io::Task<absl::StatusOr<journal::SessionRecord>> NativeSurface::FindSession(
   co_return **std::move(by_key);
 }
 
-io::Task<io::ServerResponse> NativeSurface::Session(const io::ServerRequest& request,
-                                                    std::string id) {
+io::Task<io::ServerResponse> NativeSurface::Session(const ApiRequest& request, std::string id) {
   if (request.method != "GET" && request.method != "POST" && request.method != "DELETE") {
     co_return WrongMethod("a session", "GET, POST, DELETE");
   }
@@ -322,8 +341,7 @@ io::Task<io::ServerResponse> NativeSurface::Session(const io::ServerRequest& req
   co_return Ok(SessionJson(*session));
 }
 
-io::Task<io::ServerResponse> NativeSurface::Messages(const io::ServerRequest& request,
-                                                     std::string id) {
+io::Task<io::ServerResponse> NativeSurface::Messages(const ApiRequest& request, std::string id) {
   auto session = co_await FindSession(request, id);
   if (!session.ok()) co_return ErrorResponse(session.status());
   auto messages = co_await deps_.journal.LoadMessages(session->id, kMaxListed);
@@ -341,7 +359,7 @@ io::Task<io::ServerResponse> NativeSurface::Messages(const io::ServerRequest& re
   co_return Ok({{"messages", std::move(list)}});
 }
 
-io::Task<io::ServerResponse> NativeSurface::ContextReport(const io::ServerRequest& request) {
+io::Task<io::ServerResponse> NativeSurface::ContextReport(const ApiRequest& request) {
   auto report = co_await deps_.agent.Context(PrincipalOf(request, "api"),
                                              QueryValue(request.query, "session"),
                                              QueryValue(request.query, "model"));

@@ -16,6 +16,7 @@ namespace talon::gateway {
 struct GatewayOptions {
   io::HttpServerOptions http;
   Secret token;
+  std::string auth_plugin;
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
   Bytes stream_buffer{16u << 20};
@@ -28,6 +29,9 @@ struct GatewayOptions {
         Option("token", &O::token,
                "Bearer token of the API; empty: the one in `token` under the home folder, created "
                "at the first start."),
+        Option("auth_plugin", &O::auth_plugin,
+               "Plugin that is asked who any other token belongs to; empty: any other is refused.",
+               Reload::kRestart),
         Option("allowed_hosts", &O::allowed_hosts,
                "Host headers accepted besides localhost and literal loopback addresses."),
         Option("allowed_origins", &O::allowed_origins,

@@ -45,7 +45,7 @@ std::pair<std::string, std::string> Parts(std::string_view path) {
 
 }  // namespace
 
-io::Task<bool> PluginSurface::Serve(const io::ServerRequest& request, io::ResponseWriter& writer) {
+io::Task<bool> PluginSurface::Serve(const ApiRequest& request, io::ResponseWriter& writer) {
   const std::string_view path = request.path;
   if (path != kPrefix && !path.starts_with("/v1/plugins/")) co_return false;
   const auto [name, verb] = Parts(path);
@@ -86,8 +86,8 @@ io::Task<io::ServerResponse> PluginSurface::Inspect(std::string name) {
       fmt::format("plugin '{}': no such plugin; `talon plugins` lists those there are", name)));
 }
 
-io::Task<io::ServerResponse> PluginSurface::Change(const io::ServerRequest& request,
-                                                   std::string name, std::string verb) {
+io::Task<io::ServerResponse> PluginSurface::Change(const ApiRequest& request, std::string name,
+                                                   std::string verb) {
   absl::Status status;
   if (verb == "stop") {
     status = co_await deps_.plugins.StopOne(name);
@@ -100,8 +100,7 @@ io::Task<io::ServerResponse> PluginSurface::Change(const io::ServerRequest& requ
   co_return co_await Inspect(std::move(name));
 }
 
-io::Task<io::ServerResponse> PluginSurface::RunTool(const io::ServerRequest& request,
-                                                    std::string name) {
+io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request, std::string name) {
   auto body = ParseJson(request.body, "request body");
   if (!body.ok()) co_return ErrorResponse(body.status());
   for (const auto& [member, kind] :
@@ -116,7 +115,7 @@ io::Task<io::ServerResponse> PluginSurface::RunTool(const io::ServerRequest& req
   ask.principal = PrincipalOf(request, "cli");
   ask.from_user = true;
   const guard::CheckedCall checked = deps_.guard.CheckCall(ask);
-  if (checked.decision.verdict == guard::Verdict::kBlock) {
+  if (checked.decision.verdict == hook::Verdict::kBlock) {
     co_return ErrorResponse(InvalidArgument(checked.decision.reason));
   }
   const std::shared_ptr<tool::Tool> tool = checked.entry->tool;

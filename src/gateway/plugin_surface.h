@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "gateway/caller.h"
 #include "gateway/gateway.h"
 #include "io/http_server.h"
 #include "io/task.h"
@@ -17,15 +18,15 @@ class PluginSurface {
   // Must outlive this.
   explicit PluginSurface(Dependencies& deps) : deps_(deps) {}
   // False when the request is for another surface.
-  io::Task<bool> Serve(const io::ServerRequest& request, io::ResponseWriter& writer);
+  io::Task<bool> Serve(const ApiRequest& request, io::ResponseWriter& writer);
 
  private:
   io::ServerResponse List() const;
   io::Task<io::ServerResponse> Inspect(std::string name);
-  io::Task<io::ServerResponse> Change(const io::ServerRequest& request, std::string name,
+  io::Task<io::ServerResponse> Change(const ApiRequest& request, std::string name,
                                       std::string verb);
   // Calls one of the plugin's tools for the person at the other end.
-  io::Task<io::ServerResponse> RunTool(const io::ServerRequest& request, std::string name);
+  io::Task<io::ServerResponse> RunTool(const ApiRequest& request, std::string name);
   Dependencies& deps_;
 };
 

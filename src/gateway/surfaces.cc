@@ -8,14 +8,7 @@
 
 namespace talon::gateway {
 
-Principal PrincipalOf(const io::ServerRequest& request, std::string_view origin) {
-  (void)request;
-  Principal principal;
-  principal.origin = origin;
-  return principal;
-}
-
-journal::EventEnvelope EventOf(const io::ServerRequest& request, std::string_view source,
+journal::EventEnvelope EventOf(const ApiRequest& request, std::string_view source,
                                std::string_view origin, std::string session_key) {
   journal::EventEnvelope event;
   event.source = source;

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "gateway/caller.h"
 #include "gateway/gateway.h"
 #include "gateway/openai_wire.h"
 #include "gateway/options.h"
@@ -26,13 +27,13 @@ class CompletionsSurface {
   // Both must outlive this.
   CompletionsSurface(Dependencies& deps, const GatewayOptions& options)
       : deps_(deps), options_(options) {}
-  io::Task<void> Complete(io::ServerRequest request, io::ResponseWriter& writer);
+  io::Task<void> Complete(ApiRequest request, io::ResponseWriter& writer);
   io::Task<void> Models(io::ResponseWriter& writer);
 
  private:
-  io::Task<void> RunAgent(const io::ServerRequest& request, ChatCompletionRequest chat,
+  io::Task<void> RunAgent(const ApiRequest& request, ChatCompletionRequest chat,
                           io::ResponseWriter& writer);
-  io::Task<void> PassThrough(const io::ServerRequest& request, ChatCompletionRequest chat,
+  io::Task<void> PassThrough(const ApiRequest& request, ChatCompletionRequest chat,
                              io::ResponseWriter& writer);
   absl::Status CheckTools(const ChatCompletionRequest& chat) const;
   // The rest of an exchange once its turn is accepted.
@@ -53,21 +54,24 @@ class NativeSurface {
   NativeSurface(Dependencies& deps, const GatewayOptions& options)
       : deps_(deps), options_(options), started_(deps.clock.Now()) {}
   // False when no route of this surface fits.
-  io::Task<bool> Serve(const io::ServerRequest& request, io::ResponseWriter& writer);
+  io::Task<bool> Serve(const ApiRequest& request, io::ResponseWriter& writer);
   io::ServerResponse Health() const;
 
  private:
-  io::Task<void> StartTurn(const io::ServerRequest& request, io::ResponseWriter& writer);
+  io::Task<void> StartTurn(const ApiRequest& request, io::ResponseWriter& writer);
   io::Task<void> SendAnswer(const StartedTurn& started, io::ResponseWriter& writer);
   io::Task<void> SendStream(const StartedTurn& started, TurnStream& stream,
                             io::ResponseWriter& writer);
-  io::Task<io::ServerResponse> Turn(const io::ServerRequest& request, std::string id);
-  io::Task<io::ServerResponse> Session(const io::ServerRequest& request, std::string id);
-  io::Task<io::ServerResponse> Sessions(const io::ServerRequest& request);
-  io::Task<io::ServerResponse> Messages(const io::ServerRequest& request, std::string id);
-  io::Task<absl::StatusOr<journal::SessionRecord>> FindSession(const io::ServerRequest& request,
+  io::Task<io::ServerResponse> Turn(const ApiRequest& request, std::string id);
+  io::Task<io::ServerResponse> CancelTurn(const ApiRequest& request, std::string id);
+  // NotFound unless there is such a turn and it is the caller's.
+  io::Task<absl::Status> CheckTurn(const ApiRequest& request, const std::string& id);
+  io::Task<io::ServerResponse> Session(const ApiRequest& request, std::string id);
+  io::Task<io::ServerResponse> Sessions(const ApiRequest& request);
+  io::Task<io::ServerResponse> Messages(const ApiRequest& request, std::string id);
+  io::Task<absl::StatusOr<journal::SessionRecord>> FindSession(const ApiRequest& request,
                                                                std::string id);
-  io::Task<io::ServerResponse> ContextReport(const io::ServerRequest& request);
+  io::Task<io::ServerResponse> ContextReport(const ApiRequest& request);
   io::ServerResponse Tools() const;
   io::ServerResponse Status() const;
   Dependencies& deps_;
@@ -75,12 +79,9 @@ class NativeSurface {
   WallTime started_;
 };
 
-// The person behind an authenticated request. One owner until accounts exist.
-Principal PrincipalOf(const io::ServerRequest& request, std::string_view origin);
-
 // The event a request is, with its idempotency key; two requests are the same when path, session
 // and body are.
-journal::EventEnvelope EventOf(const io::ServerRequest& request, std::string_view source,
+journal::EventEnvelope EventOf(const ApiRequest& request, std::string_view source,
                                std::string_view origin, std::string session_key);
 
 // Without a key nobody can ask for the answer again, so the turn ends with its client. Keep the

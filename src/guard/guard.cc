@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::size_t kShownName = 80;  // bytes of a name a model made up, in our messages
 
-Decision Block(std::string reason) {
-  Decision decision;
-  decision.verdict = Verdict::kBlock;
+hook::Decision Block(std::string reason) {
+  hook::Decision decision;
+  decision.verdict = hook::Verdict::kBlock;
   decision.reason = std::move(reason);
   return decision;
 }

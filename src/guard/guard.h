@@ -15,8 +15,8 @@
 #include "base/principal.h"
 #include "base/secret.h"
 #include "base/status.h"
-#include "guard/decision.h"
 #include "guard/options.h"
+#include "hook/decision.h"
 #include "tool/catalogue.h"
 #include "tool/tool.h"
 
@@ -31,7 +31,7 @@ struct CallRequest {
 };
 
 struct CheckedCall {
-  Decision decision;
+  hook::Decision decision;
   const tool::Entry* entry = nullptr;  // set unless blocked for being unknown
   std::string arguments;               // canonical: parsed, coerced, keys sorted
 };

@@ -115,6 +115,15 @@ void EntryWriter::AddUpdate(SessionRecord session) {
                     /*expect_change=*/true});
 }
 
+void EntryWriter::AddTimer(TimerRecord timer) {
+  const std::int64_t principal = Number(timer.principal);
+  batch_.push_back({"upsert_timer",
+                    Params(std::move(timer.id), timer.wake_at.time_since_epoch().count(),
+                           std::move(timer.kind), std::move(timer.key), std::move(timer.payload),
+                           principal, Integer(timer.label.integrity), ReadersToText(timer.label)),
+                    /*expect_change=*/true});
+}
+
 absl::Status EntryWriter::AddRecords(Entry entry) {
   // A snapshot belongs to the turn and has the label of the step that sends it.
   const std::string turn = entry.steps.empty() ? "" : entry.steps.front().turn.str();

@@ -47,6 +47,7 @@ class EntryWriter {
   // Everything but the sessions.
   absl::Status AddRecords(Entry entry);
   void AddUpdate(SessionRecord session);
+  void AddTimer(TimerRecord timer);
 
   store::Batch TakeBatch() { return std::move(batch_); }
   // To be called once the batch is stored.

@@ -223,4 +223,19 @@ void Journal::MarkDelivered(TurnId turn, std::string target) {
   store_.CommitLater(std::move(batch));
 }
 
+io::Task<absl::Status> Journal::PutTimer(TimerRecord timer) {
+  const std::string attempt = fmt::format("journal: put timer '{}'", timer.id);
+  EntryWriter writer(*memory_, clock_.Now());
+  writer.AddTimer(std::move(timer));
+  const absl::Status stored = co_await store_.Commit(writer.TakeBatch());
+  if (!stored.ok()) co_return Annotate(stored, attempt);
+  writer.Remember();
+  co_return stored;
+}
+
+io::Task<absl::StatusOr<std::vector<TimerRecord>>> Journal::LoadTimers(std::string kind) {
+  std::vector<Value> params{kind};
+  co_return ReadAll<TimerRecord>(co_await store_.Read("load_timers", std::move(params)), ReadTimer);
+}
+
 }  // namespace talon::journal

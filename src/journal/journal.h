@@ -113,6 +113,11 @@ class Journal {
   // Marks the turn's answer to `target` delivered. Does not wait.
   void MarkDelivered(TurnId turn, std::string target);
 
+  // Durable when it ends; replaces the timer of the same id.
+  io::Task<absl::Status> PutTimer(TimerRecord timer);
+  // Earliest first.
+  io::Task<absl::StatusOr<std::vector<TimerRecord>>> LoadTimers(std::string kind);
+
  private:
   store::Store& store_;
   const Clock& clock_;

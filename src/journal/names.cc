@@ -25,13 +25,14 @@ constexpr Names<TurnState, 4> kTurnStates{{{TurnState::kRunning, "running"},
                                            {TurnState::kFailed, "failed"},
                                            {TurnState::kCancelled, "cancelled"}}};
 
-constexpr Names<StepKind, 10> kStepKinds{{{StepKind::kAccepted, "accepted"},
+constexpr Names<StepKind, 11> kStepKinds{{{StepKind::kAccepted, "accepted"},
                                           {StepKind::kModelStarted, "model_started"},
                                           {StepKind::kModelFinished, "model_finished"},
                                           {StepKind::kModelFailed, "model_failed"},
                                           {StepKind::kToolIntended, "tool_intended"},
                                           {StepKind::kToolFinished, "tool_finished"},
                                           {StepKind::kRepair, "repair"},
+                                          {StepKind::kAdvice, "advice"},
                                           {StepKind::kDelivered, "delivered"},
                                           {StepKind::kFinished, "finished"},
                                           {StepKind::kResumed, "resumed"}}};

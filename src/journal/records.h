@@ -80,6 +80,7 @@ enum class StepKind {
   kToolIntended,
   kToolFinished,
   kRepair,
+  kAdvice,  // of a hook
   kDelivered,
   kFinished,
   kResumed,
@@ -125,6 +126,16 @@ struct ArtifactRecord {
 struct PromptSnapshot {
   std::string hash;  // sha256 of content
   std::string content;
+};
+
+// Something that is due at a time. What `payload` means belongs to the room that owns the kind.
+struct TimerRecord {
+  std::string id;
+  WallTime wake_at;
+  std::string kind, key;
+  std::string payload;  // JSON
+  Principal principal;
+  Label label{.integrity = Integrity::kSystem, .readers = {}};
 };
 
 // An answer on its way out. Delivered at least once; receivers drop duplicates by `dedupe_key`.

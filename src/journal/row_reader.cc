@@ -116,4 +116,16 @@ OutboxRecord ReadOutbox(const Row& row) {
   return outbox;
 }
 
+absl::StatusOr<TimerRecord> ReadTimer(const Row& row) {
+  TimerRecord timer;
+  timer.id = row.Text(0);
+  timer.wake_at = TimeAt(row, 1);
+  timer.kind = row.Text(2);
+  timer.key = row.Text(3);
+  timer.payload = row.Text(4);
+  timer.principal = PrincipalAt(row, 5);
+  timer.label = LabelAt(row, 9);
+  return timer;
+}
+
 }  // namespace talon::journal

@@ -30,6 +30,7 @@ namespace talon::plugin {
 
 struct HostPaths {
   std::string bundled;    // …/lib/talon/plugins: <name>/{<name>, manifest.json}
+  std::string examples;   // …/lib/talon/examples: the same, for those an entry asks for
   std::string run;        // sockets: short path, 0700
   std::string data;       // data directories: <data>/<plugin>
   std::string cache;      // manifests of plugins that ship none, by sha256 of the program

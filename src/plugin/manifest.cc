@@ -133,7 +133,7 @@ absl::StatusOr<Manifest> Check(v1::Manifest& given, std::string_view plugin,
     manifest.tools.push_back(*std::move(made));
   }
   TALON_RETURN_IF_ERROR(CheckCompensations(manifest));
-  if (absl::Status parts = ReadParts(given, options, manifest); !parts.ok()) {
+  if (absl::Status parts = ReadParts(given, entry, options, manifest); !parts.ok()) {
     return Annotate(parts, "manifest");
   }
   given.DiscardUnknownFields();  // of a later contract; a file and a process may differ in them

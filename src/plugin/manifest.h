@@ -53,7 +53,8 @@ struct Manifest {
   };
   struct Task {
     std::string name, description;
-    std::chrono::milliseconds every{0};
+    bool enabled = true;                 // unless the configuration says otherwise
+    std::chrono::milliseconds every{0};  // the configuration's, where it has one
     bool at_start = false;
     std::chrono::milliseconds timeout{0};
   };
@@ -63,9 +64,9 @@ struct Manifest {
     bool fail_open = false;
   };
   struct Route {
-    std::string method;  // "GET" … or "*"
-    std::string path;    // a path that ends in "/" takes everything below it
-    bool is_public = false;
+    std::string method;      // "GET" … or "*"
+    std::string path;        // a path that ends in "/" takes everything below it
+    bool is_public = false;  // without the token: wished by the plugin and exposed by its entry
     std::string description;
   };
   struct Model {

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/guard.h"
+#include "hook/joinpoint.h"
 #include "plugin/h2/wire.h"
 #include "talon/v1/plugin.pb.h"
 
@@ -80,7 +81,8 @@ Manifest::Storage ReadStorage(const v1::StorageManifest& given, const HostOption
   return storage;
 }
 
-absl::StatusOr<Manifest::Task> ReadTask(const v1::TaskManifest& given, const HostOptions& options) {
+absl::StatusOr<Manifest::Task> ReadTask(const v1::TaskManifest& given, const TaskEntry& entry,
+                                        const HostOptions& options) {
   if (!IsName(given.name(), kMaxToolName)) {
     return Bad("a name is 1 to {} of a-z A-Z 0-9 _ -", kMaxToolName);
   }
@@ -94,7 +96,12 @@ absl::StatusOr<Manifest::Task> ReadTask(const v1::TaskManifest& given, const Hos
   Manifest::Task task;
   task.name = given.name();
   task.description = CleanDescription(given.description(), options);
+  task.enabled = entry.enabled;
   task.every = std::chrono::milliseconds(given.every_ms());
+  if (entry.every.count() > 0) task.every = entry.every;
+  if (task.every.count() < static_cast<std::int64_t>(kShortestEveryMs)) {
+    return Bad("every {} ms is too often; at least {} ms", task.every.count(), kShortestEveryMs);
+  }
   task.at_start = given.at_start();
   task.timeout =
       std::chrono::milliseconds(given.timeout_ms() > 0 ? given.timeout_ms() : kTaskTimeoutMs);
@@ -106,7 +113,11 @@ absl::StatusOr<Manifest::Hook> ReadHook(const v1::HookManifest& given) {
   if (given.joinpoints().empty()) return Bad("no joinpoint; name at least one");
   Manifest::Hook hook;
   for (const std::string& each : given.joinpoints()) {
-    if (!IsWord(each)) return Bad("joinpoint '{}' is no name", Quoted(each));
+    if (!hook::FindJoinpoint(each)) {
+      // A hook that is never asked would be trusted in vain.
+      return Bad("joinpoint '{}' is not known; there are: {}", Quoted(each),
+                 hook::JoinpointNames());
+    }
     if (std::ranges::find(hook.joinpoints, each) != hook.joinpoints.end()) {
       return Bad("joinpoint '{}' is there twice", each);
     }
@@ -136,7 +147,7 @@ bool IsRoutePath(std::string_view path) {
          closed.find("/./") == std::string::npos && closed.find("/../") == std::string::npos;
 }
 
-absl::StatusOr<std::vector<Manifest::Route>> ReadHttp(const v1::HttpManifest& given,
+absl::StatusOr<std::vector<Manifest::Route>> ReadHttp(const v1::HttpManifest& given, bool expose,
                                                       const HostOptions& options) {
   TALON_RETURN_IF_ERROR(AtMost(given.routes_size(), kMaxRoutes, "routes"));
   if (given.routes().empty()) return Bad("no route; name at least one");
@@ -153,7 +164,7 @@ absl::StatusOr<std::vector<Manifest::Route>> ReadHttp(const v1::HttpManifest& gi
     if (!seen.emplace(each.method(), each.path()).second) return bad("it is there twice");
     routes.push_back({.method = each.method(),
                       .path = each.path(),
-                      .is_public = each.public_(),
+                      .is_public = each.public_() && expose,
                       .description = CleanDescription(each.description(), options)});
   }
   return routes;
@@ -222,13 +233,22 @@ absl::Status Put(absl::StatusOr<Value> part, std::string_view name, Place& place
   return absl::OkStatus();
 }
 
-absl::Status ReadTasks(const v1::Manifest& given, const HostOptions& options, Manifest& out) {
+absl::Status ReadTasks(const v1::Manifest& given, const PluginEntry& entry,
+                       const HostOptions& options, Manifest& out) {
   TALON_RETURN_IF_ERROR(AtMost(given.tasks_size(), kMaxTasks, "tasks"));
   std::set<std::string> names;
   for (const v1::TaskManifest& each : given.tasks()) {
     const std::string where = fmt::format("task '{}'", Quoted(each.name()));
-    TALON_RETURN_IF_ERROR(Put(ReadTask(each, options), where, out.tasks.emplace_back()));
+    const auto wish = entry.tasks.find(each.name());
+    TALON_RETURN_IF_ERROR(
+        Put(ReadTask(each, wish != entry.tasks.end() ? wish->second : TaskEntry(), options), where,
+            out.tasks.emplace_back()));
     if (!names.insert(ToLowerAscii(each.name())).second) return Bad("{} is there twice", where);
+  }
+  for (const auto& [name, wish] : entry.tasks) {
+    if (std::ranges::find(out.tasks, name, &Manifest::Task::name) == out.tasks.end()) {
+      return Bad("the configuration names a task '{}' that the plugin does not have", name);
+    }
   }
   return absl::OkStatus();
 }
@@ -248,16 +268,17 @@ std::string CleanDescription(const std::string& text, const HostOptions& options
   return std::string(TruncateUtf8(clean, options.max_description.value));
 }
 
-absl::Status ReadParts(const v1::Manifest& given, const HostOptions& options, Manifest& out) {
+absl::Status ReadParts(const v1::Manifest& given, const PluginEntry& entry,
+                       const HostOptions& options, Manifest& out) {
   if (given.has_auth()) TALON_RETURN_IF_ERROR(Put(ReadAuth(given.auth()), "auth", out.auth));
   if (given.has_storage()) out.storage = ReadStorage(given.storage(), options);
   if (given.has_notify()) {
     out.notify = Manifest::Notify{given.notify().max_text_bytes(), given.notify().recipients()};
   }
-  TALON_RETURN_IF_ERROR(ReadTasks(given, options, out));
+  TALON_RETURN_IF_ERROR(ReadTasks(given, entry, options, out));
   if (given.has_hook()) TALON_RETURN_IF_ERROR(Put(ReadHook(given.hook()), "hook", out.hook));
   if (given.has_http()) {
-    TALON_RETURN_IF_ERROR(Put(ReadHttp(given.http(), options), "http", out.http));
+    TALON_RETURN_IF_ERROR(Put(ReadHttp(given.http(), entry.expose, options), "http", out.http));
   }
   if (given.has_model()) {
     TALON_RETURN_IF_ERROR(Put(ReadModels(given.model()), "model", out.models));

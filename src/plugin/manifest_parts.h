@@ -24,6 +24,8 @@ bool IsName(std::string_view name, std::size_t max_size);
 std::string CleanDescription(const std::string& text, const HostOptions& options);
 
 // Fills everything of `out` that is neither tools nor version; errors name the part and the rule.
-absl::Status ReadParts(const v1::Manifest& given, const HostOptions& options, Manifest& out);
+// What `entry` says of tasks and routes is applied.
+absl::Status ReadParts(const v1::Manifest& given, const PluginEntry& entry,
+                       const HostOptions& options, Manifest& out);
 
 }  // namespace talon::plugin

@@ -14,6 +14,19 @@
 
 namespace talon::plugin {
 
+// What the operator says of one of a plugin's scheduled tasks.
+struct TaskEntry {
+  bool enabled = true;
+  std::chrono::milliseconds every{0};
+
+  static constexpr auto Fields() {
+    using O = TaskEntry;
+    return std::make_tuple(
+        Option("enabled", &O::enabled, "Whether it runs."),
+        Option("every", &O::every, "From the end of one run to the next; 0 = as the plugin says."));
+  }
+};
+
 struct PluginEntry {
   bool enabled = true;
   std::string plugin;  // path of the program; empty = the bundled plugin of the entry's name
@@ -25,13 +38,17 @@ struct PluginEntry {
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds start_timeout{10'000};
   std::chrono::milliseconds idle_stop{60'000};
+  bool expose = false;
+  std::map<std::string, TaskEntry> tasks;
 
   static constexpr auto Fields() {
     using O = PluginEntry;
     return std::make_tuple(
         Option("enabled", &O::enabled, "Whether its tools are offered."),
-        Option("plugin", &O::plugin,
-               "Path of the program; empty for the bundled plugin of this name."),
+        Option(
+            "plugin", &O::plugin,
+            "Path of the program, or the bare name of a bundled or example plugin; empty for that "
+            "of the entry's name."),
         Option("config", &O::config, "Passed to the plugin as JSON."),
         Option("args", &O::args, "Arguments of the program."),
         Option("env", &O::env, "Its whole environment besides PATH, HOME, TMPDIR and LANG."),
@@ -43,7 +60,10 @@ struct PluginEntry {
         Option("timeout", &O::timeout, "Deadline of its calls; 0 = the tool's, else the guard's."),
         Option("start_timeout", &O::start_timeout, "From start to a configured plugin."),
         Option("idle_stop", &O::idle_stop,
-               "Stopped after this long without a call; started again by the next. 0 = never."));
+               "Stopped after this long without a call; started again by the next. 0 = never."),
+        Option("expose", &O::expose,
+               "Serves the HTTP routes that the plugin calls public without a token."),
+        Option("tasks", &O::tasks, "Its scheduled tasks by name."));
   }
 };
 

@@ -18,8 +18,18 @@ namespace {
 constexpr std::size_t kMaxProgram = 512u << 20;  // of which a digest is taken
 
 std::string ProgramOf(const std::string& name, const PluginEntry& entry, const HostPaths& paths) {
-  if (entry.plugin.empty()) return fmt::format("{}/{}/{}", paths.bundled, name, name);
   std::error_code ignored;
+  if (entry.plugin.find('/') == std::string::npos) {
+    const std::string& bare = entry.plugin.empty() ? name : entry.plugin;
+    const std::string bundled = fmt::format("{}/{}/{}", paths.bundled, bare, bare);
+    const std::string example = fmt::format("{}/{}/{}", paths.examples, bare, bare);
+    if (std::filesystem::exists(bundled, ignored)) return bundled;
+    if (std::filesystem::exists(example, ignored)) {
+      return std::filesystem::path(example).lexically_normal().string();
+    }
+    // Else a file beside where the daemon was started, or nothing: the bundled one is named.
+    if (entry.plugin.empty() || !std::filesystem::exists(entry.plugin, ignored)) return bundled;
+  }
   return std::filesystem::absolute(entry.plugin, ignored).lexically_normal().string();
 }
 

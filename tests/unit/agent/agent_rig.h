@@ -138,7 +138,7 @@ class AgentTest : public testing::Test {
     ASSERT_OK(made);
     router = *std::move(made);
     auto created =
-        Agent::Create(options, {loop, clock, ids, *journal, *router, *catalogue, *guard});
+        Agent::Create(options, {loop, clock, ids, *journal, *router, *catalogue, *guard, &hooks});
     ASSERT_OK(created);
     agent = *std::move(created);
   }
@@ -311,6 +311,7 @@ class AgentTest : public testing::Test {
   router::RoutingOptions routing;
   OrchestratorOptions options;
   guard::GuardOptions guard_options;
+  hook::Hooks hooks;
 
   std::unique_ptr<FaultStore> store;
   std::unique_ptr<journal::Journal> journal;

@@ -10,7 +10,8 @@
 #include "gateway/gateway.h"
 #include "io/http_client.h"
 #include "io/sse.h"
-#include "plugin/host.h"
+#include "plugin/extension/extensions.h"
+#include "tests/support/fakes/fake_plugin_host.h"
 #include "tests/unit/agent/agent_rig.h"
 
 namespace talon::gateway {
@@ -19,37 +20,6 @@ using agent::Answer;
 using agent::Call;
 using agent::Closed;
 using agent::Says;
-
-class FakeHost : public plugin::Host {
- public:
-  io::Task<absl::Status> Load(std::map<std::string, plugin::PluginEntry>) override {
-    co_return absl::OkStatus();
-  }
-  std::vector<plugin::PluginInfo> List() const override {
-    plugin::PluginInfo info;
-    info.name = "files";
-    info.state = plugin::PluginState::kRunning;
-    info.tools = {"files__read"};
-    return {info};
-  }
-  io::Task<absl::StatusOr<std::string>> Call(std::string, std::string_view, std::string,
-                                             CallContext, plugin::Repeat) override {
-    co_return Unavailable("no process");
-  }
-  const plugin::Manifest* ManifestOf(std::string_view) const override { return nullptr; }
-  io::Task<absl::Status> StopOne(std::string plugin) override { co_return Note("stop", plugin); }
-  io::Task<absl::Status> Restart(std::string plugin) override { co_return Note("restart", plugin); }
-  io::Task<void> Stop() override { co_return; }
-
-  std::vector<std::string> asked;  // "stop files" …
-
- private:
-  absl::Status Note(const std::string& verb, const std::string& plugin) {
-    if (plugin != "files") return NotFound("no such plugin");
-    asked.push_back(verb + " " + plugin);
-    return absl::OkStatus();
-  }
-};
 
 class GatewayTest : public agent::AgentTest {
  public:
@@ -69,8 +39,10 @@ class GatewayTest : public agent::AgentTest {
   }
   void Serve() {
     Start();
-    auto made = Gateway::Create(gateway_options, {loop, clock, ids, *agent, *journal, *router,
-                                                  *catalogue, plugins, *guard, "1.2.3"});
+    extensions = std::make_unique<plugin::Extensions>(loop, plugins, clock, ids, extension_options);
+    auto made =
+        Gateway::Create(gateway_options, {loop, clock, ids, *agent, *journal, *router, *catalogue,
+                                          plugins, *guard, "1.2.3", extensions.get()});
     ASSERT_OK(made);
     gateway = *std::move(made);
   }
@@ -111,7 +83,9 @@ class GatewayTest : public agent::AgentTest {
   }
 
   GatewayOptions gateway_options;
-  FakeHost plugins;
+  test::FakePluginHost plugins;
+  plugin::ExtensionOptions extension_options;
+  std::unique_ptr<plugin::Extensions> extensions;
   std::unique_ptr<io::HttpClient> client;
   std::unique_ptr<Gateway> gateway;
 };

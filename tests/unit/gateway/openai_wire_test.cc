@@ -152,20 +152,6 @@ TEST(Api, ErrorsMapToTheStatusClientsExpect) {
   EXPECT_EQ(response.headers.Get("Retry-After"), "2");
 }
 
-TEST(Api, BearerTokensMatchExactlyOrNotAtAll) {
-  io::ServerRequest request;
-  EXPECT_FALSE(BearerMatches(request, "secret-token"));
-  for (const char* good : {"Bearer secret-token", "bearer secret-token", "Bearer  secret-token"}) {
-    request.headers.Set("Authorization", good);
-    EXPECT_TRUE(BearerMatches(request, "secret-token")) << good;
-  }
-  for (const char* bad :
-       {"secret-token", "Bearer secret-toke", "Bearer secret-token2", "Basic x"}) {
-    request.headers.Set("Authorization", bad);
-    EXPECT_FALSE(BearerMatches(request, "secret-token")) << bad;
-  }
-}
-
 TEST(Api, OnlyTheTokensOwnerCanProveHealth) {
   const std::string nonce(48, 'a');
   EXPECT_EQ(HealthProof(Secret("t"), nonce), HealthProof(Secret("t"), nonce));

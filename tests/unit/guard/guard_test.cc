@@ -58,7 +58,7 @@ class GuardTest : public testing::Test {
   }
   std::string Blocked(std::string tool, std::string arguments) {
     const CheckedCall checked = Check(std::move(tool), std::move(arguments));
-    EXPECT_EQ(checked.decision.verdict, Verdict::kBlock);
+    EXPECT_EQ(checked.decision.verdict, hook::Verdict::kBlock);
     EXPECT_TRUE(checked.arguments.empty() || checked.entry != nullptr);
     return checked.decision.reason;
   }
@@ -78,7 +78,7 @@ class GuardTest : public testing::Test {
 
 TEST_F(GuardTest, AllowsAndCanonicalises) {
   const CheckedCall checked = Check("files.read", R"({"path":"a","limit":"5"})");
-  EXPECT_EQ(checked.decision.verdict, Verdict::kAllow);
+  EXPECT_EQ(checked.decision.verdict, hook::Verdict::kAllow);
   ASSERT_NE(checked.entry, nullptr);
   EXPECT_EQ(checked.entry->tool->spec().name, "files__read");
   EXPECT_EQ(checked.arguments, R"({"limit":5,"path":"a"})");
@@ -96,13 +96,13 @@ TEST_F(GuardTest, BlocksWithAReason) {
 }
 
 TEST_F(GuardTest, TheHighestTierNeedsThePersonOnceTextFromOutsideIsSeen) {
-  EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, Verdict::kAllow);
+  EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
   context_.integrity = Integrity::kUntrusted;
   EXPECT_THAT(Blocked("bank__pay", R"({"path":"a"})"), HasSubstr("not for a model"));
-  EXPECT_EQ(Check("files__read", R"({"path":"a"})").decision.verdict, Verdict::kAllow);
+  EXPECT_EQ(Check("files__read", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
   from_user_ = true;
-  EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, Verdict::kAllow);
-  EXPECT_EQ(Check("talon__panic", R"({"path":"a"})").decision.verdict, Verdict::kAllow);
+  EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
+  EXPECT_EQ(Check("talon__panic", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
 }
 
 TEST_F(GuardTest, WrapsAndLabels) {

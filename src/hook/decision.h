@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace talon::guard {
+namespace talon::hook {
 
 enum class Verdict { kAllow, kBlock, kRewrite, kAsk };
 
@@ -17,4 +17,4 @@ struct Decision {
   std::vector<std::string> notes;
 };
 
-}  // namespace talon::guard
+}  // namespace talon::hook
