@@ -50,6 +50,10 @@ class PluginProcess {
   bool alive() const;
   std::size_t calls_in_flight() const { return calls_; }
   pid_t pid() const { return pid_; }
+  // Bytes on its stdout behind the handshake.
+  std::size_t stray_output() const { return stray_output_; }
+  // How it ended, once Stop() has seen it.
+  const std::optional<io::ExitResult>& exit_result() const { return exit_; }
   // Runs once, from the loop, when the process exits or its connection ends without Stop().
   void OnEnded(absl::AnyInvocable<void()> callback);
   // Ends when no call is in flight, or at `deadline`. One waiter.
@@ -89,6 +93,7 @@ class PluginProcess {
   std::shared_ptr<io::OneShot<bool>> stderr_end_;       // shared with a timer
   std::optional<io::ExitResult> exit_;
   std::size_t calls_ = 0;
+  std::size_t stray_output_ = 0;
   std::shared_ptr<io::OneShot<bool>> drained_;  // of who waits in Drained(), and its timer
   absl::AnyInvocable<void()> on_ended_;
   bool ended_ = false;
