@@ -18,8 +18,11 @@ step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 step "build dev"
 deploy/build.sh dev
 step "lint, unit, contract, replayed fuzz corpora"
-run_ctest dev -LE '^(e2e|kill|hostile)$' -j2
+run_ctest dev -LE '^(e2e|kill|hostile|authors|mcp|interop)$' -j2
 [[ "${1:-}" == "--quick" ]] && exit 0
+
+step "peers nobody here wrote: MCP servers, go-plugin, grpc-go, grpcio"
+run_ctest dev -L '^(mcp|interop)$'
 
 step "the hostile plugin"
 run_ctest dev -L '^hostile$'
@@ -27,7 +30,7 @@ run_ctest dev -L '^hostile$'
 step "build release"
 deploy/build.sh release
 step "end to end, and killed at every write"
-run_ctest release -L '^(e2e|kill)$'
+run_ctest release -L '^(e2e|kill|authors)$'
 
 step "address and undefined-behaviour sanitizers, fuzzers"
 deploy/build.sh asan unit_tests fuzzers store_contract_test

@@ -2,7 +2,8 @@
 # talon_room(<folder> DEPS <rooms and libraries…> PRIVATE <libraries…> [EMBED <files…>] [LEAN])
 #   One folder = one static library talon_<folder>. LEAN uses the precompiled header without Asio.
 # talon_test(<room> DEPS …)    one test executable a room from tests/unit/<room>/*_test.cc
-# talon_embed(<target> <namespace> <files…>)  std::optional<std::string_view> Embedded(name)
+# talon_embed(<target> <namespace> <files…>)  std::optional<std::string_view> Embedded(name); a file may be
+#   given as name=path
 
 function(_talon_pch target lean)
   if(lean)
@@ -15,11 +16,12 @@ endfunction()
 function(talon_embed target namespace)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${target}_embedded.cc)
   string(REPLACE ";" "|" files "${ARGN}")
+  list(TRANSFORM ARGN REPLACE "^[^=]*=" "" OUTPUT_VARIABLE paths)
   add_custom_command(
     OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DNAMESPACE=${namespace} "-DFILES=${files}"
             -P ${PROJECT_SOURCE_DIR}/deploy/cmake/EmbedFiles.cmake
-    DEPENDS ${ARGN} ${PROJECT_SOURCE_DIR}/deploy/cmake/EmbedFiles.cmake
+    DEPENDS ${paths} ${PROJECT_SOURCE_DIR}/deploy/cmake/EmbedFiles.cmake
     VERBATIM)
   target_sources(${target} PRIVATE ${out})
   set_source_files_properties(${out} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)

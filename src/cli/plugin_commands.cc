@@ -10,6 +10,10 @@ namespace {
 // What the verbs take; one of them runs.
 struct Arguments {
   std::string name, tool;
+  std::string language = "cpp";
+  std::string directory;
+  std::string config;
+  bool all = false;
   std::vector<std::string> values;
 };
 
@@ -41,6 +45,27 @@ class Table {
   std::shared_ptr<Arguments> arguments_;  // shared with the callbacks
 };
 
+// What an author needs; no daemon takes part.
+void AddAuthorCommands(Table& table, const Globals& globals) {
+  CLI::App* make =
+      table.AddNamed("new", "Make the project of a new plugin", [&globals](const Arguments& given) {
+        return PluginNew(globals, given.name, given.language, given.directory);
+      });
+  make->add_option("--lang", table.arguments().language, "cpp, go or python")
+      ->check(CLI::IsMember({"cpp", "go", "python"}))
+      ->capture_default_str();
+  make->add_option("--dir", table.arguments().directory, "Folder of the project (default: ./NAME)");
+  CLI::App* check =
+      table.Add("check", "Test a plugin against the contract", [&globals](const Arguments& given) {
+        return PluginCheck(globals, given.name, given.config, given.all);
+      });
+  check->add_option("plugin", table.arguments().name, "Path of a program, or name of a plugin")
+      ->required();
+  check->add_option("--config", table.arguments().config, "Configuration, as a JSON object");
+  check->add_flag("--all", table.arguments().all,
+                  "Also execute tools that are not read-only, with made-up arguments");
+}
+
 }  // namespace
 
 void AddPluginCommands(CLI::App& app, const Globals& globals, Run& run) {
@@ -70,6 +95,7 @@ void AddPluginCommands(CLI::App& app, const Globals& globals, Run& run) {
   table.AddNamed(
       "restart", "End its process and start it again, even after too many crashes",
       [&globals](const Arguments& given) { return PluginChange(globals, given.name, "restart"); });
+  AddAuthorCommands(table, globals);
 }
 
 }  // namespace talon::cli

@@ -30,5 +30,14 @@ int PluginRun(const Globals& globals, const std::string& name, const std::string
               const std::vector<std::string>& arguments);
 // `verb`: what the daemon's API calls it.
 int PluginChange(const Globals& globals, const std::string& name, const std::string& verb);
+// A project from the template of `language` (cpp, go, python) in `directory`, or in ./<name>. Never
+// overwrites.
+int PluginNew(const Globals& globals, const std::string& name, const std::string& language,
+              const std::string& directory);
+// The contract's test-suite against `what` (as of PluginInspect), without a daemon. `config_json`
+// empty: that of its entry. `all`: also tools that are not read-only. kFailed when it found
+// something.
+int PluginCheck(const Globals& globals, const std::string& what, const std::string& config_json,
+                bool all);
 
 }  // namespace talon::cli

@@ -133,7 +133,7 @@ std::string IdIn(std::string_view target, std::string_view prefix, std::string_v
 }
 
 // What a path of this surface takes; empty for other paths.
-std::string_view MethodsOf(const io::ServerRequest& request) {
+std::string_view MethodsOf(const ApiRequest& request) {
   const auto is = [&](std::string_view prefix, std::string_view suffix) {
     return !IdIn(request.target, prefix, suffix).empty();
   };

@@ -142,13 +142,23 @@ io::ServerResponse ServicesSurface::Tasks() const {
   return JsonResponse(200, DumpJson({{"tasks", std::move(list)}}));
 }
 
+const plugin::Manifest::Route* EndpointSurface::Find(const plugin::EndpointPath& at,
+                                                     std::string_view method,
+                                                     std::string* allowed) const {
+  if (deps_.extensions == nullptr || at.plugin.empty()) return nullptr;
+  return deps_.extensions->http.Find(at, method, allowed);
+}
+
+bool EndpointSurface::IsPublic(const io::ServerRequest& head) const {
+  std::string allowed;
+  const auto* route = Find(plugin::SplitEndpointPath(head.path), head.method, &allowed);
+  return route != nullptr && route->is_public;
+}
+
 io::Task<io::ServerResponse> EndpointSurface::Serve(io::ServerRequest request) {
   plugin::EndpointPath at = plugin::SplitEndpointPath(request.path);
   std::string allowed;
-  const plugin::Manifest::Route* route =
-      deps_.extensions != nullptr && !at.plugin.empty()
-          ? deps_.extensions->http.Find(at, request.method, &allowed)
-          : nullptr;
+  const plugin::Manifest::Route* route = Find(at, request.method, &allowed);
   CallContext context;
   context.cancel = request.client_gone;
   context.principal.user.clear();  // nobody, on a public route

@@ -37,8 +37,12 @@ class EndpointSurface {
   EndpointSurface(Dependencies& deps, const GatewayOptions& options)
       : deps_(deps), options_(options) {}
   io::Task<io::ServerResponse> Serve(io::ServerRequest request);
+  // Whether such a request is served without a token.
+  bool IsPublic(const io::ServerRequest& head) const;
 
  private:
+  const plugin::Manifest::Route* Find(const plugin::EndpointPath& at, std::string_view method,
+                                      std::string* allowed) const;
   Dependencies& deps_;
   const GatewayOptions& options_;
 };

@@ -149,13 +149,17 @@ io::Task<void> PluginProcess::PumpStdout() {
   while (true) {
     const auto bytes = co_await process_->ReadStdout();
     if (!bytes.ok() || bytes->empty()) break;
-    if (handshake_.is_set()) continue;
+    if (handshake_.is_set()) {
+      stray_output_ += bytes->size();
+      continue;
+    }
     line += *bytes;
     const std::size_t end = line.find('\n');
     if (std::min(end, line.size()) > options_.max_handshake.value) {
       handshake_.Set(InvalidArgument(fmt::format(
           "handshake: the plugin's first line exceeds {} bytes", options_.max_handshake.value)));
     } else if (end != std::string::npos) {
+      stray_output_ = line.size() - end - 1;
       handshake_.Set(line.substr(0, end));
     }
   }

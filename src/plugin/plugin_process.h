@@ -65,6 +65,10 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   pid_t pid() const { return pid_; }
   // What its sandbox is, once started; null without one.
   const SandboxReport* sandbox_report() const { return report_ ? &*report_ : nullptr; }
+  // Bytes on its stdout behind the handshake.
+  std::size_t stray_output() const { return stray_output_; }
+  // How it ended, once Stop() has seen it.
+  const std::optional<io::ExitResult>& exit_result() const { return exit_; }
   // Runs once, from the loop, when the process exits or its connection ends without Stop().
   void OnEnded(absl::AnyInvocable<void()> callback);
   // Ends when no call is in flight, or at `deadline`. One waiter.
@@ -115,6 +119,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   std::shared_ptr<io::OneShot<bool>> stderr_end_;       // shared with a timer
   std::optional<io::ExitResult> exit_;
   std::size_t calls_ = 0;
+  std::size_t stray_output_ = 0;
   std::shared_ptr<io::OneShot<bool>> drained_;  // of who waits in Drained(), and its timer
   absl::AnyInvocable<void()> on_ended_;
   bool ended_ = false;

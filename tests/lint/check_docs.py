@@ -19,7 +19,15 @@ if (root / "config/talon.example.yaml").read_text() != printed("config", "exampl
 reference = (root / "docs/configuration.md").read_text()
 if printed("config", "reference") not in reference:
     problems.append("docs/configuration.md differs from `talon config reference`; run deploy/dev docs")
-documented = "".join(p.read_text() for p in (root / "docs").glob("*.md")) + (root / "README.md").read_text()
+contract = subprocess.run([sys.executable, root / "deploy/proto_reference.py", root], check=True,
+                          capture_output=True, text=True).stdout
+if (root / "docs/plugins/reference.md").read_text() != contract:
+    problems.append("docs/plugins/reference.md differs from the protos' comments; run deploy/dev docs")
+index = (root / "docs/plugins/README.md").read_text()
+for page in sorted((root / "docs/plugins").glob("*.md")):
+    if page.name != "README.md" and f"]({page.name})" not in index:
+        problems.append(f"docs/plugins/README.md does not name {page.name}")
+documented = "".join(p.read_text() for p in (root / "docs").glob("**/*.md")) + (root / "README.md").read_text()
 commands = printed("completion", "bash").split("'")[1].split()
 for command in commands:
     if not command.startswith("--") and f"talon {command}" not in documented:

@@ -94,6 +94,8 @@ TEST_F(ManifestTest, VersionsMeetOrAreRefusedWithBothNumbers) {
 }
 
 TEST_F(ManifestTest, ExtensionPointsAndNeedsAreRead) {
+  entry_.expose = true;
+  entry_.tasks["sweep"] = {.enabled = false, .every = 7s};
   const auto manifest = Parse(R"({"protocol": 1,
       "auth": {"schemes": ["bearer"]}, "storage": {"ttl": true}, "notify": {"maxTextBytes": 100},
       "tasks": [{"name": "sweep", "everyMs": "5000"}],
@@ -112,7 +114,8 @@ TEST_F(ManifestTest, ExtensionPointsAndNeedsAreRead) {
   EXPECT_EQ(manifest->storage->max_value_bytes, 1U << 20);
   EXPECT_EQ(manifest->notify->max_text_bytes, 100U);
   ASSERT_EQ(manifest->tasks.size(), 1U);
-  EXPECT_EQ(manifest->tasks[0].every, 5s);
+  EXPECT_EQ(manifest->tasks[0].every, 7s);
+  EXPECT_FALSE(manifest->tasks[0].enabled);
   EXPECT_EQ(manifest->tasks[0].timeout, 60s);
   EXPECT_EQ(manifest->hook->priority, -3);
   EXPECT_TRUE(manifest->hook->fail_open);
@@ -128,6 +131,10 @@ TEST_F(ManifestTest, ExtensionPointsAndNeedsAreRead) {
   EXPECT_TRUE(manifest->tools[1].asks);
   EXPECT_TRUE(manifest->dynamic);
   EXPECT_TRUE(manifest->watch);
+  entry_ = {};
+  const auto hidden =
+      Parse(R"({"protocol":1,"http":{"routes":[{"method":"GET","path":"/","public":true}]}})");
+  EXPECT_FALSE(hidden->http->at(0).is_public) << "the entry does not expose it";
   const auto plain = Parse(R"({"protocol":1})");
   EXPECT_FALSE(plain->auth || plain->storage || plain->notify || plain->hook || plain->http ||
                plain->models);

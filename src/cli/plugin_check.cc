@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// `talon plugin check`: the contract's test-suite against a program, without a daemon.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "cli/plugin_commands.h"
+#include "cli/report.h"
+#include "config/config.h"
+#include "daemon/paths.h"
+#include "io/loop.h"
+#include "plugin/check/check.h"
+
+namespace talon::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using plugin::check::Finding;
+using plugin::check::Verdict;
+
+constexpr std::string_view kUnnamed = "checked";  // a program without an entry
+
+// A folder of its own with a short path, removed with all it holds.
+class Scratch {
+ public:
+  Scratch() {
+    std::string path = "/tmp/talon-check-XXXXXX";
+    if (::mkdtemp(path.data()) != nullptr) path_ = path;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const std::string& path() const { return path_; }  // empty: it could not be made
+
+ private:
+  std::string path_;
+};
+
+// With a '/' a program; else the plugin of this name in the configuration, or a bundled one.
+absl::StatusOr<plugin::check::Target> FindTarget(const std::string& what,
+                                                 const config::Config& config,
+                                                 const daemon::Paths& paths) {
+  plugin::check::Target target;
+  std::error_code error;
+  if (what.find('/') != std::string::npos) {
+    target.name = kUnnamed;
+    target.program = fs::absolute(what, error).lexically_normal().string();
+    return target;
+  }
+  const auto entry = config.plugins.find(what);
+  if (entry != config.plugins.end()) target.entry = entry->second;
+  target.name = what;
+  target.program = target.entry.plugin.empty()
+                       ? fmt::format("{}/{}/{}", paths.plugins, what, what)
+                       : fs::absolute(target.entry.plugin, error).lexically_normal().string();
+  if (entry == config.plugins.end() && !fs::exists(target.program, error)) {
+    return NotFound(fmt::format(
+        "plugin '{}': no such plugin is configured; for a program give its path, as ./{}", what,
+        what));
+  }
+  return target;
+}
+
+int ShowFindings(const Globals& globals, const std::vector<Finding>& findings) {
+  const bool failed = std::ranges::any_of(
+      findings, [](const Finding& finding) { return finding.verdict == Verdict::kFail; });
+  if (globals.json) {
+    Json list = Json::array();
+    for (const Finding& each : findings) {
+      std::string verdict(plugin::check::VerdictName(each.verdict));
+      std::ranges::transform(verdict, verdict.begin(), ::tolower);
+      list.push_back({{"check", each.check}, {"verdict", verdict}, {"text", each.text}});
+    }
+    PrintData({{"passed", !failed}, {"findings", list}});
+    return failed ? kFailed : kOk;
+  }
+  std::size_t width = 0;
+  for (const Finding& each : findings) width = std::max(width, each.check.size());
+  for (const Finding& each : findings) {
+    Print(fmt::format("{}  {:{}}  {}", plugin::check::VerdictName(each.verdict), each.check, width,
+                      each.text));
+  }
+  Print(failed ? "the plugin breaks the contract" : "the plugin keeps the contract");
+  return failed ? kFailed : kOk;
+}
+
+}  // namespace
+
+int PluginCheck(const Globals& globals, const std::string& what, const std::string& config_json,
+                bool all) {
+  auto paths = daemon::FindPaths(&std::getenv);
+  if (!paths.ok()) return Fail(globals, paths.status());
+  auto loaded = config::Load(paths->config, paths->config_missing, &std::getenv);
+  if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
+  auto target = FindTarget(what, loaded->config, *paths);
+  if (!target.ok()) return Fail(globals, target.status(), kUsage);
+  if (!config_json.empty()) {
+    const auto parsed = ParseJson(config_json, "--config");
+    if (!parsed.ok()) return Fail(globals, parsed.status(), kUsage);
+    target->entry.config.text = config_json;
+  }
+  const Scratch scratch;
+  if (scratch.path().empty()) return Fail(globals, Internal("make a folder below /tmp: it failed"));
+  target->folder = scratch.path();
+  log::Configure(log::Level::kError, loaded->config.log.format, nullptr);
+  io::Loop loop;
+  const auto scope = all ? plugin::check::Scope::kAllTools : plugin::check::Scope::kReadOnlyTools;
+  return ShowFindings(globals, loop.RunUntilDone(plugin::check::CheckPlugin(
+                                   loop, *std::move(target), loaded->config.plugin_host, scope)));
+}
+
+}  // namespace talon::cli
