@@ -226,10 +226,8 @@ class DuplexMethod : public Method {
         }
         first_came_.notify_all();
       }
-      if (!ok) {
-        inlet_->Ended();
-        return this->Release();
-      }
+      // Whoever waits for an answer is woken by Ended(), which comes after the cancel flag.
+      if (!ok) return this->Release();
       message_ = In();
       stream_.Read(&message_, static_cast<Event*>(&came_));
     }

@@ -153,7 +153,8 @@ class PluginTurnsTest : public testing::Test {
     return done ? JsonString(*done, "text") : "no answer";
   }
   pid_t PidOf(const std::string& plugin) {
-    for (const Json& each : Fetch("GET", "/v1/plugins")["plugins"]) {
+    const Json answer = Fetch("GET", "/v1/plugins");
+    for (const Json& each : answer.at("plugins")) {
       if (JsonString(each, "name") == plugin) return static_cast<pid_t>(JsonInt(each, "pid"));
     }
     return 0;

@@ -127,27 +127,6 @@ TEST_F(SandboxTest, WorkspaceCanBeTakenAway) {
   EXPECT_FALSE(std::filesystem::exists(paths_.workspace + "/out.txt"));
 }
 
-TEST_F(SandboxTest, AllStartedProcessesEndWithThePlugin) {
-  Load("shell");
-  // A session of its own outlives its command, but not the plugin.
-  (void)Shell(
-      "setsid sh -c 'echo $$ > daemon.pid; exec sleep 987' >/dev/null 2>&1 </dev/null & "
-      "until [ -s daemon.pid ]; do :; done");
-  const auto sleepers = [] {
-    int count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      std::ifstream file(entry.path() / "cmdline");
-      std::string line;
-      std::getline(file, line);
-      count += line == std::string("sleep\0987\0", 10) ? 1 : 0;
-    }
-    return count;
-  };
-  ASSERT_EQ(sleepers(), 1);
-  Stop();
-  EXPECT_EQ(sleepers(), 0);
-}
-
 TEST_F(SandboxTest, KillingWhatTheHostKnowsEndsThePlugin) {
   Load("shell");
   (void)Shell("true");
