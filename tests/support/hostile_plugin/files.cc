@@ -94,7 +94,7 @@ std::string List(const Facts& facts) {
       const std::string name = entry->d_name;
       const bool ours = name == "." || name == ".." || name == "plugins" || name == "data" ||
                         name == "hostile" || name == "run" || name == "p" || name == "workspace" ||
-                        name.starts_with("p-");
+                        name == "evil" || name.starts_with("p-");
       if (!on_the_way || !ours) tally.Got("list " + path + "/" + name);
     }
     closedir(folder);
