@@ -132,13 +132,22 @@ std::string IdIn(std::string_view target, std::string_view prefix, std::string_v
   return id.find('/') == std::string_view::npos ? io::PercentDecode(id) : "";
 }
 
+constexpr std::string_view kQuestions = "/questions/";
+
+// "/v1/turns/{turn}/questions/{question}"
+bool IsQuestion(std::string_view target) {
+  return target.starts_with("/v1/turns/") && target.find(kQuestions) != std::string_view::npos;
+}
+
 // What a path of this surface takes; empty for other paths.
 std::string_view MethodsOf(const ApiRequest& request) {
   const auto is = [&](std::string_view prefix, std::string_view suffix) {
     return !IdIn(request.target, prefix, suffix).empty();
   };
   const std::string_view path = request.path;
-  if (path == "/v1/turns" || is("/v1/turns/", "/cancel")) return "POST";
+  if (path == "/v1/turns" || is("/v1/turns/", "/cancel") || IsQuestion(request.target)) {
+    return "POST";
+  }
   const bool read = path == "/v1/sessions" || path == "/v1/context" || path == "/v1/tools" ||
                     path == "/v1/status" || is("/v1/turns/", "") ||
                     is("/v1/sessions/", "/messages");
@@ -162,8 +171,7 @@ io::Task<bool> NativeSurface::Serve(const ApiRequest& request, io::ResponseWrite
   std::string id;
   if (!(id = IdIn(request.target, "/v1/turns/", "/cancel")).empty() && request.method == "POST") {
     response = co_await CancelTurn(request, id);
-  } else if (path.starts_with("/v1/turns/") && path.find("/questions/") != std::string::npos &&
-             request.method == "POST") {
+  } else if (IsQuestion(request.target) && request.method == "POST") {
     response = co_await AnswerQuestion(request);
   } else if (!(id = IdIn(request.target, "/v1/turns/", "")).empty() && get) {
     response = co_await Turn(request, id);
@@ -275,13 +283,12 @@ io::Task<void> NativeSurface::SendStream(const StartedTurn& started, TurnStream&
 
 // POST /v1/turns/{turn}/questions/{question}
 io::Task<io::ServerResponse> NativeSurface::AnswerQuestion(const ApiRequest& request) {
-  constexpr std::string_view kBetween = "/questions/";
-  const std::string& path = request.path;
-  const std::size_t at = path.find(kBetween);
-  const std::string turn = IdIn(std::string_view(path).substr(0, at), "/v1/turns/", "");
-  const std::string question = IdIn(std::string_view(path).substr(at), kBetween, "");
+  const std::string_view target = request.target;
+  const std::size_t at = target.find(kQuestions);
+  const std::string turn = IdIn(target.substr(0, at), "/v1/turns/", "");
+  const std::string question = IdIn(target.substr(at), kQuestions, "");
   if (turn.empty() || question.empty()) {
-    co_return ErrorResponse(NotFound(fmt::format("no question at '{}'", path)));
+    co_return ErrorResponse(NotFound("a question is named by its turn's id and its own"));
   }
   auto body = ParseJson(request.body, "request body");
   if (!body.ok()) co_return ErrorResponse(body.status());

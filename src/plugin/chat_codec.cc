@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/chat_codec.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -197,7 +199,8 @@ absl::StatusOr<std::string> EncodeChatRequest(const model::ChatRequest& request,
 
 absl::StatusOr<ChatDelta> DecodeChatDelta(std::string_view bytes) {
   v1::ChatDelta delta;
-  // The parser refuses strings that are not UTF-8.
+  // The parser refuses strings that are not UTF-8, and would say so on our standard error.
+  const google::protobuf::LogSilencer silent;
   if (!delta.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return h2::Misbehaved("a part of the answer is no valid ChatDelta");
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/talk.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <utility>
 
 #include "base/text.h"
@@ -11,6 +13,7 @@ namespace talon::plugin {
 namespace {
 
 bool Parse(google::protobuf::MessageLite& message, std::string_view bytes) {
+  const google::protobuf::LogSilencer silent;  // of strings that are not UTF-8
   return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 

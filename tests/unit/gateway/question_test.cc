@@ -106,6 +106,7 @@ TEST_F(QuestionHttpTest, AQuestionIsStreamedAndAnswered) {
   EXPECT_EQ(Post(path, R"({"action":"maybe"})").status, 400);
   EXPECT_EQ(Post(path, R"({"action":"accept","content":3})").status, 400);
   EXPECT_EQ(Post(path + "x", R"({"action":"decline"})").status, 404);
+  EXPECT_EQ(Get(path).status, 405);
   EXPECT_EQ(Post("/v1/turns/nope/questions/nope", R"({"action":"decline"})").status, 404);
   EXPECT_EQ(Post("/v1/turns//questions/", R"({"action":"decline"})").status, 404);
   EXPECT_EQ(Post(path, R"({"action":"accept","content":{"n":4}})").status, 200);
