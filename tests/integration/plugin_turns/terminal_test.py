@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A tool's questions at a real terminal: asked, asked again, answered, declined by Ctrl-C.
+
+terminal_test.py TALON MODEL_RULES TEST_PLUGIN
+"""
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+TALON, MODEL_RULES, TEST_PLUGIN = sys.argv[1:4]
+PATIENCE_S = 60
+CONFIG = f"""
+models:
+  providers:
+    local: {{api: plugin, plugin: rules, max_attempts: 1}}
+plugins:
+  rules:
+    plugin: {MODEL_RULES}
+    config:
+      rules:
+        - when: ask
+          tool: t__talk
+          arguments:
+            script:
+              - question: q
+                text: "How many?"
+                schema: '{{"type":"object","properties":{{"n":{{"type":"integer","title":"Number"}}}},"required":["n"]}}'
+              - {{hear: 1}}
+              - {{result: "heard "}}
+  t: {{plugin: {TEST_PLUGIN}}}
+"""
+
+
+def talk(home, arguments, steps):
+    """Runs talon on a terminal: waits for each text in turn and types what belongs to it."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.update(TALON_HOME=home, TERM="xterm")
+        os.execv(TALON, ["talon", *arguments])
+    unread = b""
+    try:
+        for text, typed in steps:
+            give_up = time.monotonic() + PATIENCE_S
+            while text not in unread:
+                ready, _, _ = select.select([terminal], [], [], max(0, give_up - time.monotonic()))
+                assert ready, f"{arguments}: no {text!r} in {unread!r}"
+                unread += os.read(terminal, 4096)
+            unread = unread.split(text, 1)[1]
+            if typed:
+                os.write(terminal, typed)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+with tempfile.TemporaryDirectory() as home:
+    with open(f"{home}/talon.yaml", "w") as file:
+        file.write(CONFIG)
+    talk(home, ["chat"], [
+        (b"> ", b"ask me\r"),
+        (b"t__talk of plugin 't' asks", b""),
+        (b"Number: ", b"many\r"),
+        (b"does not fit", b""),
+        (b"Number: ", b"7\r"),
+        (b'heard [q accept {"n":7}]', b"ask again\r"),
+        (b"Number: ", b"\x03"),  # Ctrl-C declines the question, not the turn
+        (b"heard [q decline ]", b""),
+    ])
+    talk(home, ["ask", "ask me"], [(b"Number: ", b"3\r"), (b'heard [q accept {"n":3}]', b"")])
+    # Nobody can answer through a pipe.
+    piped = subprocess.run([TALON, "ask", "-"], input=b"ask me", capture_output=True, timeout=PATIENCE_S,
+                           env={**os.environ, "TALON_HOME": home}, check=True)
+    assert b"heard [q decline ]" in piped.stdout, piped
+print("3 conversations held")
