@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 build="${TALON_BENCH_BUILD:-}"
 if [[ -z "$build" ]]; then
   build=build/release
-  deploy/build.sh release talon plugins mockllm test_plugin kill_shim bench_turns bench_plugin_rtt >&2
+  deploy/build.sh release talon plugins mockllm test_plugin kill_shim bench_turns bench_plugin_rtt \
+    bench_plugin_start >&2
 fi
 ulimit -n "$(ulimit -Hn)"
 exec python3 tests/bench/run.py --build "$build" "$@"

@@ -45,6 +45,24 @@ def plugin_rtt(bench):
                    f"p50 {floor:.0f} us", steady=True)]
 
 
+def plugin_start(bench):
+    arguments = ["15", "1000"] if bench.quick else ["60", "5000"]
+    done = subprocess.run([str(bench.programs.bench_plugin_start), *arguments], capture_output=True,
+                          text=True)
+    said = {name: tuple(map(float, rest)) for name, *rest in re.findall(
+        r"plugin_start (\w+)\s+start\s+([\d.]+) us\s+over none\s+(-?[\d.]+) us\s+call\s+([\d.]+) us"
+        r"\s+ratio ([\d.]+)", done.stdout)}
+    if len(said) != 3:
+        raise RuntimeError(f"bench_plugin_start: {done.stdout}{done.stderr}")
+    made = []
+    for profile in ("default", "strict"):
+        start, over, call, ratio = said[profile]
+        made.append(Figure(f"sandbox_start_{profile}", over / 1000, "ms", "<= 3",
+                           f"over no sandbox, first call of a plugin that did not run: p50 "
+                           f"{start / 1000:.1f} ms; a later call: p50 {call:.0f} us, {ratio:.2f} x"))
+    return made
+
+
 def kill(bench):
     result = bench.folder / "kill.json"
     subprocess.run([sys.executable, str(ROOT / "tests/kill/kill_points.py"), "--build",
@@ -59,8 +77,9 @@ def kill(bench):
 
 MEASUREMENTS = {"overhead": load.overhead, "throughput": load.throughput, "memory": load.memory,
                 "start": idle.cold_start, "idle": idle.idle, "connections": idle.connections,
-                "plugin_rtt": plugin_rtt, "kill": kill}
-NEEDED = ("talon", "mockllm", "bench_turns", "bench_plugin_rtt", "test_plugin", "kill_shim")
+                "plugin_rtt": plugin_rtt, "plugin_start": plugin_start, "kill": kill}
+NEEDED = ("talon", "mockllm", "bench_turns", "bench_plugin_rtt", "bench_plugin_start", "test_plugin",
+          "kill_shim")
 
 
 def main():

@@ -45,6 +45,7 @@ class Programs:
         self.kill_shim = build / "tests/support/kill_shim/libkill_shim.so"
         self.bench_turns = build / "tests/bench/turns/bench_turns"
         self.bench_plugin_rtt = build / "tests/bench/plugin_rtt/bench_plugin_rtt"
+        self.bench_plugin_start = build / "tests/bench/plugin_start/bench_plugin_start"
 
     def missing(self, *names):
         return [str(getattr(self, name)) for name in names if not getattr(self, name).exists()]
