@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reloading at bad moments, and what a reload must not tell.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { makeHome, spawnDaemon, startDaemon } from './lib/harness.mjs';
+
+test('SIGHUP during the start is a reload after it', async () => {
+  const home = makeHome();
+  // A plugin that says nothing until somebody writes into the pipe, and then that it is none.
+  const pipe = path.join(home, 'pipe');
+  const slow = path.join(home, 'slow');
+  spawnSync('mkfifo', [pipe]);
+  fs.writeFileSync(slow, `#!/bin/sh\nread line < ${pipe}\necho "$line"\n`, { mode: 0o755 });
+  fs.appendFileSync(path.join(home, 'talon.yaml'), `plugins:\n  slow: {plugin: ${slow}, sandbox: {profile: none}}\n`);
+  const program = spawnDaemon(home);
+  const writer = await fs.promises.open(pipe, 'w');  // opens when the plugin reads
+  program.kill('SIGHUP');
+  program.kill('SIGHUP');
+  await writer.write('no handshake\n');
+  await writer.close();
+  await program.output('stderr', /configuration reloaded; nothing changed/);
+  assert.equal((await program.stop('SIGTERM')).code, 0);
+});
+
+test('a reload tells neither the old nor the new credential', async () => {
+  const config = (secret) => `gateway:\n  http: {port: 0}\nmodels:\n  providers:\n    own:\n      base_url: http://127.0.0.1:9/v1\n      headers: {Authorization: "Bearer sk-${secret}"}\nplugins:\n  files:\n    env: {SOME_TOKEN: env-${secret}}\n`;
+  const home = makeHome(config('first-secret'));
+  const daemon = await startDaemon(home);
+  fs.writeFileSync(path.join(home, 'talon.yaml'), config('second-secret'));
+  await daemon.log(/models\.providers\.own\.headers\.Authorization/);
+  assert.equal((await daemon.stop()).code, 0);
+  assert.ok(!daemon.program.stderr.includes('-secret'), daemon.program.stderr);
+});
+
+test('a log that nobody reads any more does not end the daemon', async () => {
+  const daemon = await startDaemon(makeHome());
+  daemon.program.child.stderr.destroy();
+  daemon.program.kill('SIGHUP');  // writes to the log
+  assert.equal((await daemon.get('/v1/status')).status, 200);
+  daemon.program.kill('SIGHUP');
+  assert.equal((await daemon.get('/v1/status')).status, 200);
+  assert.equal((await daemon.stop()).code, 0);
+});
