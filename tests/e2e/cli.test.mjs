@@ -156,7 +156,7 @@ test('a session with a turn under way is deleted by force only', async () => {
 test('listings, as text and as JSON', async () => {
   const plugins = JSON.parse((await run(home, ['plugins', '--json'])).stdout);
   assert.equal(plugins.ok, true);
-  assert.deepEqual(plugins.data.plugins.map((one) => one.name).sort(), ['files', 'http', 'shell']);
+  assert.deepEqual(plugins.data.plugins.map((one) => one.name).sort(), ['files', 'http', 'mcp', 'shell']);
   assert.match((await run(home, ['plugins'])).stdout, /^files +\w+/m);
   assert.match((await run(home, ['tools'])).stdout, /^files__list +read /m);
   assert.match((await run(home, ['models'])).stdout, /^mock\/m1/m);

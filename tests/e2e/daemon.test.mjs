@@ -200,7 +200,7 @@ rules:
   - match: {after_tool: true}
     answer: "{{tool_result}}"
 `);
-  const daemon = await startDaemon(makeHome(mockConfig(mock)), {}, '', { softLimit: 300 });
+  const daemon = await startDaemon(makeHome(mockConfig(mock, 'plugins:\n  shell: {sandbox: {profile: none}}\n')), {}, '', { softLimit: 300 });
   const [, soft, hard] = /Max open files +(\d+) +(\d+)/.exec(fs.readFileSync(`/proc/${daemon.program.pid}/limits`, 'utf8'));
   assert.equal(Number(soft), Math.min(Number(hard), 65536));
   const answer = await (await daemon.post('/v1/turns', { message: 'go', stream: false })).json();

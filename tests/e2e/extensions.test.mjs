@@ -20,12 +20,12 @@ storage: {plugin: storage_files}
 notifications: {plugin: notify_file}
 hooks: {plugins: [words]}
 plugins:
-  people: {plugin: auth_tokens, config: {file: ${people}, ttl_s: 0}}
+  people: {plugin: auth_tokens, config: {file: ${people}, ttl_s: 0}, sandbox: {profile: none}}
   storage_files: {}
   notify_file: {}
   words: {plugin: hook_words, config: {mask: [acme], refuse: [forbidden]}}
   status: {plugin: http_status, expose: true}
-  schedule_disk_watch: {config: {paths: [/], full_percent: 1}}
+  schedule_disk_watch: {config: {paths: [/], full_percent: 1}, sandbox: {profile: none}}
 `));
   talon = await startDaemon(home);
 });
