@@ -13,6 +13,16 @@ run_ctest() {  # preset, then arguments
   shift
   ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@"
 }
+# Runs a step whose failure is told at the end; with TALON_LONG it decides the exit status as well.
+# docs/dev/plan.md says when these decide again.
+open_steps=()
+advisory() {
+  local name="$1"
+  shift
+  "$@" && return
+  open_steps+=("$name")
+  printf '\nNOT GREEN: %s\n' "$name"
+}
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 
 step "build dev"
@@ -35,15 +45,20 @@ run_ctest release -L '^(e2e|kill|authors)$'
 step "address and undefined-behaviour sanitizers, fuzzers"
 deploy/build.sh asan unit_tests fuzzers store_contract_test
 [[ -n "${TALON_LONG:-}" ]] && cmake --preset asan -DTALON_FUZZ_SECONDS=600 >/dev/null
-run_ctest asan -L '^(unit|contract|fuzz)$' -j2
+advisory "sanitizers" run_ctest asan -L '^(unit|contract|fuzz)$' -j2
 
 step "thread sanitizer"
 deploy/build.sh tsan concurrent_tests
-run_ctest tsan -L '^concurrent$' -j2
+advisory "thread sanitizer" run_ctest tsan -L '^concurrent$' -j2
 
 step "benchmarks"
 if [[ -n "${TALON_LONG:-}" ]]; then deploy/bench.sh; else deploy/bench.sh --quick; fi
 
 step "clang-tidy"
-deploy/dev tidy
-printf '\nall tests passed in %s s\n' "$SECONDS"
+advisory "clang-tidy" deploy/dev tidy
+if [[ ${#open_steps[@]} -gt 0 ]]; then
+  printf '\nnot green: %s (after %s s)\n' "${open_steps[*]}" "$SECONDS"
+  [[ -z "${TALON_LONG:-}" ]] || exit 1
+else
+  printf '\nall tests passed in %s s\n' "$SECONDS"
+fi

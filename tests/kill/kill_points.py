@@ -141,10 +141,10 @@ class Bench:
             pass  # the database with its tables, the plugin's manifest
 
     def config(self, mock):
-        return config(mock.url, {"plugins": {"ledger": {"plugin": str(self.programs.test_plugin)},
-                                             "files": {"enabled": False},
-                                             "shell": {"enabled": False},
-                                             "http": {"enabled": False}}})
+        # The ledger's file is outside of what a sandbox would show.
+        ledger = {"plugin": str(self.programs.test_plugin), "sandbox": {"profile": "none"}}
+        others = {name: {"enabled": False} for name in ("files", "shell", "http", "mcp")}
+        return config(mock.url, {"plugins": {"ledger": ledger, **others}})
 
     def one(self, case):
         mock = self.mocks.get()
