@@ -14,7 +14,8 @@ namespace {
 // Tools: `ask` tells progress, asks a question and answers with what it heard; `more` adds a tool.
 constexpr char kScript[] = R"py(
 import json, sys
-tools = [{'name': 'ask', 'inputSchema': {'type': 'object', 'properties': {'q': {'type': 'string'}}}},
+tools = [{'name': 'ask',
+          'inputSchema': {'type': 'object', 'properties': {'q': {'type': 'string'}}}},
          {'name': 'more', 'description': 'More.', 'inputSchema': {'type': 'object'}}]
 def say(**kw): print(json.dumps({'jsonrpc': '2.0', **kw}), flush=True)
 for line in sys.stdin:
