@@ -69,13 +69,15 @@ class PluginKilled:
             {"match": {}, "answer": {"calls": [{"tool": "ledger__ledger_append", "args": {
                 "file": str(ledger), "line": "one"}}]}}]})
         with Daemon(self.bench.programs, folder / "home", self.bench.config(mock)) as daemon:
+            # Started beforehand: once it is in the call there is no time to ask for its number.
+            daemon.call("POST", "/v1/plugins/ledger/restart", {})
+            [plugin] = [one for one in daemon.get("/v1/plugins")["plugins"]
+                        if one["name"] == "ledger"]
+            checks.expect(plugin["pid"] > 1, f"no process in {plugin}")
             asked = Background(lambda: ask(daemon, "append", "key-1")[0])
             with open(ledger, "wb"):  # opens when the plugin does
-                ledger.unlink()
-                [plugin] = [one for one in daemon.get("/v1/plugins")["plugins"]
-                            if one["name"] == "ledger"]
-                checks.expect(plugin["pid"] > 1, f"no process in {plugin}")
                 os.kill(plugin["pid"], signal.SIGKILL)
+                ledger.unlink()
                 self.happened = 1
                 answer = asked.result()
             lines = ledger.read_text() if ledger.exists() else ""
