@@ -18,6 +18,26 @@ std::string Sha256Hex(std::string_view data) {
   return HexEncode({reinterpret_cast<const char*>(digest), sizeof digest});
 }
 
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  TALON_CHECK(context_ != nullptr &&
+              EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) == 1);
+}
+
+Sha256::~Sha256() {
+  EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
+}
+
+void Sha256::Update(std::string_view data) {
+  TALON_CHECK(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), data.data(), data.size()) == 1);
+}
+
+std::string Sha256::Hex() {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  TALON_CHECK(EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), digest, &size) == 1);
+  return HexEncode({reinterpret_cast<const char*>(digest), size});
+}
+
 std::string HmacSha256Hex(std::string_view key, std::string_view data) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;

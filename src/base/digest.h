@@ -11,6 +11,20 @@ namespace talon {
 // 64 lower-case hex characters.
 std::string Sha256Hex(std::string_view data);
 
+// SHA-256 of what comes in pieces.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void Update(std::string_view data);
+  std::string Hex();  // as Sha256Hex; once
+
+ private:
+  void* context_;  // EVP_MD_CTX
+};
+
 // HMAC-SHA-256 of `data` under `key`, 64 hex characters.
 std::string HmacSha256Hex(std::string_view key, std::string_view data);
 

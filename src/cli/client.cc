@@ -202,10 +202,47 @@ io::Task<absl::Status> Client::RunTurn(TurnRequest request, EventHandler on_even
   if (request.task) body["mode"] = "task";
   io::HttpRequest http;
   http.method = "POST";
-  http.url = parts_->base + "/v1/turns";
-  http.headers.Set("Authorization", "Bearer " + parts_->token.Reveal());
+  http.url = "/v1/turns";
   http.headers.Set("Content-Type", "application/json");
   http.body = DumpJson(body);
+  absl::Status outcome =
+      Unavailable("the daemon closed the stream before the turn ended; see `talon sessions`");
+  const absl::Status streamed = co_await ReadEvents(
+      std::move(http),
+      [&](std::string_view event, const Json& data) {
+        on_event(event, data);
+        if (event == "done") outcome = absl::OkStatus();
+        if (event == "error") {
+          const Json* error = JsonFind(data, "error");
+          outcome =
+              Unavailable(error != nullptr ? JsonString(*error, "message") : "the turn failed");
+        }
+        return event != "done" && event != "error";
+      },
+      std::move(context));
+  co_return streamed.ok() ? outcome : streamed;
+}
+
+io::Task<absl::Status> Client::Follow(std::string path, EventHandler on_event,
+                                      CallContext context) {
+  io::HttpRequest http;
+  http.method = "GET";
+  http.url = std::move(path);
+  co_return co_await ReadEvents(
+      std::move(http),
+      [&](std::string_view event, const Json& data) {
+        on_event(event, data);
+        return true;
+      },
+      std::move(context));
+}
+
+// `http.url` is a path. Ends with the stream, or when `on_event` wants no more.
+io::Task<absl::Status> Client::ReadEvents(
+    io::HttpRequest http, std::function<bool(std::string_view, const Json&)> on_event,
+    CallContext context) {
+  http.url = parts_->base + http.url;
+  http.headers.Set("Authorization", "Bearer " + parts_->token.Reveal());
   http.max_body_bytes = 0;
   auto opened = co_await parts_->http->Open(std::move(http), std::move(context));
   TALON_CO_RETURN_IF_ERROR(opened.status());
@@ -224,16 +261,11 @@ io::Task<absl::Status> Client::RunTurn(TurnRequest request, EventHandler on_even
     TALON_CO_RETURN_IF_ERROR(parser.Feed(*piece, events));
     for (const io::SseEvent& event : events) {
       TALON_CO_ASSIGN_OR_RETURN(Json data, ParseJson(event.data, "event"));
-      on_event(event.event, data);
-      if (event.event == "done") co_return absl::OkStatus();
-      if (event.event == "error") {
-        const Json* error = JsonFind(data, "error");
-        co_return Unavailable(error != nullptr ? JsonString(*error, "message") : "the turn failed");
-      }
+      if (!on_event(event.event, data)) co_return absl::OkStatus();
     }
   }
   if (stream.status() >= 300) co_return FromAnswer(stream.status(), error_body);
-  co_return Unavailable("the daemon closed the stream before the turn ended; see `talon sessions`");
+  co_return absl::OkStatus();
 }
 
 }  // namespace talon::cli

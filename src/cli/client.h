@@ -22,6 +22,7 @@ struct Paths;
 namespace talon::io {
 class Loop;
 class HttpClient;
+struct HttpRequest;
 }  // namespace talon::io
 
 namespace talon::cli {
@@ -51,6 +52,8 @@ class Client {
                                                   std::string body, CallContext context);
   // Ends with the turn's last event ("done" or "error"), which `on_event` has seen as well.
   io::Task<absl::Status> RunTurn(TurnRequest request, EventHandler on_event, CallContext context);
+  // Every event of a stream that ends when the daemon ends it, or `context` does.
+  io::Task<absl::Status> Follow(std::string path, EventHandler on_event, CallContext context);
 
  private:
   class Embedded;
@@ -58,6 +61,9 @@ class Client {
   explicit Client(std::unique_ptr<Parts> parts);
   // True when the announced daemon answers and is ours.
   bool Join(const daemon::Paths& paths, const Secret& configured);
+  io::Task<absl::Status> ReadEvents(io::HttpRequest http,
+                                    std::function<bool(std::string_view, const Json&)> on_event,
+                                    CallContext context);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -15,6 +15,8 @@ struct Arguments {
   std::string config;
   bool all = false;
   std::vector<std::string> values;
+  bool yes = false, follow = false;
+  int lines = 100;
 };
 
 class Table {
@@ -80,21 +82,43 @@ void AddPluginCommands(CLI::App& app, const Globals& globals, Run& run) {
             [&globals](const Arguments&) { return PluginList(globals); });
   table
       .Add("inspect", "Show what a plugin is, offers and needs",
-           [&globals](const Arguments& given) { return PluginInspect(globals, given.name); })
-      ->add_option("plugin", table.arguments().name, "Name of the plugin, or path of a program")
+           [&globals](const Arguments& given) {
+             return given.name.find('/') == std::string::npos ? PluginInspect(globals, given.name)
+                                                              : PluginExamine(globals, given.name);
+           })
+      ->add_option("plugin", table.arguments().name,
+                   "Name of the plugin, or path of a program (with a '/' in it)")
       ->required();
+  table
+      .AddNamed("trust", "Let a plugin run as it is now",
+                [&globals](const Arguments& given) {
+                  return PluginTrust(globals, {given.name, given.yes});
+                })
+      ->add_flag("-y,--yes", table.arguments().yes, "Do not ask");
+  CLI::App* logs =
+      table.AddNamed("logs", "Show its last lines of stderr", [&globals](const Arguments& given) {
+        return PluginLogs(globals, {given.name, given.lines, given.follow});
+      });
+  logs->add_option("-n,--lines", table.arguments().lines, "How many lines (100)")
+      ->check(CLI::Range(1, 100'000));
+  logs->add_flag("-f,--follow", table.arguments().follow, "And those that come");
   CLI::App* call = table.AddNamed("run", "Call one tool", [&globals](const Arguments& given) {
     return PluginRun(globals, given.name, given.tool, given.values);
   });
   call->add_option("tool", table.arguments().tool, "Name of the tool")->required();
   call->add_option("arguments", table.arguments().values,
                    "A JSON object, or key=text and key:=JSON each");
-  table.AddNamed(
-      "stop", "End its process; the next call starts it again",
-      [&globals](const Arguments& given) { return PluginChange(globals, given.name, "stop"); });
-  table.AddNamed(
-      "restart", "End its process and start it again, even after too many crashes",
-      [&globals](const Arguments& given) { return PluginChange(globals, given.name, "restart"); });
+  // What each asks the daemon for.
+  for (const auto& [verb, text] :
+       {std::pair{"stop", "End its process; the next call starts it again"},
+        std::pair{"restart", "End its process and start it again, even after too many crashes"},
+        std::pair{"reload", "Start what is there now beside it, and change over when that works"},
+        std::pair{"enable", "Undo disable"},
+        std::pair{"disable", "Take it out of use until enable"}}) {
+    table.AddNamed(verb, text, [&globals, verb = std::string(verb)](const Arguments& given) {
+      return PluginChange(globals, given.name, verb);
+    });
+  }
   AddAuthorCommands(table, globals);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "cli/commands.h"
 
 namespace CLI {
@@ -22,12 +23,26 @@ using Run = std::function<int()>;
 void AddPluginCommands(CLI::App& app, const Globals& globals, Run& run);
 
 int PluginList(const Globals& globals);
-// `what`: a plugin's name, or with a '/' in it the path of a program, which is asked for its
-// manifest in a folder of its own.
-int PluginInspect(const Globals& globals, const std::string& what);
+int PluginInspect(const Globals& globals, const std::string& name);
+// `program`: a path; the program is asked for its manifest in a folder of its own.
+int PluginExamine(const Globals& globals, const std::string& program);
 // `arguments`: one JSON object, or any number of key=value (text) and key:=value (JSON).
 int PluginRun(const Globals& globals, const std::string& name, const std::string& tool,
               const std::vector<std::string>& arguments);
+// Shows what would be trusted and asks, unless `yes`.
+struct TrustOptions {
+  std::string name;
+  bool yes = false;
+};
+int PluginTrust(const Globals& globals, const TrustOptions& options);
+struct LogOptions {
+  std::string name;
+  int lines = 100;
+  bool follow = false;
+};
+int PluginLogs(const Globals& globals, const LogOptions& options);
+// A plugin's description, as `inspect` prints it.
+void PrintPlugin(const Json& plugin);
 // `verb`: what the daemon's API calls it.
 int PluginChange(const Globals& globals, const std::string& name, const std::string& verb);
 // A project from the template of `language` (cpp, go, python) in `directory`, or in ./<name>. Never

@@ -25,27 +25,33 @@ void PrintTool(const Json& tool) {
                     FirstLine(JsonString(tool, "description")), JsonString(tool, "schemaJson")));
 }
 
+}  // namespace
+
 void PrintPlugin(const Json& plugin) {
   Print(fmt::format("{} {}  {}", JsonString(plugin, "name"), JsonString(plugin, "version"),
                     JsonString(plugin, "state")));
-  for (const auto& [key, label] :
-       {std::pair{"description", ""}, std::pair{"path", "program "}, std::pair{"last_error", ""}}) {
+  constexpr std::pair<const char*, const char*> kLines[] = {
+      {"description", ""},    {"program", "program  "}, {"sha256", "sha256   "},
+      {"trust", "trust    "}, {"problem", ""},          {"last_error", ""}};
+  for (const auto& [key, label] : kLines) {
     const std::string value = JsonString(plugin, key);
     if (!value.empty()) Print(label + value);
   }
+  if (JsonFind(plugin, "owner") != nullptr) {
+    Print(fmt::format("owner    {}", JsonInt(plugin, "owner")));
+  }
   const Json* manifest = JsonFind(plugin, "manifest");
-  if (manifest == nullptr) return;
+  if (manifest == nullptr) return Print("its tools are not known before it runs");
   for (const char* point : {"auth", "storage", "notify", "tasks", "hook", "http", "model"}) {
     if (const Json* value = JsonFind(*manifest, point)) {
       Print(fmt::format("offers {}: {}", point, DumpJson(*value)));
     }
   }
-  if (const Json* needs = JsonFind(*manifest, "needs")) Print("needs " + DumpJson(*needs));
+  const Json* needs = JsonFind(*manifest, "needs");
+  Print("needs    " + (needs == nullptr ? std::string("nothing") : DumpJson(*needs)));
   Print("tools:");
   ForEach(*manifest, "tools", PrintTool);
 }
-
-}  // namespace
 
 int PluginList(const Globals& globals) {
   return Report(globals, "GET", "/v1/plugins", [](const Json& json) {
@@ -60,8 +66,8 @@ int PluginList(const Globals& globals) {
   });
 }
 
-int PluginInspect(const Globals& globals, const std::string& what) {
-  return Report(globals, "GET", "/v1/plugins/" + io::PercentEncode(what), PrintPlugin);
+int PluginInspect(const Globals& globals, const std::string& name) {
+  return Report(globals, "GET", "/v1/plugins/" + io::PercentEncode(name), PrintPlugin);
 }
 
 int PluginChange(const Globals& globals, const std::string& name, const std::string& verb) {

@@ -82,8 +82,7 @@ struct Config {
         Option("orchestrator", &O::orchestrator, "The turn loop.", Reload::kRestart),
         Option("plugins", &O::plugins,
                "Plugin processes by registry name. The bundled ones (files, shell, http) are on "
-               "unless an entry says `enabled: false`.",
-               Reload::kRestart),
+               "unless an entry says `enabled: false`."),
         Option("plugin_host", &O::plugin_host, "Limits of all plugins.", Reload::kRestart),
         Option("hooks", &O::hooks, "Plugins that advise turns.", Reload::kRestart),
         Option("storage", &O::storage, "Values kept by key.", Reload::kRestart),

@@ -22,6 +22,7 @@
 #include "io/file_watch.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "io/nursery.h"
 #include "journal/journal.h"
 #include "plugin/extension/extensions.h"
 #include "plugin/extension/hook.h"
@@ -35,17 +36,6 @@ namespace talon::daemon {
 namespace {
 
 constexpr std::size_t kLongestRunPath = 60;  // a Unix socket's path has 108 bytes in all
-
-// Entries for the bundled plugins that the configuration does not name.
-void AddBundledPlugins(const std::string& folder,
-                       std::map<std::string, plugin::PluginEntry>& plugins) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (std::filesystem::exists(entry.path() / "manifest.json", error)) {
-      plugins.try_emplace(entry.path().filename().string());
-    }
-  }
-}
 
 absl::Status CheckProgram(const std::string& name, const plugin::PluginEntry& entry) {
   if (!entry.plugin.starts_with('/') || ::access(entry.plugin.c_str(), X_OK) == 0) {
@@ -97,6 +87,7 @@ struct Daemon::Parts {
   std::unique_ptr<plugin::Host> plugins;
   std::optional<plugin::Extensions> extensions;
   hook::Hooks hooks;
+  std::optional<io::Nursery> changes;  // of the configuration that take their time
   std::optional<guard::Guard> guard;
   std::unique_ptr<agent::Agent> agent;
   std::optional<trigger::Tasks> tasks;
@@ -166,6 +157,7 @@ io::Task<absl::Status> Daemon::StartParts() {
   TALON_CO_RETURN_IF_ERROR(MakeDirectories(workspace, 0700));
   parts.http = io::MakeCurlClient(loop_, config.http_client);
   TALON_CO_ASSIGN_OR_RETURN(std::string sockets, SocketFolder(paths_));
+  parts.changes.emplace(loop_);
   parts.plugins = plugin::MakeHost(loop_, parts.clock, parts.catalogue,
                                    {.bundled = paths_.plugins,
                                     .examples = paths_.examples(),
@@ -173,11 +165,10 @@ io::Task<absl::Status> Daemon::StartParts() {
                                     .data = paths_.home + "/plugins/data",
                                     .cache = paths_.home + "/plugins/cache",
                                     .workspace = workspace,
-                                    .launcher = paths_.launcher},
+                                    .launcher = paths_.launcher,
+                                    .home = paths_.home + "/plugins"},
                                    config.plugin_host, {.redactor = &parts.redactor});
-  std::map<std::string, plugin::PluginEntry> entries = config.plugins;
-  AddBundledPlugins(paths_.plugins, entries);
-  TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(std::move(entries)));
+  TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(config.plugins));
   TALON_CO_ASSIGN_OR_RETURN(
       parts.router,
       router::Router::Create(WithPluginModels(config.models, *parts.plugins), config.routing,
@@ -277,7 +268,19 @@ absl::Status Daemon::Reload() {
   }
   if (changes.empty()) log::Info("configuration reloaded; nothing changed");
   loaded_ = std::move(loaded);
+  // Also when no entry changed: plugin folders may have.
+  parts_->changes->Spawn(LoadPlugins());
   return absl::OkStatus();
+}
+
+io::Task<void> Daemon::LoadPlugins() {
+  if (!started_) co_return;
+  const absl::Status loaded = co_await parts_->plugins->Load(loaded_.config.plugins);
+  if (loaded.ok()) {
+    log::Info("plugins are as configured", {{"count", parts_->plugins->List().size()}});
+  } else if (!absl::IsCancelled(loaded)) {
+    LogNotReloaded(loaded);
+  }
 }
 
 io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
@@ -292,6 +295,7 @@ io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
   if (parts.agent) co_await parts.agent->Stop(deadline);
   if (parts.gateway) co_await parts.gateway->Drain(deadline);
   if (parts.plugins) co_await parts.plugins->Stop();
+  if (parts.changes) co_await parts.changes->Join();
   parts.gateway.reset();
   parts.agent.reset();
   parts.tasks.reset();

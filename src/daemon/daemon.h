@@ -46,6 +46,7 @@ class Daemon {
   io::Task<absl::Status> StartParts();
   absl::Status MakeExtensions();
   void WatchConfig();
+  io::Task<void> LoadPlugins();
 
   io::Loop& loop_;
   config::Loaded loaded_;

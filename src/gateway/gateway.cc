@@ -72,7 +72,10 @@ class GatewayImpl : public Gateway {
     options_.allowed_origins = options.allowed_origins;
     server_->Update(options.http);
   }
-  io::Task<void> Drain(SteadyTime deadline) override { return server_->Drain(deadline); }
+  io::Task<void> Drain(SteadyTime deadline) override {
+    plugins_.End();
+    return server_->Drain(deadline);
+  }
 
  private:
   io::Task<void> Serve(io::ServerRequest request, io::ResponseWriter& writer);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -10,12 +11,14 @@
 #include "gateway/api.h"
 #include "gateway/surfaces.h"
 #include "guard/guard.h"
-#include "plugin/manifest.h"
+#include "io/sse.h"
+#include "plugin/plugin_log.h"
 
 namespace talon::gateway {
 namespace {
 
 constexpr std::string_view kPrefix = "/v1/plugins";
+constexpr std::size_t kDefaultLines = 100;
 
 io::ServerResponse Ok(const Json& json) {
   return JsonResponse(200, DumpJson(json));
@@ -32,6 +35,7 @@ Json SandboxJson(const plugin::SandboxInfo& sandbox) {
 Json InfoJson(const plugin::PluginInfo& info) {
   return {{"name", info.name},
           {"state", plugin::PluginStateName(info.state)},
+          {"origin", plugin::OriginName(info.origin)},
           {"path", info.path},
           {"version", info.version},
           {"description", info.description},
@@ -42,6 +46,10 @@ Json InfoJson(const plugin::PluginInfo& info) {
           {"last_error", info.last_error},
           {"sandbox", SandboxJson(info.sandbox)},
           {"tools", info.tools}};
+}
+
+Json LineJson(const plugin::LogLine& line) {
+  return {{"time", line.time}, {"level", line.level}, {"text", line.text}};
 }
 
 // The name and the verb in "/v1/plugins/<name>[/<verb>]"; both may be empty.
@@ -59,7 +67,6 @@ io::Task<bool> PluginSurface::Serve(const ApiRequest& request, io::ResponseWrite
   if (path != kPrefix && !path.starts_with("/v1/plugins/")) co_return false;
   const auto [name, verb] = Parts(path);
   const bool get = request.method == "GET";
-  const bool post = request.method == "POST";
   if (name.empty() || verb.empty()) {
     if (!get) {
       co_await Reply(writer, WrongMethod(path, "GET"));
@@ -68,7 +75,11 @@ io::Task<bool> PluginSurface::Serve(const ApiRequest& request, io::ResponseWrite
     }
     co_return true;
   }
-  if (!post) co_return false;
+  if (verb == "logs" && get) {
+    co_await Logs(request, name, writer);
+    co_return true;
+  }
+  if (request.method != "POST") co_return false;
   co_await Reply(writer, verb == "run" ? co_await RunTool(request, name)
                                        : co_await Change(request, name, verb));
   co_return true;
@@ -81,18 +92,28 @@ io::ServerResponse PluginSurface::List() const {
 }
 
 io::Task<io::ServerResponse> PluginSurface::Inspect(std::string name) {
-  for (const plugin::PluginInfo& info : deps_.plugins.List()) {
-    if (info.name != name) continue;
-    Json json = InfoJson(info);
-    if (const plugin::Manifest* manifest = deps_.plugins.ManifestOf(name)) {
-      auto text = plugin::ManifestToJson(*manifest);
-      auto parsed = text.ok() ? ParseJson(*text, "manifest") : absl::StatusOr<Json>(text.status());
-      if (parsed.ok()) json["manifest"] = *std::move(parsed);
-    }
-    co_return Ok(json);
+  const auto report = co_await deps_.plugins.Inspect(std::move(name));
+  if (!report.ok()) co_return ErrorResponse(report.status());
+  Json json = InfoJson(report->info);
+  json["program"] = report->program;
+  json["sha256"] = report->sha256;
+  json["manifest_sha256"] = report->manifest_sha256;
+  json["owner"] = report->owner;
+  json["trust"] = report->trust;
+  json["problem"] = report->problem;
+  if (auto manifest = ParseJson(report->manifest_json, "manifest"); manifest.ok()) {
+    json["manifest"] = *std::move(manifest);
   }
-  co_return ErrorResponse(NotFound(
-      fmt::format("plugin '{}': no such plugin; `talon plugins` lists those there are", name)));
+  co_return Ok(json);
+}
+
+io::Task<absl::Status> PluginSurface::Trust(const ApiRequest& request, std::string name) {
+  TALON_CO_ASSIGN_OR_RETURN(const Json body, ParseJson(request.body, "request body"));
+  for (const char* member : {"sha256", "manifest_sha256"}) {
+    TALON_CO_RETURN_IF_ERROR(CheckMember(body, member, JsonKind::kString));
+  }
+  co_return co_await deps_.plugins.Trust(std::move(name), JsonString(body, "sha256"),
+                                         JsonString(body, "manifest_sha256"));
 }
 
 io::Task<io::ServerResponse> PluginSurface::Change(const ApiRequest& request, std::string name,
@@ -102,11 +123,63 @@ io::Task<io::ServerResponse> PluginSurface::Change(const ApiRequest& request, st
     status = co_await deps_.plugins.StopOne(name);
   } else if (verb == "restart") {
     status = co_await deps_.plugins.Restart(name);
+  } else if (verb == "reload") {
+    status = co_await deps_.plugins.Reload(name);
+  } else if (verb == "trust") {
+    status = co_await Trust(request, name);
+  } else if (verb == "enable" || verb == "disable") {
+    status = co_await deps_.plugins.SetEnabled(
+        name, verb == "enable" ? plugin::Switch::kOn : plugin::Switch::kOff);
   } else {
     status = NotFound(fmt::format("no such endpoint: POST {}", request.path));
   }
   if (!status.ok()) co_return ErrorResponse(status);
   co_return co_await Inspect(std::move(name));
+}
+
+// With `follow` a stream of `line` events that ends with the client, the plugin or the daemon.
+io::Task<void> PluginSurface::Logs(const ApiRequest& request, std::string name,
+                                   io::ResponseWriter& writer) {
+  plugin::PluginLog* log = deps_.plugins.LogOf(name);
+  if (log == nullptr) {
+    co_await Reply(writer,
+                   ErrorResponse(NotFound(fmt::format("plugin '{}': no such plugin", name))));
+    co_return;
+  }
+  const std::string lines_text = QueryValue(request.query, "lines");
+  std::size_t most = kDefaultLines;
+  const auto [end, error] =
+      std::from_chars(lines_text.data(), lines_text.data() + lines_text.size(), most);
+  if (!lines_text.empty() && error != std::errc()) {
+    co_await Reply(writer, ErrorResponse(InvalidArgument("lines: expected a number")));
+    co_return;
+  }
+  std::vector<plugin::LogLine> lines = log->Last(most);
+  if (QueryValue(request.query, "follow") != "true") {
+    Json list = Json::array();
+    for (const plugin::LogLine& line : lines) list.push_back(LineJson(line));
+    co_await Reply(writer, Ok({{"lines", std::move(list)}}));
+    co_return;
+  }
+  const auto follower = log->Follow();
+  io::ServerResponse head;
+  head.headers.Set("Content-Type", "text/event-stream; charset=utf-8");
+  head.headers.Set("Cache-Control", "no-cache");
+  absl::Status written = co_await writer.StartStream(std::move(head));
+  CancelSource end_of_stream(request.client_gone);
+  const auto registration = ending_.token().OnCancel(
+      [&end_of_stream] { end_of_stream.Cancel(Cancelled("the daemon stops")); });
+  while (written.ok()) {
+    std::string events;
+    for (const plugin::LogLine& line : lines) {
+      events += io::FormatSse("line", DumpJson(LineJson(line)));
+    }
+    if (!events.empty()) written = co_await writer.Write(std::move(events));
+    if (!written.ok()) break;
+    lines = co_await follower->Next(end_of_stream.token());
+    if (lines.empty()) break;
+  }
+  if (written.ok()) (void)co_await writer.Finish();
 }
 
 io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request, std::string name) {

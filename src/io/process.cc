@@ -124,8 +124,9 @@ struct Spawned {
 };
 
 // In the child: 0 = /dev/null, 1 and 2 = the pipes, `keep` by its numbers, nothing else.
+// `*program` becomes the path of program_fd in the child, which ends with the exec.
 absl::Status AddActions(posix_spawn_file_actions_t& actions, const SpawnOptions& options, int out,
-                        int err, std::vector<Fd>& sources) {
+                        int err, std::vector<Fd>& sources, std::string* program) {
   int top = 2;
   for (const auto& [ours, theirs] : options.keep) {
     if (theirs < 3 || theirs > 255) {
@@ -150,7 +151,14 @@ absl::Status AddActions(posix_spawn_file_actions_t& actions, const SpawnOptions&
     TALON_ASSIGN_OR_RETURN(const int copy, copy_above(ours));
     ::posix_spawn_file_actions_adddup2(&actions, copy, theirs);
   }
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, top + 1);
+  int above = top + 1;
+  if (options.program_fd >= 0) {
+    TALON_ASSIGN_OR_RETURN(const int copy, copy_above(options.program_fd));
+    for (; above < copy; ++above) ::posix_spawn_file_actions_addclose(&actions, above);
+    above = copy + 1;
+    *program = fmt::format("/proc/self/fd/{}", copy);
+  }
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, above);
   if (!options.directory.empty()) {
     ::posix_spawn_file_actions_addchdir_np(&actions, options.directory.c_str());
   }
@@ -167,8 +175,9 @@ absl::StatusOr<Spawned> Start(const Loop& loop, SpawnOptions options) {
   }
   SpawnArguments arguments;
   std::vector<Fd> sources;
+  std::string program = options.program;
   TALON_RETURN_IF_ERROR(
-      AddActions(arguments.actions, options, out.write.get(), err.write.get(), sources));
+      AddActions(arguments.actions, options, out.write.get(), err.write.get(), sources, &program));
   SetAttributes(arguments.attributes, options.new_session);
   std::vector<std::string> argv = options.args;
   argv.insert(argv.begin(), options.program);
@@ -176,9 +185,8 @@ absl::StatusOr<Spawned> Start(const Loop& loop, SpawnOptions options) {
   int error = 0;
   {
     const ChildDescriptorLimit limit(loop);
-    error =
-        ::posix_spawn(&child.pid, options.program.c_str(), &arguments.actions,
-                      &arguments.attributes, Pointers(argv).data(), Pointers(options.env).data());
+    error = ::posix_spawn(&child.pid, program.c_str(), &arguments.actions, &arguments.attributes,
+                          Pointers(argv).data(), Pointers(options.env).data());
   }
   if (error != 0) return SpawnError(error, options);
   child.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));

@@ -29,6 +29,9 @@ struct SpawnOptions {
   // Descriptors besides stdio that the child gets, by their number there; all others are closed.
   std::vector<std::pair<int, int>> keep;  // {our fd, child's fd, 3 to 255}
   int report_fd = -1;  // the child's number of one more pipe, which ReadReport() reads; -1 = none
+  // What is executed instead of `program`, which then is only its name. Not for scripts, whose
+  // interpreter could not open it. The child does not keep it. -1 = none.
+  int program_fd = -1;
 };
 
 struct ExitResult {

@@ -21,6 +21,7 @@
 #include "plugin/manifest.h"
 #include "plugin/options.h"
 #include "plugin/transport.h"
+#include "plugin/trust.h"
 #include "tool/catalogue.h"
 
 namespace talon::io {
@@ -37,9 +38,19 @@ struct HostPaths {
   std::string cache;      // manifests of plugins that ship none, by sha256 of the program
   std::string workspace;  // folder the agent works in
   std::string launcher;   // talon-launch; empty: no plugin is sandboxed
+  // <home>/plugins: the user's plugins, plugins.lock, the logs. Empty: none of them.
+  std::string home;
 };
 
-enum class PluginState { kDisabled, kStopped, kStarting, kRunning, kBackingOff, kFailed };
+enum class PluginState {
+  kDisabled,
+  kUntrusted,
+  kStopped,
+  kStarting,
+  kRunning,
+  kBackingOff,
+  kFailed
+};
 std::string_view PluginStateName(PluginState state);
 
 // Strings as in the configuration.
@@ -56,6 +67,7 @@ struct SandboxInfo {
 struct PluginInfo {
   std::string name, path, version, description;
   PluginState state = PluginState::kStopped;
+  Origin origin = Origin::kConfigured;
   long pid = 0;
   std::uint64_t calls = 0, failures = 0, restarts = 0;
   std::string last_error;
@@ -63,15 +75,32 @@ struct PluginInfo {
   SandboxInfo sandbox;
 };
 
+// What an operator decides by.
+struct PluginReport {
+  PluginInfo info;
+  std::string program;  // without symlinks; empty when it cannot be examined, `problem` says why
+  std::string sha256, manifest_sha256;
+  long owner = 0;
+  std::string trust;          // "bundled", "trusted", "not pinned", "untrusted"
+  std::string problem;        // why it is not trusted
+  std::string manifest_json;  // protobuf's JSON mapping; empty when it is not known
+};
+
 // Whether a call may be made a second time when the process ended during the first.
 enum class Repeat { kOnce, kIfCrashed };
+
+enum class Switch { kOff, kOn };
+
+class PluginLog;
 
 class Host {
  public:
   virtual ~Host() = default;
-  // Reads manifests (from the file beside a program, the cache, or by running it once) and fills
-  // the catalogue. One bad plugin is reported in List() and the log and does not stop the others.
-  // Loading again stops and replaces everything. Cancelled when Stop() comes in between.
+  // `plugins` and what plugin folders hold become what is offered: reads manifests (from the file
+  // beside a program, the cache, or by running it once) and fills the catalogue. One bad plugin is
+  // reported in List() and the log and does not stop the others. Loading again adds what is new,
+  // reloads what was changed, drains and takes away what is gone, and leaves the rest alone.
+  // Cancelled when Stop() comes in between.
   virtual io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) = 0;
   virtual std::vector<PluginInfo> List() const = 0;
   // One unary call of any of the contract's services ("/talon.v1.Storage/Get"), serialised message
@@ -86,12 +115,25 @@ class Host {
   virtual io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Open(std::string plugin,
                                                                        std::string_view method,
                                                                        CallContext context) = 0;
-  // Null when there is no such plugin, or it could not be loaded. Valid until the next Load().
+  // Null when there is no such plugin, or it could not be loaded. Valid until the plugin is loaded
+  // again, which may happen whenever the caller waits.
   virtual const Manifest* ManifestOf(std::string_view plugin) const = 0;
   // Ends the plugin's process when its calls have ended; the next call starts it again.
   virtual io::Task<absl::Status> StopOne(std::string plugin) = 0;
   // The same, and starts it again at once, whatever its crashes were.
   virtual io::Task<absl::Status> Restart(std::string plugin) = 0;
+  // Looks for the plugin again, starts what there is now beside the old one, and when that works
+  // gives it the calls to come; the old one ends its calls within HostOptions::drain_grace. An
+  // error leaves the old one as it was. For a moment two processes share the data directory.
+  virtual io::Task<absl::Status> Reload(std::string plugin) = 0;
+  virtual io::Task<absl::StatusOr<PluginReport>> Inspect(std::string plugin) = 0;
+  // Trusts the program with this content and loads it. Aborted when the content is another by now.
+  virtual io::Task<absl::Status> Trust(std::string plugin, std::string sha256,
+                                       std::string manifest_sha256) = 0;
+  // Switches a plugin off, or on again, beyond restarts. It runs only when its entry says so too.
+  virtual io::Task<absl::Status> SetEnabled(std::string plugin, Switch to) = 0;
+  // Null when there is no such plugin.
+  virtual PluginLog* LogOf(std::string_view plugin) = 0;
   // Stops every process and takes the tools out of the catalogue; calls under way end with
   // Unavailable. Idempotent, also from several places at once; awaited before destruction.
   virtual io::Task<void> Stop() = 0;

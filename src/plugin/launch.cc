@@ -28,7 +28,6 @@ constexpr std::string_view kRecordSuffix = ".pid";
 constexpr std::size_t kFolderRandomBytes = 4;
 constexpr std::size_t kSocketNameRoom = 24;  // go-plugin makes names of 17 bytes
 constexpr std::size_t kMaxRecord = 64;
-constexpr char kPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 bool IsEnvironmentName(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
@@ -101,7 +100,7 @@ Offer MakeOffer(const LaunchSpec& spec) {
 io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& socket_directory,
                                   const std::string& certificate) {
   std::map<std::string, std::string> env = {
-      {"PATH", kPath}, {"HOME", spec.data_directory}, {"LANG", "C.UTF-8"}};
+      {"PATH", kPluginPath}, {"HOME", spec.data_directory}, {"LANG", "C.UTF-8"}};
   for (const auto& [name, value] : spec.env) env[name] = value.Reveal();
   env["TMPDIR"] = socket_directory;
   env["PLUGIN_UNIX_SOCKET_DIR"] = socket_directory;
@@ -111,6 +110,11 @@ io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& soc
   for (const auto& [name, value] : spec.cookie) env[name] = value;
   io::SpawnOptions options;
   options.program = spec.program;
+  if (spec.file != nullptr && spec.file->runs_by_descriptor()) {
+    options.program_fd = spec.file->fd();
+  } else if (spec.file != nullptr) {
+    options.program = spec.file->path();
+  }
   options.args = spec.args;
   options.directory = spec.data_directory;
   for (const auto& [name, value] : env) options.env.push_back(name + "=" + value);

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,15 @@
 #include "io/process.h"
 #include "plugin/handshake.h"
 #include "plugin/options.h"
+#include "plugin/program.h"
 #include "plugin/sandbox_plan.h"
 
 namespace talon::plugin {
 
 struct LaunchSpec {
-  std::string name;     // registry name
-  std::string program;  // absolute path
+  std::string name;                     // registry name
+  std::string program;                  // absolute path
+  std::shared_ptr<const Program> file;  // what was checked and is to run; null runs `program` as is
   std::vector<std::string> args;
   std::map<std::string, Secret> env;
   Protocol protocol = Protocol::kAuto;
@@ -38,6 +41,10 @@ struct LaunchSpec {
 // else.
 inline constexpr char kCookieName[] = "TALON_PLUGIN_COOKIE";
 inline constexpr char kCookieValue[] = "talon-plugin-v1";
+
+// PATH of every plugin, unless its entry sets another.
+inline constexpr char kPluginPath[] =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // Refuses names that are no environment names and those the daemon sets itself.
 absl::Status CheckEnvironment(const std::map<std::string, Secret>& env);

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/guard.h"
@@ -177,6 +178,15 @@ absl::StatusOr<Manifest> ParseManifestBytes(std::string_view bytes, std::string_
     return h2::Misbehaved("the answer to Describe is no valid Manifest");
   }
   return Check(given, plugin, entry, options);
+}
+
+std::string DeclaredDigest(const Manifest& manifest) {
+  v1::Manifest message;
+  if (!manifest.dynamic || !message.ParseFromString(manifest.bytes)) {
+    return Sha256Hex(manifest.bytes);
+  }
+  message.clear_tools();
+  return Sha256Hex(message.SerializeAsString());
 }
 
 absl::StatusOr<std::string> ManifestToJson(const Manifest& manifest) {

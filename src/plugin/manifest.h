@@ -102,6 +102,9 @@ absl::StatusOr<Manifest> ParseManifestJson(std::string_view json, std::string_vi
 absl::StatusOr<Manifest> ParseManifestBytes(std::string_view bytes, std::string_view plugin,
                                             const PluginEntry& entry, const HostOptions& options);
 
+// SHA-256 of the effects and needs it declares. Tools of a dynamic plugin are left out.
+std::string DeclaredDigest(const Manifest& manifest);
+
 // For the cache; ParseManifestJson reads it back.
 absl::StatusOr<std::string> ManifestToJson(const Manifest& manifest);
 

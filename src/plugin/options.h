@@ -23,6 +23,7 @@ struct TaskEntry {
   bool enabled = true;
   std::chrono::milliseconds every{0};
 
+  bool operator==(const TaskEntry&) const = default;
   static constexpr auto Fields() {
     using O = TaskEntry;
     return std::make_tuple(
@@ -69,6 +70,7 @@ struct PluginEntry {
   std::map<std::string, TaskEntry> tasks;
   SandboxOptions sandbox;
 
+  bool operator==(const PluginEntry&) const = default;
   static constexpr auto Fields() {
     using O = PluginEntry;
     return std::make_tuple(
@@ -106,6 +108,7 @@ struct PluginEntry {
 };
 
 struct HostOptions {
+  std::vector<std::string> dirs;
   Bytes max_message{4 << 20};
   std::uint32_t max_restarts = 5;
   std::chrono::milliseconds restart_window{120'000};
@@ -117,6 +120,8 @@ struct HostOptions {
   std::uint32_t max_abandoned_calls = 3;
   Bytes max_log_line{8 << 10};
   Bytes max_log_per_second{64 << 10};
+  std::uint32_t max_log_lines = 500;
+  Bytes max_log_file{1 << 20};
   Bytes stderr_tail{2 << 10};
   Bytes max_handshake{8 << 10};
   Bytes max_manifest{4 << 20};
@@ -130,6 +135,9 @@ struct HostOptions {
   static constexpr auto Fields() {
     using O = HostOptions;
     return std::make_tuple(
+        Option("dirs", &O::dirs,
+               "Folders searched for plugins (NAME/NAME) besides `plugins` of the home folder. "
+               "What is found there runs once it is trusted."),
         Option("max_message", &O::max_message, "Largest answer taken from a plugin."),
         Option("max_restarts", &O::max_restarts,
                "Crashes within `restart_window` after which a plugin is left failed."),
@@ -148,6 +156,10 @@ struct HostOptions {
         Option("max_log_line", &O::max_log_line, "Longer lines of a plugin's stderr are cut."),
         Option("max_log_per_second", &O::max_log_per_second,
                "Bytes of a plugin's stderr logged a second; the rest is counted."),
+        Option("max_log_lines", &O::max_log_lines,
+               "Last lines of a plugin's stderr kept in memory for `talon plugins logs`."),
+        Option("max_log_file", &O::max_log_file,
+               "A plugin's log file starts again at this size; one predecessor is kept."),
         Option("stderr_tail", &O::stderr_tail,
                "End of a plugin's stderr that is told when it does not start or crashes."),
         Option("max_handshake", &O::max_handshake, "Longest first line of a plugin's stdout."),

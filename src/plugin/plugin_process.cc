@@ -37,25 +37,17 @@ absl::Status HasEnded() {
                    "the plugin has ended");
 }
 
-StderrLog::Sink LogSink(std::string plugin) {
-  return [plugin = std::move(plugin)](const StderrLine& line) {
-    if (log::Enabled(line.level)) {
-      log::Write(line.level, "plugin stderr", {{"plugin", plugin}, {"text", line.text}});
-    }
-  };
-}
-
 }  // namespace
 
 PluginProcess::PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
-                             const Redactor& redactor, const Sandbox* sandbox)
+                             PluginLog& log, const Sandbox* sandbox)
     : loop_(loop),
       spec_(std::move(spec)),
       options_(options),
-      redactor_(redactor),
+      log_(log),
       sandbox_(sandbox),
       tasks_(loop),
-      stderr_(options, LogSink(spec_.name)),
+      stderr_(options, [this](const StderrLine& line) { log_.Add(line); }),
       stderr_end_(std::make_shared<io::OneShot<bool>>()) {}
 
 PluginProcess::~PluginProcess() {
@@ -128,6 +120,10 @@ io::Task<absl::Status> PluginProcess::ConnectTo(Handshake handshake,
   if (dialect_ == Dialect::kGoPlugin && spec_.protocol != Protocol::kTalon) {
     tasks_.Spawn(PumpStdio());
   }
+  if (spec_.file != nullptr &&
+      !co_await loop_.Blocking([file = spec_.file] { return file->Unchanged(); })) {
+    co_return absl::AbortedError("the program was changed while it started; try again");
+  }
   co_return absl::OkStatus();
 }
 
@@ -171,7 +167,7 @@ io::Task<void> PluginProcess::PumpStdout() {
 
 io::Task<void> PluginProcess::PumpStdio() {
   if (transport_ == nullptr) co_return;
-  StderrLog printed(options_, LogSink(spec_.name));
+  StderrLog printed(options_, [this](const StderrLine& line) { log_.Add(line); });
   co_await ReadGoPluginStdio(*transport_, [&](const StdioPiece& piece) {
     (piece.is_stderr ? stderr_ : printed).Feed(piece.data, Now());
   });
@@ -183,6 +179,7 @@ io::Task<void> PluginProcess::PumpStderr() {
     if (!bytes.ok() || bytes->empty()) break;
     stderr_.Feed(*bytes, Now());
   }
+  stderr_.Finish(Now());
   stderr_end_->Set(true);
 }
 
@@ -345,7 +342,7 @@ std::string PluginProcess::ExitText() const {
 io::Task<absl::Status> PluginProcess::Explain(absl::Status cause) {
   const std::string program =
       co_await loop_.Blocking([path = spec_.program] { return DescribeProgram(path); });
-  const std::string tail = redactor_.Redact(stderr_.Tail());
+  const std::string tail = log_.Redact(stderr_.Tail());
   co_return MakeError(cause.code(), ReasonOf(cause),
                       fmt::format("{}\n  program: {}\n  ended: {}\n  stderr: {}", Message(cause),
                                   program, ExitText(), tail.empty() ? "(nothing)" : tail));

@@ -24,6 +24,7 @@
 #include "plugin/handshake.h"
 #include "plugin/launch.h"
 #include "plugin/options.h"
+#include "plugin/plugin_log.h"
 #include "plugin/sandbox_plan.h"
 #include "plugin/stderr_log.h"
 #include "plugin/tls_identity.h"
@@ -40,10 +41,10 @@ enum class StopKind {
 
 class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
  public:
-  // Does nothing yet. `options`, `redactor` and `sandbox` must outlive the process; without a
-  // sandbox, or with the profile "none", the program runs as the daemon does.
-  PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
-                const Redactor& redactor, const Sandbox* sandbox);
+  // Does nothing yet. `options`, `log`, which gets its stderr, and `sandbox` must outlive the
+  // process; without a sandbox, or with the profile "none", the program runs as the daemon does.
+  PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options, PluginLog& log,
+                const Sandbox* sandbox);
   ~PluginProcess();
   PluginProcess(const PluginProcess&) = delete;
   PluginProcess& operator=(const PluginProcess&) = delete;
@@ -103,7 +104,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   io::Loop& loop_;
   const LaunchSpec spec_;
   const HostOptions& options_;
-  const Redactor& redactor_;
+  PluginLog& log_;
   const Sandbox* const sandbox_;
   std::string socket_directory_;
   std::vector<std::string> cgroup_;      // folders, to be removed with it

@@ -172,6 +172,7 @@ absl::StatusOr<PreparedLaunch> Sandbox::Prepare(const LaunchSpec& spec,
         cgroups_.reason));
   }
   PolicyFacts facts{.program = direct.program,
+                    .program_is_descriptor = direct.program_fd >= 0,
                     .args = direct.args,
                     .env = direct.env,
                     .data_directory = spec.data_directory,
@@ -197,7 +198,7 @@ absl::StatusOr<PreparedLaunch> Sandbox::Prepare(const LaunchSpec& spec,
     return file.status();
   }
   prepared.policy = *file;
-  prepared.spawn = SpawnLauncher(launcher_, prepared.policy, -1);
+  prepared.spawn = SpawnLauncher(launcher_, prepared.policy, direct.program_fd);
   return prepared;
 }
 

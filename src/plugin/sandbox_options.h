@@ -78,6 +78,7 @@ struct SandboxOptions {
   std::uint32_t processes = 0;
   std::vector<std::string> read_paths, write_paths;
 
+  bool operator==(const SandboxOptions&) const = default;
   static constexpr auto Fields() {
     using O = SandboxOptions;
     return std::make_tuple(

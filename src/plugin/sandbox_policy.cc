@@ -155,7 +155,7 @@ absl::StatusOr<std::string> WritePolicy(const PolicyFacts& facts, const SandboxP
   GrantSystem(policy, network);
   if (plan.workspace == FileAccess::kRead) policy.Grant('x', facts.workspace);
   if (plan.workspace == FileAccess::kWrite) policy.Grant('w', facts.workspace);
-  if (!facts.program_is_descriptor) GrantProgram(policy, facts.program);
+  GrantProgram(policy, facts.program);
   TALON_RETURN_IF_ERROR(GrantPaths(policy, 'x', plan.read_paths));
   TALON_RETURN_IF_ERROR(GrantPaths(policy, 'w', plan.write_paths));
   policy.Grant('w', facts.data_directory);

@@ -16,7 +16,7 @@ namespace talon::plugin {
 
 struct PolicyFacts {
   std::string program;
-  bool program_is_descriptor = false;
+  bool program_is_descriptor = false;  // what runs was opened before; `program` is its path
   std::vector<std::string> args, env;  // args without argv[0]
   std::string data_directory, socket_directory, workspace;
   std::vector<std::string> cgroup;

@@ -15,9 +15,14 @@ namespace {
 
 constexpr std::chrono::seconds kWindow{1};
 
-log::Level LevelOf(std::string_view name) {
-  const bool loud = EqualsIgnoreCase(name, "warn") || EqualsIgnoreCase(name, "error");
-  return loud ? log::Level::kInfo : log::Level::kDebug;
+void SetLevel(std::string_view name, StderrLine* parsed) {
+  const auto is = [&](std::string_view other) { return EqualsIgnoreCase(name, other); };
+  const bool loud = is("warn") || is("error");
+  parsed->level = loud ? log::Level::kInfo : log::Level::kDebug;
+  parsed->said = is("error")                  ? log::Level::kError
+                 : is("warn")                 ? log::Level::kWarn
+                 : is("debug") || is("trace") ? log::Level::kDebug
+                                              : log::Level::kInfo;
 }
 
 // Plugins put any type anywhere; hosts that expect strings crash on it.
@@ -33,7 +38,7 @@ bool ParseHclog(std::string_view line, StderrLine* parsed) {
     if (key == "@message") {
       parsed->text.insert(0, AsText(value));
     } else if (key == "@level") {
-      parsed->level = LevelOf(AsText(value));
+      SetLevel(AsText(value), parsed);
     } else if (key != "@timestamp") {
       parsed->text += fmt::format(" {}={}", key, AsText(value));
     }
@@ -46,7 +51,7 @@ bool ParsePrefix(std::string_view line, StderrLine* parsed) {
   for (const std::string_view level : {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"}) {
     if (line.substr(1, level.size()) != level) continue;
     if (line.substr(1 + level.size(), 1) != "]") continue;
-    parsed->level = LevelOf(level);
+    SetLevel(level, parsed);
     parsed->text = TrimSpace(line.substr(level.size() + 2));
     return true;
   }
@@ -60,6 +65,7 @@ StderrLine ParseStderrLine(std::string_view line, bool* panicked) {
   if (!ParseHclog(line, &parsed) && !ParsePrefix(line, &parsed)) {
     if (line.starts_with("panic: ") || line.starts_with("fatal error: ")) *panicked = true;
     parsed.level = *panicked ? log::Level::kInfo : log::Level::kDebug;
+    if (*panicked) parsed.said = log::Level::kError;
     parsed.text = line;
   }
   parsed.text = h2::CleanText(parsed.text, parsed.text.size());
@@ -91,7 +97,8 @@ void StderrLog::EndLine(SteadyTime now) {
     window_bytes_ = 0;
     if (dropped_bytes_ > 0) {
       const auto dropped = std::exchange(dropped_bytes_, 0);
-      sink_({log::Level::kInfo, fmt::format("({} bytes of its stderr were not logged)", dropped)});
+      sink_({log::Level::kInfo, log::Level::kWarn,
+             fmt::format("({} bytes of its stderr were not logged)", dropped)});
     }
   }
   window_bytes_ += line.size() + 1;
@@ -100,6 +107,10 @@ void StderrLog::EndLine(SteadyTime now) {
     return;
   }
   if (!TrimSpace(line).empty()) sink_(ParseStderrLine(line, &panicked_));
+}
+
+void StderrLog::Finish(SteadyTime now) {
+  if (!line_.empty()) EndLine(now);
 }
 
 std::string StderrLog::Tail() const {

@@ -19,7 +19,8 @@ namespace talon::plugin {
 // Warnings and errors of a plugin are kInfo for the daemon, the rest is kDebug: nothing a plugin
 // says may fill a log by itself.
 struct StderrLine {
-  log::Level level = log::Level::kDebug;
+  log::Level level = log::Level::kDebug;  // for the daemon's log
+  log::Level said = log::Level::kInfo;    // what the plugin called it
   std::string text;
 };
 
@@ -33,6 +34,8 @@ class StderrLog {
 
   StderrLog(const HostOptions& options, Sink sink);
   void Feed(std::string_view bytes, SteadyTime now);
+  // Nothing more comes: what has no newline is a line too.
+  void Finish(SteadyTime now);
   // The last words, valid UTF-8, at most HostOptions::stderr_tail.
   std::string Tail() const;
 

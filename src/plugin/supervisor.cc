@@ -27,6 +27,20 @@ std::string_view MethodName(std::string_view method) {
 
 }  // namespace
 
+class Supervisor::Busy {
+ public:
+  explicit Busy(Supervisor& supervisor) : supervisor_(supervisor) { ++supervisor_.busy_; }
+  ~Busy() {
+    if (--supervisor_.busy_ > 0) return;
+    for (const auto& waiter : std::exchange(supervisor_.drain_waiters_, {})) waiter->Set(true);
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  Supervisor& supervisor_;
+};
+
 absl::Status Supervisor::Named(const absl::Status& error) const {
   return Annotate(error, fmt::format("plugin '{}'", name_));
 }
@@ -38,9 +52,17 @@ void Supervisor::NoteFailure(const absl::Status& error) {
 
 void Supervisor::Refuse(const absl::Status& why) {
   loaded_ = false;
-  state_ = PluginState::kFailed;
+  const bool untrusted = ReasonOf(why) == ErrorReason::kDenied;
+  state_ = untrusted ? PluginState::kUntrusted : PluginState::kFailed;
   last_error_ = Message(why);
+  log_->Note("not offered: " + last_error_);
   log::Warn("plugin is not offered", {{"plugin", name_}, {"reason", last_error_}});
+}
+
+void Supervisor::NoteRefusedReload(const absl::Status& why) {
+  last_error_ = fmt::format("not reloaded, the old one goes on: {}", Message(why));
+  log_->Note(last_error_);
+  log::Warn("plugin is not reloaded", {{"plugin", name_}, {"reason", Message(why)}});
 }
 
 // `error` of a call, named and counted. What is known of the program, from the second line on, is
@@ -125,6 +147,7 @@ io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Supervisor::Open(std::st
   const std::string_view what = MethodName(method);
   if (!loaded_) co_return NotInUse(what);
   ++calls_;
+  const Busy busy(*this);  // until the stream is its process's
   const auto process = co_await Acquire(context);
   if (!process.ok()) co_return Failed(process.status(), what);
   auto stream = (*process)->Open(method, std::move(context));
@@ -134,6 +157,7 @@ io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Supervisor::Open(std::st
 
 io::Task<absl::StatusOr<std::string>> Supervisor::CallAgain(Exchange exchange,
                                                             CallContext context) {
+  const Busy busy(*this);
   bool crashed = false;
   if (exchange.repeat == Repeat::kOnce) {
     co_return co_await CallOnce(std::move(exchange), std::move(context), &crashed);
@@ -182,7 +206,8 @@ io::Task<absl::StatusOr<std::string>> Supervisor::CallOnce(Exchange exchange, Ca
 PluginInfo Supervisor::Info() const {
   PluginInfo info;
   info.name = name_;
-  info.path = program_;
+  info.path = found_.program;
+  info.origin = found_.origin;
   info.version = manifest_.version;
   info.description = manifest_.description;
   info.state = entry_.enabled ? state_ : PluginState::kDisabled;

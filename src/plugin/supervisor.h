@@ -19,18 +19,21 @@
 #include "io/nursery.h"
 #include "io/one_shot.h"
 #include "io/task.h"
+#include "plugin/discovery.h"
 #include "plugin/host.h"
 #include "plugin/manifest.h"
 #include "plugin/options.h"
+#include "plugin/plugin_log.h"
 #include "plugin/plugin_process.h"
 #include "plugin/restart_policy.h"
+#include "plugin/trust.h"
 #include "tool/tool.h"
 
 namespace talon::plugin {
 
 // Names a program and how it is called by content. Blocks.
-absl::StatusOr<std::string> ProgramDigest(const std::string& program,
-                                          const std::vector<std::string>& args);
+absl::StatusOr<std::string> ProgramKey(const Program& program, const std::vector<std::string>& args,
+                                       DigestCache& digests);
 
 class Supervisor : public std::enable_shared_from_this<Supervisor> {
  public:
@@ -41,24 +44,32 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
     const HostOptions& options;
     CredentialSource& credentials;
     Redactor& redactor;
+    TrustBook& trust;
+    DigestCache& digests;
     std::function<double()> random;    // [0, 1)
     const Sandbox* sandbox = nullptr;  // none: programs run as the daemon does
     // The tools of a plugin in use have changed: they are manifest()'s now. May be empty.
     std::function<void(Supervisor&)> on_tools = nullptr;
   };
 
-  // Everything in `dependencies` must outlive it.
-  Supervisor(std::string name, PluginEntry entry, Dependencies dependencies);
+  // Everything in `dependencies` must outlive it. `log` is shared with who reads it.
+  Supervisor(std::string name, Found found, std::shared_ptr<PluginLog> log,
+             Dependencies dependencies);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  // Learns the manifest: beside the program, else from the cache, else by running the program once.
+  // Learns the manifest, when the program is trusted: beside the program, else from the cache, else
+  // by running the program once. PermissionDenied/kDenied when it is not trusted.
   io::Task<absl::Status> Load();
   const Manifest& manifest() const { return manifest_; }
   const std::string& name() const { return name_; }
-  // Marks it failed for good: it could not be loaded or its tools could not be offered.
+  const Found& found() const { return found_; }
+  // Marks it untrusted, or failed for good: it could not be loaded or its tools could not be
+  // offered.
   void Refuse(const absl::Status& why);
+  // Says why a reload changed nothing.
+  void NoteRefusedReload(const absl::Status& why);
   // Enabled and loaded.
   bool usable() const { return loaded_; }
 
@@ -80,9 +91,19 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   void EndProcess();
   // EndProcess, and waits for another to run.
   io::Task<absl::Status> Restart();
-  // Ends the process and all that waits for it. Later calls are refused. Must be awaited before
-  // destruction.
-  io::Task<void> Stop();
+  // Waits for a process to run, at most start_timeout: one that was loaded can be relied on then.
+  io::Task<absl::Status> Start();
+
+  // `successor` (may be null) takes the calls that come from now on, and the counts.
+  void HandOver(const std::shared_ptr<Supervisor>& successor);
+  // The one that takes calls now.
+  std::shared_ptr<Supervisor> Current();
+  // Ends when no call is under way, at `deadline`, or when it is stopped.
+  io::Task<void> Drained(SteadyTime deadline);
+  // Ends calls, starts and waits with `why`, at once. Stop() is still due.
+  void Abort(const absl::Status& why);
+  // Abort, and ends the process. Must be awaited before destruction, once.
+  io::Task<void> Stop(absl::Status why);
 
  private:
   using Process = std::shared_ptr<PluginProcess>;
@@ -95,7 +116,12 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   };
   class NamedStream;
 
-  LaunchSpec MakeLaunchSpec() const;
+  class Busy;  // while a call is under way
+
+  LaunchSpec MakeLaunchSpec(std::shared_ptr<const Program> file) const;
+  // What may run now; notes what stands under a configured path for the first time.
+  io::Task<absl::StatusOr<Evidence>> Vet();
+  absl::Status CheckDeclared();
   io::Task<absl::Status> LoadManifest();
   io::Task<absl::StatusOr<Process>> Launch(CallContext context, bool configure);
   io::Task<absl::Status> Introduce(PluginProcess& process, CallContext context);
@@ -136,9 +162,10 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
 
   // Constant after construction.
   const std::string name_;
-  const PluginEntry entry_;
+  const Found found_;
+  const PluginEntry& entry_;  // found_'s
+  const std::shared_ptr<PluginLog> log_;
   const Dependencies dependencies_;
-  const std::string program_;
   io::Loop& loop_;
   // Set by Load(). `manifest_` is what is in force, `declared_` what the program says of itself: of
   // dynamic plugins they differ in their tools.
@@ -159,6 +186,9 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   io::TimerId idle_timer_;
   SteadyTime last_used_{};
   std::uint32_t abandoned_ = 0;  // calls of process_ that passed their deadline
+  std::shared_ptr<Supervisor> successor_;
+  std::size_t busy_ = 0;  // calls under way, also those that wait for a start
+  std::vector<std::shared_ptr<io::OneShot<bool>>> drain_waiters_;
   std::uint64_t calls_ = 0, failures_ = 0, restarts_ = 0;
   bool crashed_before_ = false;  // the next start is a restart
   std::string last_error_;

@@ -18,8 +18,11 @@ namespace talon::plugin {
 
 // `declared_` is known; learns the tools from the cache, else by running the program once.
 io::Task<absl::Status> Supervisor::LoadTools() {
+  TALON_CO_ASSIGN_OR_RETURN(const Evidence evidence, co_await Vet());
   const auto digest = co_await loop_.Blocking(
-      [program = program_, args = entry_.args] { return ProgramDigest(program, args); });
+      [program = evidence.program, args = entry_.args, digests = &dependencies_.digests] {
+        return ProgramKey(*program, args, *digests);
+      });
   if (!digest.ok()) co_return digest.status();
   cached_tools_ = fmt::format("{}/{}-{}.json", dependencies_.paths.cache, *digest,
                               Sha256Hex(name_ + '\0' + entry_.config.text));

@@ -112,12 +112,18 @@ io::Task<void> Supervisor::RunStart() {
     watch_ = CancelSource(stop_.token());
     if (manifest_.watch) tasks_.Spawn(Watch(process_, watch_.token()));
     if (entry_.idle_stop.count() > 0) ArmIdleStop(last_used_ + entry_.idle_stop);
+    log_->Note(fmt::format("started, process {}", process_->pid()));
     log::Debug("plugin started", {{"plugin", name_}, {"pid", process_->pid()}});
   } else {
     state_ = PluginState::kStopped;
     if (!stop_.token().cancelled()) {
-      NoteCrash();
+      if (ReasonOf(status) == ErrorReason::kDenied) {
+        state_ = PluginState::kUntrusted;
+      } else {
+        NoteCrash();
+      }
       last_error_ = Message(status);
+      log_->Note("did not start: " + last_error_);
       log::Warn("plugin did not start", {{"plugin", name_}, {"reason", last_error_}});
     }
     // Not the caller's deadline, and nothing was executed.
@@ -149,6 +155,7 @@ io::Task<void> Supervisor::CleanUpCrash(Process process) {
   co_await process->Stop(StopKind::kKill);
   const absl::Status why = co_await process->Explain(Unavailable("it ended or its connection did"));
   last_error_ = Message(why);
+  log_->Note("crashed: " + last_error_);
   log::Warn("plugin crashed",
             {{"plugin", name_}, {"pid", process->pid()}, {"reason", last_error_}});
 }
@@ -172,6 +179,7 @@ void Supervisor::IdleStop() {
   const SteadyTime now = dependencies_.clock.SteadyNow();
   const SteadyTime from = process_->calls_in_flight() > 0 ? now : last_used_;
   if (from + entry_.idle_stop > now) return ArmIdleStop(from + entry_.idle_stop);
+  log_->Note("idle, stopped");
   log::Debug("plugin is idle and is stopped", {{"plugin", name_}, {"pid", process_->pid()}});
   state_ = PluginState::kStopped;
   endings_.Spawn([](Process process) -> io::Task<void> {
@@ -182,10 +190,10 @@ void Supervisor::IdleStop() {
 void Supervisor::EndProcess() {
   policy_.Reset();
   crashed_before_ = false;
-  if (state_ == PluginState::kFailed || state_ == PluginState::kBackingOff) {
-    state_ = PluginState::kStopped;
-  }
+  const bool waits = state_ == PluginState::kFailed || state_ == PluginState::kBackingOff;
+  if (loaded_ && waits) state_ = PluginState::kStopped;
   if (process_ == nullptr) return;
+  log_->Note("stopped by the operator");
   state_ = PluginState::kStopped;
   const SteadyTime deadline = dependencies_.clock.SteadyNow() + dependencies_.options.drain_grace;
   retired_.push_back(process_);
@@ -211,22 +219,6 @@ io::Task<absl::Status> Supervisor::Restart() {
       dependencies_.clock.SteadyNow() + dependencies_.options.drain_grace + entry_.start_timeout;
   co_return Annotate((co_await Acquire(std::move(context))).status(),
                      fmt::format("plugin '{}': restart", name_));
-}
-
-io::Task<void> Supervisor::Stop() {
-  const auto self = shared_from_this();
-  stop_.Cancel(Unavailable("the plugin host has stopped"));
-  loop_.CancelTimer(idle_timer_);
-  // A start under way ends by its cancellation.
-  for (const Process& process : retired_) process->Kill();
-  if (process_ != nullptr) {
-    endings_.Spawn([](Process process) -> io::Task<void> {
-      co_await process->Stop(StopKind::kGraceful);
-    }(TakeProcess()));
-  }
-  if (state_ != PluginState::kFailed) state_ = PluginState::kStopped;
-  co_await tasks_.Join();
-  co_await endings_.Join();
 }
 
 }  // namespace talon::plugin

@@ -10,28 +10,11 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "plugin/contract.h"
+#include "plugin/handshake.h"
 #include "plugin/supervisor.h"
 
 namespace talon::plugin {
 namespace {
-
-constexpr std::size_t kMaxProgram = 512u << 20;  // of which a digest is taken
-
-std::string ProgramOf(const std::string& name, const PluginEntry& entry, const HostPaths& paths) {
-  std::error_code ignored;
-  if (entry.plugin.find('/') == std::string::npos) {
-    const std::string& bare = entry.plugin.empty() ? name : entry.plugin;
-    const std::string bundled = fmt::format("{}/{}/{}", paths.bundled, bare, bare);
-    const std::string example = fmt::format("{}/{}/{}", paths.examples, bare, bare);
-    if (std::filesystem::exists(bundled, ignored)) return bundled;
-    if (std::filesystem::exists(example, ignored)) {
-      return std::filesystem::path(example).lexically_normal().string();
-    }
-    // Else a file beside where the daemon was started, or nothing: the bundled one is named.
-    if (entry.plugin.empty() || !std::filesystem::exists(entry.plugin, ignored)) return bundled;
-  }
-  return std::filesystem::absolute(entry.plugin, ignored).lexically_normal().string();
-}
 
 struct FoundManifest {
   std::string json;        // empty: none
@@ -39,17 +22,14 @@ struct FoundManifest {
 };
 
 // Blocks.
-absl::StatusOr<FoundManifest> FindManifest(const std::string& program,
+absl::StatusOr<FoundManifest> FindManifest(const Evidence& evidence,
                                            const std::vector<std::string>& args,
-                                           const std::string& cache, std::size_t max_bytes) {
-  const std::filesystem::path beside =
-      std::filesystem::path(program).parent_path() / "manifest.json";
-  auto json = ReadFile(beside.string(), max_bytes);
-  if (json.ok()) return FoundManifest{*std::move(json), ""};
-  if (!absl::IsNotFound(json.status())) return json.status();
-  TALON_ASSIGN_OR_RETURN(const std::string digest, ProgramDigest(program, args));
+                                           const std::string& cache, std::size_t max_bytes,
+                                           DigestCache& digests) {
+  if (evidence.manifest) return FoundManifest{*evidence.manifest, ""};
+  TALON_ASSIGN_OR_RETURN(const std::string key, ProgramKey(*evidence.program, args, digests));
   FoundManifest found;
-  found.cache_path = fmt::format("{}/{}.json", cache, digest);
+  found.cache_path = fmt::format("{}/{}.json", cache, key);
   if (auto cached = ReadFile(found.cache_path, max_bytes); cached.ok()) {
     found.json = *std::move(cached);
   }
@@ -58,27 +38,29 @@ absl::StatusOr<FoundManifest> FindManifest(const std::string& program,
 
 }  // namespace
 
-absl::StatusOr<std::string> ProgramDigest(const std::string& program,
-                                          const std::vector<std::string>& args) {
-  TALON_ASSIGN_OR_RETURN(std::string content, ReadFile(program, kMaxProgram));
-  std::string key = Sha256Hex(content);
+absl::StatusOr<std::string> ProgramKey(const Program& program, const std::vector<std::string>& args,
+                                       DigestCache& digests) {
+  TALON_ASSIGN_OR_RETURN(std::string key, program.Sha256(digests));
   for (const std::string& arg : args) key += '\0' + arg;
   return Sha256Hex(key);
 }
 
-Supervisor::Supervisor(std::string name, PluginEntry entry, Dependencies dependencies)
+Supervisor::Supervisor(std::string name, Found found, std::shared_ptr<PluginLog> log,
+                       Dependencies dependencies)
     : name_(std::move(name)),
-      entry_(std::move(entry)),
+      found_(std::move(found)),
+      entry_(found_.entry),
+      log_(std::move(log)),
       dependencies_(std::move(dependencies)),
-      program_(ProgramOf(name_, entry_, dependencies_.paths)),
       loop_(dependencies_.loop),
       policy_(dependencies_.options, dependencies_.random),
       tasks_(loop_),
       endings_(loop_) {}
 
-LaunchSpec Supervisor::MakeLaunchSpec() const {
+LaunchSpec Supervisor::MakeLaunchSpec(std::shared_ptr<const Program> file) const {
   return {.name = name_,
-          .program = program_,
+          .program = found_.program,
+          .file = std::move(file),
           .args = entry_.args,
           .env = entry_.env,
           .protocol = entry_.protocol,
@@ -91,8 +73,60 @@ LaunchSpec Supervisor::MakeLaunchSpec() const {
           .sandbox_plan = MakePlan()};
 }
 
+io::Task<absl::StatusOr<Evidence>> Supervisor::Vet() {
+  // An operator who does not pin a path trusts whatever stands there.
+  const bool unpinned = found_.origin == Origin::kConfigured && !entry_.pin;
+  const Origin origin = unpinned ? Origin::kBundled : found_.origin;
+  auto evidence =
+      co_await loop_.Blocking([path = found_.program, origin, digests = &dependencies_.digests,
+                               most = dependencies_.options.max_manifest.value] {
+        return Examine(path, origin, *digests, most);
+      });
+  TALON_CO_RETURN_IF_ERROR(evidence.status());
+  if (const absl::Status& book = dependencies_.trust.problem();
+      origin != Origin::kBundled && !book.ok()) {
+    co_return MakeError(book.code(), ErrorReason::kDenied, Message(book));
+  }
+  const TrustRecord* record = dependencies_.trust.Find(name_);
+  TALON_CO_RETURN_IF_ERROR(Judge(name_, origin, *evidence, record));
+  const std::string& path = evidence->program->path();
+  if (origin == Origin::kConfigured && (record == nullptr || record->path != path)) {
+    dependencies_.trust.Put(name_, {.path = path,
+                                    .sha256 = evidence->sha256,
+                                    .manifest_sha256 = evidence->manifest_sha256,
+                                    .declared_sha256 = "",
+                                    .args = {},
+                                    .protocol = kAppProtocol,
+                                    .when = FormatTime(dependencies_.clock.Now())});
+    log_->Note(fmt::format("trusted at its first start: '{}', sha256 {}", path, evidence->sha256));
+  }
+  co_return evidence;
+}
+
+// A script may be the same while what it loads is not.
+absl::Status Supervisor::CheckDeclared() {
+  const TrustRecord* record = dependencies_.trust.Find(name_);
+  const bool unpinned = found_.origin == Origin::kConfigured && !entry_.pin;
+  if (record == nullptr || found_.origin == Origin::kBundled || unpinned) return absl::OkStatus();
+  const std::string declared = DeclaredDigest(manifest_);
+  if (record->declared_sha256 == declared) return absl::OkStatus();
+  // Other arguments are the operator's doing.
+  if (!record->declared_sha256.empty() && record->args == entry_.args) {
+    return MakeError(absl::StatusCode::kPermissionDenied, ErrorReason::kDenied,
+                     fmt::format("it declares other tools, effects or needs than when it was "
+                                 "trusted; look at it and run `talon plugins trust {}`",
+                                 name_));
+  }
+  TrustRecord known = *record;
+  known.declared_sha256 = declared;
+  known.args = entry_.args;
+  dependencies_.trust.Put(name_, std::move(known));
+  return absl::OkStatus();
+}
+
 io::Task<absl::Status> Supervisor::Load() {
   const auto self = shared_from_this();
+  co_await log_->Open();
   TALON_CO_RETURN_IF_ERROR(co_await LoadManifest());
   declared_ = manifest_;
   if (declared_.dynamic) {
@@ -110,18 +144,20 @@ io::Task<absl::Status> Supervisor::LoadManifest() {
   if (absl::Status given = CheckCredentials(entry_.credentials); !given.ok())
     co_return Named(given);
   for (const auto& [name, value] : entry_.env) dependencies_.redactor.Register(value);
-  auto found = co_await loop_.Blocking([program = program_, args = entry_.args,
-                                        cache = dependencies_.paths.cache,
-                                        max_bytes = dependencies_.options.max_manifest.value] {
-    return FindManifest(program, args, cache, max_bytes);
-  });
+  auto evidence = co_await Vet();
+  if (!evidence.ok()) co_return Named(evidence.status());
+  auto found = co_await loop_.Blocking(
+      [evidence = *evidence, args = entry_.args, cache = dependencies_.paths.cache,
+       digests = &dependencies_.digests, max_bytes = dependencies_.options.max_manifest.value] {
+        return FindManifest(evidence, args, cache, max_bytes, *digests);
+      });
   if (!found.ok()) co_return Named(found.status());
   if (!found->json.empty()) {
     auto manifest = ParseManifestJson(found->json, name_, entry_, dependencies_.options);
     if (manifest.ok()) {
       manifest_ = *std::move(manifest);
       cached_manifest_ = found->cache_path;
-      co_return absl::OkStatus();
+      co_return Named(CheckDeclared());
     }
     // Beside the program it is somebody's error; in the cache it is ours to make again.
     if (found->cache_path.empty()) co_return Named(manifest.status());
@@ -132,6 +168,7 @@ io::Task<absl::Status> Supervisor::LoadManifest() {
   const auto process = co_await Launch(context, /*configure=*/false);
   if (!process.ok()) co_return Named(process.status());
   co_await (*process)->Stop(StopKind::kGraceful);
+  if (absl::Status declared = CheckDeclared(); !declared.ok()) co_return Named(declared);
   cached_manifest_ = found->cache_path;
   TALON_CO_ASSIGN_OR_RETURN(std::string json, ManifestToJson(manifest_));
   const absl::Status kept = co_await loop_.Blocking(
@@ -149,9 +186,9 @@ io::Task<absl::Status> Supervisor::LoadManifest() {
 // that has told its manifest, which becomes the known one.
 io::Task<absl::StatusOr<Supervisor::Process>> Supervisor::Launch(CallContext context,
                                                                  bool configure) {
-  const auto process =
-      std::make_shared<PluginProcess>(loop_, MakeLaunchSpec(), dependencies_.options,
-                                      dependencies_.redactor, dependencies_.sandbox);
+  TALON_CO_ASSIGN_OR_RETURN(const Evidence evidence, co_await Vet());
+  const auto process = std::make_shared<PluginProcess>(
+      loop_, MakeLaunchSpec(evidence.program), dependencies_.options, *log_, dependencies_.sandbox);
   absl::Status status = co_await process->Start(context);
   if (process->sandbox_report() != nullptr) sandbox_report_ = *process->sandbox_report();
   if (status.ok()) {
@@ -186,8 +223,9 @@ io::Task<absl::Status> Supervisor::Introduce(PluginProcess& process, CallContext
     }
     co_return FailedPrecondition(fmt::format(
         "its manifest has changed ({}); {}", change,
-        cached_manifest_.empty() ? "renew the manifest.json beside it by running it with --manifest"
-                                 : "restart the daemon to accept it"));
+        cached_manifest_.empty()
+            ? std::string("renew the manifest.json beside it by running it with --manifest")
+            : fmt::format("run `talon plugins reload {}` to accept it", name_)));
   }
   const auto data = fmt::format("{}/{}", dependencies_.paths.data, name_);
   const auto credentials = co_await dependencies_.credentials.Fetch(name_, entry_);

@@ -16,6 +16,7 @@
 #include "plugin/contract.h"
 #include "plugin/credentials.h"
 #include "plugin/manifest.h"
+#include "plugin/plugin_log.h"
 #include "plugin/plugin_process.h"
 
 namespace talon::plugin::check {
@@ -33,7 +34,11 @@ long Milliseconds(SteadyTime from) {
 class Examination {
  public:
   Examination(io::Loop& loop, Target target, const HostOptions& options, Scope scope)
-      : loop_(loop), target_(std::move(target)), options_(options), scope_(scope) {
+      : loop_(loop),
+        target_(std::move(target)),
+        options_(options),
+        scope_(scope),
+        log_(loop, clock_, options, redactor_, target_.name, "") {
     for (const auto& [name, value] : target_.entry.env) redactor_.Register(value);
     for (const auto& [name, value] : target_.entry.credentials) redactor_.Register(value);
   }
@@ -79,6 +84,8 @@ class Examination {
   const HostOptions& options_;
   const Scope scope_;
   Redactor redactor_;
+  SystemClock clock_;
+  PluginLog log_;
   Manifest manifest_;
   std::vector<Finding> findings_;
 };
@@ -93,7 +100,7 @@ io::Task<bool> Examination::WithProcess(Part part) {
   spec.data_directory = DataFolder();
   // Without a sandbox: a check is of a program that its author has at hand.
   const auto owned =
-      std::make_shared<PluginProcess>(loop_, std::move(spec), options_, redactor_, nullptr);
+      std::make_shared<PluginProcess>(loop_, std::move(spec), options_, log_, nullptr);
   PluginProcess& process = *owned;
   const SteadyTime began = std::chrono::steady_clock::now();
   absl::Status started = co_await process.Start(StartContext());

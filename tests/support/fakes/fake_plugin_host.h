@@ -50,6 +50,26 @@ class FakePluginHost : public plugin::Host {
   }
   io::Task<absl::Status> StopOne(std::string plugin) override { co_return Note("stop", plugin); }
   io::Task<absl::Status> Restart(std::string plugin) override { co_return Note("restart", plugin); }
+  io::Task<absl::Status> Reload(std::string plugin) override { co_return Note("reload", plugin); }
+  io::Task<absl::StatusOr<plugin::PluginReport>> Inspect(std::string plugin) override {
+    if (plugin != "files") co_return NotFound("no such plugin");
+    plugin::PluginReport report;
+    report.info = List()[0];
+    report.sha256 = "abc";
+    report.trust = "trusted";
+    report.manifest_json = R"({"tools":[{"name":"read"}]})";
+    co_return report;
+  }
+  io::Task<absl::Status> Trust(std::string plugin, std::string sha256,
+                               std::string manifest_sha256) override {
+    co_return Note("trust " + sha256 + " " + manifest_sha256, plugin);
+  }
+  io::Task<absl::Status> SetEnabled(std::string plugin, plugin::Switch to) override {
+    co_return Note(to == plugin::Switch::kOn ? "enable" : "disable", plugin);
+  }
+  plugin::PluginLog* LogOf(std::string_view plugin) override {
+    return plugin == "files" ? log : nullptr;
+  }
   io::Task<void> Stop() override { co_return; }
 
   std::function<absl::StatusOr<std::string>(std::string_view method, const std::string& request)>
@@ -58,6 +78,7 @@ class FakePluginHost : public plugin::Host {
   bool hangs = false;  // until the call is cancelled
   int calls = 0;
   std::vector<std::string> asked;  // "stop files" …
+  plugin::PluginLog* log = nullptr;
 
  private:
   absl::Status Note(const std::string& verb, const std::string& plugin) {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "plugin/plugin_log.h"
 #include "tests/unit/gateway/gateway_rig.h"
 
 namespace talon::gateway {
@@ -15,9 +16,46 @@ using testing::HasSubstr;
 TEST_F(GatewayTest, PluginsAreListedAndInspected) {
   Serve();
   EXPECT_EQ(Parsed(Get("/v1/plugins"))["plugins"][0]["state"], "running");
-  EXPECT_EQ(Parsed(Get("/v1/plugins/files"))["tools"][0], "files__read");
+  const Json files = Parsed(Get("/v1/plugins/files"));
+  EXPECT_EQ(files["tools"][0], "files__read");
+  EXPECT_EQ(files["trust"], "trusted");
+  EXPECT_EQ(files["manifest"]["tools"][0]["name"], "read");
   EXPECT_EQ(Get("/v1/plugins/nope").status, 404);
   EXPECT_EQ(Post("/v1/plugins/files", "{}").status, 405);
+}
+
+TEST_F(GatewayTest, PluginsAreReloadedTrustedAndSwitched) {
+  Serve();
+  EXPECT_EQ(Post("/v1/plugins/files/reload", "").status, 200);
+  EXPECT_EQ(Post("/v1/plugins/files/disable", "").status, 200);
+  EXPECT_EQ(Post("/v1/plugins/files/enable", "").status, 200);
+  EXPECT_EQ(Post("/v1/plugins/files/trust", R"({"sha256":"a","manifest_sha256":"b"})").status, 200);
+  EXPECT_EQ(Post("/v1/plugins/files/trust", R"({"sha256":1})").status, 400);
+  EXPECT_THAT(plugins.asked,
+              ElementsAre("reload files", "disable files", "enable files", "trust a b files"));
+}
+
+TEST_F(GatewayTest, LogsAreShownAndFollowed) {
+  plugin::HostOptions host_options;
+  Redactor redactor;
+  plugin::PluginLog log(loop, clock, host_options, redactor, "files", "");
+  plugins.log = &log;
+  Serve();
+  for (const char* text : {"one", "two", "three"}) log.Note(text);
+  const Json shown = Parsed(Get("/v1/plugins/files/logs?lines=2"));
+  EXPECT_EQ(shown["lines"].size(), 2u);
+  EXPECT_EQ(shown["lines"][0]["text"], "two");
+  EXPECT_EQ(Get("/v1/plugins/files/logs?lines=x").status, 400);
+  EXPECT_EQ(Get("/v1/plugins/nope/logs").status, 404);
+  // Ends when the daemon does, with what came until then.
+  loop.CallAt(std::chrono::steady_clock::now() + std::chrono::milliseconds(50), [&] {
+    log.Note("four");
+    loop.Spawn(gateway->Drain(std::chrono::steady_clock::now() + std::chrono::seconds(20)));
+  });
+  const auto events = Events(Get("/v1/plugins/files/logs?lines=1&follow=true"));
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_THAT(events[0].data, HasSubstr("three"));
+  EXPECT_THAT(events[1].data, HasSubstr("four"));
 }
 
 TEST_F(GatewayTest, PluginsAreStoppedAndRestarted) {

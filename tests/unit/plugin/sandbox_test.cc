@@ -47,6 +47,7 @@ class SandboxTest : public testing::Test {
     host_.reset();
   }
   void Load(const std::string& name, PluginEntry entry = {}) {
+    name_ = name;
     host_ = MakeHost(loop_, clock_, catalogue_, paths_, options_);
     ASSERT_TRUE(loop_.RunUntilDone(host_->Load({{name, std::move(entry)}})).ok());
   }
@@ -65,7 +66,14 @@ class SandboxTest : public testing::Test {
   std::string Shell(const std::string& command) {
     return Call("shell__run", {{"command", command}});
   }
-  PluginInfo Info() { return host_->List().at(0); }
+  // Of the plugin that was loaded last; the other bundled ones are there too.
+  PluginInfo Info() {
+    for (PluginInfo& info : host_->List()) {
+      if (info.name == name_) return std::move(info);
+    }
+    ADD_FAILURE() << name_ << " is not listed";
+    return {};
+  }
 
   io::Loop loop_;
   SystemClock clock_;
@@ -73,6 +81,7 @@ class SandboxTest : public testing::Test {
   tool::Catalogue catalogue_;
   HostPaths paths_;
   HostOptions options_;
+  std::string name_;
   std::unique_ptr<Host> host_;
 };
 

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host of plugin processes: who answers for each plugin, and what changes that. Changes (Load,
+// Reload, Trust, SetEnabled) happen one after the other; calls go on meanwhile. Loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "io/nursery.h"
+#include "io/one_shot.h"
+#include "plugin/discovery.h"
+#include "plugin/host.h"
+#include "plugin/plugin_log.h"
+#include "plugin/sandbox.h"
+#include "plugin/supervisor.h"
+#include "plugin/trust.h"
+
+namespace talon::plugin {
+
+// Lets one coroutine in at a time.
+class Turnstile {
+ public:
+  io::Task<void> Enter() {
+    while (inside_) {
+      const auto free = std::make_shared<io::OneShot<bool>>();
+      waiters_.push_back(free);
+      co_await free->Wait();
+    }
+    inside_ = true;
+  }
+  void Leave() {
+    inside_ = false;
+    for (const auto& waiter : std::exchange(waiters_, {})) waiter->Set(true);
+  }
+
+ private:
+  bool inside_ = false;
+  std::vector<std::shared_ptr<io::OneShot<bool>>> waiters_;  // shared with those who wait
+};
+
+class ProcessHost : public Host {
+ public:
+  ProcessHost(io::Loop& loop, const Clock& clock, tool::Catalogue& catalogue, HostPaths paths,
+              HostOptions options, HostServices services)
+      : loop_(loop),
+        clock_(clock),
+        catalogue_(catalogue),
+        paths_(std::move(paths)),
+        options_(std::move(options)),
+        credentials_(services.credentials != nullptr ? *services.credentials : configured_),
+        redactor_(services.redactor != nullptr ? *services.redactor : own_redactor_),
+        random_(std::random_device()()),
+        drains_(loop) {}
+
+  io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) override;
+  io::Task<absl::Status> Reload(std::string plugin) override;
+  io::Task<absl::StatusOr<PluginReport>> Inspect(std::string plugin) override;
+  io::Task<absl::Status> Trust(std::string plugin, std::string sha256,
+                               std::string manifest_sha256) override;
+  io::Task<absl::Status> SetEnabled(std::string plugin, Switch to) override;
+  io::Task<void> Stop() override;
+
+  std::vector<PluginInfo> List() const override {
+    std::vector<PluginInfo> list;
+    for (const auto& [name, supervisor] : supervisors_) list.push_back(supervisor->Info());
+    return list;
+  }
+
+  io::Task<absl::StatusOr<std::string>> Call(std::string plugin, std::string_view method,
+                                             std::string request, CallContext context,
+                                             Repeat repeat) override {
+    TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
+    co_return co_await supervisor->Call(method, std::move(request), std::move(context), repeat);
+  }
+
+  io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Open(std::string plugin,
+                                                               std::string_view method,
+                                                               CallContext context) override {
+    TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
+    co_return co_await supervisor->Open(method, std::move(context));
+  }
+
+  io::Task<absl::Status> StopOne(std::string plugin) override {
+    TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
+    supervisor->EndProcess();
+    co_return absl::OkStatus();
+  }
+
+  io::Task<absl::Status> Restart(std::string plugin) override {
+    TALON_CO_ASSIGN_OR_RETURN(const auto supervisor, Find(plugin));
+    co_return co_await supervisor->Restart();
+  }
+
+  const Manifest* ManifestOf(std::string_view plugin) const override {
+    const auto found = supervisors_.find(plugin);
+    return found != supervisors_.end() && found->second->usable() ? &found->second->manifest()
+                                                                  : nullptr;
+  }
+
+  PluginLog* LogOf(std::string_view plugin) override {
+    const auto found = logs_.find(plugin);
+    return found == logs_.end() ? nullptr : found->second.get();
+  }
+
+ private:
+  using Supervised = std::shared_ptr<Supervisor>;
+
+  // Shared with the call: it outlives a reload.
+  absl::StatusOr<Supervised> Find(std::string_view plugin) const;
+
+  io::Task<std::map<std::string, Found>> LookAround();
+  Supervised Make(const std::string& name, Found found);
+  // A supervisor to be, and whether it could be loaded.
+  struct Candidate {
+    Supervised next;
+    absl::Status loaded;
+  };
+  Candidate* Consider(const std::string& name, Found found, std::map<std::string, Candidate>& into);
+  static io::Task<void> LoadOne(Candidate* candidate);
+  io::Task<absl::Status> PutInPlace(std::string name, Candidate candidate);
+  io::Task<absl::Status> Renew(std::string name);
+  io::Task<absl::Status> TrustThis(std::string plugin, std::string sha256,
+                                   std::string manifest_sha256);
+  io::Task<absl::Status> Flip(std::string plugin, Switch to);
+  // Runs one change after those that came before it.
+  io::Task<absl::Status> Alone(io::Task<absl::Status> change);
+  io::Task<absl::Status> ReadState();
+  absl::Status Offer(const std::string& name, const Supervised& supervisor);
+  void ToolsChanged(Supervisor& supervisor);
+  void TakeAway(const std::string& name);
+  io::Task<void> Drain(Supervised supervisor);
+  io::Task<absl::Status> KeepTrust();
+  double Random() { return std::uniform_real_distribution<double>(0, 1)(random_); }
+
+  std::string At(std::string_view file) const {
+    return paths_.home.empty() ? "" : paths_.home + "/" + std::string(file);
+  }
+
+  // Constant after construction.
+  io::Loop& loop_;
+  const Clock& clock_;
+  tool::Catalogue& catalogue_;
+  const HostPaths paths_;
+  const HostOptions options_;
+  ConfiguredCredentials configured_;
+  Redactor own_redactor_;
+  CredentialSource& credentials_;
+  Redactor& redactor_;
+
+  std::mt19937 random_;               // of waits only
+  std::unique_ptr<Sandbox> sandbox_;  // set by the first Load()
+  DigestCache digests_;
+  TrustBook trust_;
+  std::map<std::string, PluginEntry> entries_;  // of the last Load()
+  std::set<std::string> switched_off_;
+  std::map<std::string, std::shared_ptr<PluginLog>, std::less<>> logs_;
+  std::map<std::string, Supervised, std::less<>> supervisors_;
+  std::set<Supervised> others_;  // that are tried, or end their calls
+  Turnstile changes_;
+  io::Nursery drains_;
+  bool state_read_ = false;
+  bool closed_ = false;  // by Stop(), until the next Load()
+  std::uint64_t stops_ = 0;
+};
+
+}  // namespace talon::plugin

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/program.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/status.h"
+
+namespace talon::plugin {
+namespace {
+
+constexpr std::size_t kMostKnown = 256;        // files; each costs about 150 bytes
+constexpr std::size_t kReadBytes = 128 << 10;  // at a time
+constexpr std::int64_t kSecond = 1'000'000'000;
+// A change within the clock's last step may leave the stamp as it was: such a file is read again.
+constexpr std::int64_t kClockStep = 20'000'000;
+
+std::int64_t Nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * kSecond + time.tv_nsec;
+}
+
+FileStamp StampOf(const struct stat& info) {
+  return {.device = info.st_dev,
+          .inode = info.st_ino,
+          .size = info.st_size,
+          .modified_ns = Nanoseconds(info.st_mtim),
+          .changed_ns = Nanoseconds(info.st_ctim)};
+}
+
+bool JustChanged(const FileStamp& stamp) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return Nanoseconds(now) - stamp.changed_ns < kClockStep;
+}
+
+bool OthersMayWrite(const struct stat& info) {
+  if ((info.st_mode & S_ISVTX) != 0 && S_ISDIR(info.st_mode)) return false;
+  if ((info.st_mode & S_IWOTH) != 0) return true;
+  return (info.st_mode & S_IWGRP) != 0 && info.st_gid != info.st_uid;
+}
+
+absl::Status CheckOwner(const std::string& path, const struct stat& info) {
+  const uid_t own = ::geteuid();
+  if (info.st_uid != 0 && info.st_uid != own) {
+    return PermissionDenied(fmt::format(
+        "'{}' belongs to user {}; a plugin and the folders above it must belong to root "
+        "or to the daemon's user {}: chown {} '{}'",
+        path, info.st_uid, own, own, path));
+  }
+  if (OthersMayWrite(info)) {
+    return PermissionDenied(
+        fmt::format("'{}' (mode {:04o}, group {}) can be written by others, who could put another "
+                    "plugin there: "
+                    "chmod go-w '{}'",
+                    path, info.st_mode & 07777U, info.st_gid, path));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Resolve(const std::string& path) {
+  char* resolved = ::realpath(path.c_str(), nullptr);
+  if (resolved == nullptr) return ErrnoToStatus(errno, fmt::format("find '{}'", path));
+  std::string text = resolved;
+  std::free(resolved);  // NOLINT: realpath's
+  return text;
+}
+
+absl::StatusOr<std::string> ReadDigest(int fd, const std::string& path) {
+  Sha256 digest;
+  std::vector<char> buffer(kReadBytes);
+  off_t at = 0;
+  while (true) {
+    const ssize_t count = ::pread(fd, buffer.data(), buffer.size(), at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return ErrnoToStatus(errno, fmt::format("read '{}'", path));
+    if (count == 0) return digest.Hex();
+    digest.Update({buffer.data(), static_cast<std::size_t>(count)});
+    at += count;
+  }
+}
+
+}  // namespace
+
+absl::Status CheckOwners(const std::string& path) {
+  for (std::filesystem::path part = path;; part = part.parent_path()) {
+    struct stat info{};
+    if (::lstat(part.c_str(), &info) != 0) {
+      return ErrnoToStatus(errno, fmt::format("examine '{}'", part.string()));
+    }
+    if (S_ISLNK(info.st_mode)) {
+      return PermissionDenied(fmt::format("'{}' has become a symlink meanwhile", part.string()));
+    }
+    TALON_RETURN_IF_ERROR(CheckOwner(part.string(), info));
+    if (!part.has_relative_path()) return absl::OkStatus();
+  }
+}
+
+absl::StatusOr<std::string> DigestCache::Of(int fd, const std::string& path) {
+  struct stat before{};
+  if (::fstat(fd, &before) != 0) return ErrnoToStatus(errno, fmt::format("examine '{}'", path));
+  const FileStamp stamp = StampOf(before);
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = known_.find(stamp); found != known_.end()) return found->second;
+  }
+  TALON_ASSIGN_OR_RETURN(std::string digest, ReadDigest(fd, path));
+  struct stat after{};
+  if (::fstat(fd, &after) != 0 || StampOf(after) != stamp) {
+    return absl::AbortedError(fmt::format("read '{}': it changed meanwhile; try again", path));
+  }
+  if (JustChanged(stamp)) return digest;
+  const std::lock_guard lock(mutex_);
+  if (known_.size() >= kMostKnown) known_.clear();
+  known_.emplace(stamp, digest);
+  return digest;
+}
+
+Program::Program(std::string path, int fd, const struct stat& info, bool elf)
+    : path_(std::move(path)), fd_(fd), stamp_(StampOf(info)), owner_(info.st_uid), elf_(elf) {}
+
+Program::~Program() {
+  ::close(fd_);
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> Program::Open(const std::string& path) {
+  TALON_ASSIGN_OR_RETURN(std::string resolved, Resolve(path));
+  TALON_RETURN_IF_ERROR(CheckOwners(resolved));
+  // Not a pipe or device, which opening could block on or set off.
+  const int fd = ::open(resolved.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return ErrnoToStatus(errno, fmt::format("open '{}'", resolved));
+  struct stat info{};
+  char magic[SELFMAG] = {};
+  const bool examined = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  const bool elf = examined && ::pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+                   std::string_view(magic, sizeof(magic)) == std::string_view(ELFMAG, SELFMAG);
+  std::shared_ptr<const Program> program(new Program(std::move(resolved), fd, info, elf));
+  if (!examined) {
+    return InvalidArgument(fmt::format("'{}' is not a regular file", program->path()));
+  }
+  // Of the file that was opened, whatever the name meant a moment ago.
+  TALON_RETURN_IF_ERROR(CheckOwner(program->path(), info));
+  return program;
+}
+
+bool Program::Unchanged() const {
+  struct stat info{};
+  // Of a script what stands under its name counts: its interpreter opens that.
+  const int failed = elf_ ? ::fstat(fd_, &info) : ::stat(path_.c_str(), &info);
+  return failed == 0 && StampOf(info) == stamp_;
+}
+
+}  // namespace talon::plugin
