@@ -16,6 +16,7 @@
 #include "agent/options.h"
 #include "base/log.h"
 #include "base/option.h"
+#include "channel/options.h"
 #include "gateway/options.h"
 #include "guard/options.h"
 #include "io/options.h"
@@ -66,6 +67,7 @@ struct Config {
   plugin::HookOptions hooks;
   plugin::StorageOptions storage;
   plugin::NotificationOptions notifications;
+  std::map<std::string, channel::ChannelEntry> channels;
   guard::GuardOptions guard;
   store::StoreOptions state;
   journal::JournalOptions journal;
@@ -87,6 +89,9 @@ struct Config {
         Option("hooks", &O::hooks, "Plugins that advise turns.", Reload::kRestart),
         Option("storage", &O::storage, "Values kept by key.", Reload::kRestart),
         Option("notifications", &O::notifications, "Messages to the person.", Reload::kRestart),
+        Option("channels", &O::channels,
+               "Chat channels by name: programs that speak OpenTalon's channel contract.",
+               Reload::kRestart),
         Option("guard", &O::guard, "Limits of tool calls and their results.", Reload::kRestart),
         Option("state", &O::state, "The database.", Reload::kRestart),
         Option("journal", &O::journal, "What is recorded of turns, and how.", Reload::kRestart),

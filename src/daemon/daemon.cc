@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "channel/channels.h"
 #include "daemon/model_sources.h"
 #include "daemon/version.h"
 #include "gateway/gateway.h"
@@ -91,6 +92,7 @@ struct Daemon::Parts {
   std::optional<guard::Guard> guard;
   std::unique_ptr<agent::Agent> agent;
   std::optional<trigger::Tasks> tasks;
+  std::unique_ptr<channel::Channels> channels;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<io::FileWatch> config_watch;
   bool announced = false;
@@ -199,7 +201,25 @@ io::Task<absl::Status> Daemon::StartParts() {
   parts.announced = true;
   WatchConfig();
   TALON_CO_RETURN_IF_ERROR(co_await parts.tasks->Start());
-  co_return co_await parts.agent->Recover();
+  TALON_CO_RETURN_IF_ERROR(co_await parts.agent->Recover());
+  co_return co_await OpenChannels(std::move(sockets), workspace);
+}
+
+io::Task<absl::Status> Daemon::OpenChannels(std::string sockets, std::string workspace) {
+  Parts& parts = *parts_;
+  const config::Config& config = loaded_.config;
+  channel::Channels::Dependencies surroundings{.loop = loop_,
+                                               .clock = parts.clock,
+                                               .agent = *parts.agent,
+                                               .limits = config.plugin_host,
+                                               .redactor = parts.redactor,
+                                               .run_directory = std::move(sockets),
+                                               .data_directory = paths_.home + "/channels",
+                                               .launcher = paths_.launcher,
+                                               .workspace = std::move(workspace)};
+  TALON_CO_ASSIGN_OR_RETURN(
+      parts.channels, co_await channel::Channels::Open(config.channels, std::move(surroundings)));
+  co_return absl::OkStatus();
 }
 
 void LogNotReloaded(const absl::Status& why) {
@@ -293,9 +313,11 @@ io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
   // The gateway waits for its requests, and they for the agent's turns: both drain to one deadline.
   if (parts.tasks) co_await parts.tasks->Stop();
   if (parts.agent) co_await parts.agent->Stop(deadline);
+  if (parts.channels) co_await parts.channels->Stop();
   if (parts.gateway) co_await parts.gateway->Drain(deadline);
   if (parts.plugins) co_await parts.plugins->Stop();
   if (parts.changes) co_await parts.changes->Join();
+  parts.channels.reset();
   parts.gateway.reset();
   parts.agent.reset();
   parts.tasks.reset();

@@ -45,6 +45,7 @@ class Daemon {
   struct Parts;
   io::Task<absl::Status> StartParts();
   absl::Status MakeExtensions();
+  io::Task<absl::Status> OpenChannels(std::string sockets, std::string workspace);
   void WatchConfig();
   io::Task<void> LoadPlugins();
 

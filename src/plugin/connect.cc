@@ -36,6 +36,17 @@ absl::StatusOr<Endpoint> MakeEndpoint(const Handshake& handshake, const Connecti
   return endpoint;
 }
 
+// A plugin of OpenTalon's SDK before v0.0.2 prints the same handshake and waits for JSON.
+absl::Status SayWhatItMayBe(const absl::Status& error) {
+  const bool other = ReasonOf(error) == ErrorReason::kPluginMisbehaved ||
+                     ReasonOf(error) == ErrorReason::kPluginCrashed ||
+                     absl::IsDeadlineExceeded(error);
+  if (!other) return error;
+  return Annotate(error,
+                  "it does not speak HTTP/2 (OpenTalon's SDK before v0.0.2 did not: rebuild the "
+                  "plugin with a newer one)");
+}
+
 }  // namespace
 
 io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> ConnectPlugin(io::Loop& loop,
@@ -51,13 +62,9 @@ io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> ConnectPlugin(io::Loo
   if (opentalon)
     limits.max_message_bytes = std::max(limits.max_message_bytes, kOpenTalonMaxMessage);
   auto transport = co_await Connect(loop, std::move(endpoint), limits, context);
-  if (opentalon) {
-    if (transport.ok()) {
-      co_return TranslateOpenTalon(*std::move(transport), connecting.spec.config_json);
-    }
-    co_return Annotate(transport.status(),
-                       "it does not speak HTTP/2 (OpenTalon's SDK before v0.0.2 did not: rebuild "
-                       "the plugin with a newer one)");
+  if (opentalon && !connecting.spec.socket) {
+    if (!transport.ok()) co_return SayWhatItMayBe(transport.status());
+    co_return TranslateOpenTalon(*std::move(transport), connecting.spec.config_json);
   }
   if (transport.ok() && connecting.spec.protocol == Protocol::kGoPlugin) {
     TALON_CO_RETURN_IF_ERROR(co_await CheckGoPluginHealth(**transport, context));

@@ -107,6 +107,7 @@ io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& soc
   env["PLUGIN_PROTOCOL_VERSIONS"] = fmt::format("{}", fmt::join(MakeOffer(spec).versions, ","));
   if (!certificate.empty()) env["PLUGIN_CLIENT_CERT"] = certificate;
   env[kCookieName] = kCookieValue;
+  if (spec.socket) env[spec.socket->variable] = socket_directory;
   for (const auto& [name, value] : spec.cookie) env[name] = value;
   io::SpawnOptions options;
   options.program = spec.program;

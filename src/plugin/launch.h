@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,13 @@ struct LaunchSpec {
   Mtls mtls = Mtls::kAuto;
   std::map<std::string, std::string> cookie;  // besides ours
   std::vector<int> protocol_versions;         // empty: ours
-  std::string config_json;     // for contracts that want it before they tell what they are
+  std::string config_json;  // for contracts that want it before they tell what they are
+  // Set: the program makes the socket `file` in the folder that `variable` names, and prints no
+  // handshake. What it serves there is not translated.
+  struct Socket {
+    std::string variable, file;
+  };
+  std::optional<Socket> socket;
   std::string run_directory;   // socket folders are made in it
   std::string data_directory;  // working directory and HOME
   SandboxPlan sandbox_plan;

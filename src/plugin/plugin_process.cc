@@ -26,6 +26,8 @@ namespace {
 constexpr std::chrono::milliseconds kLastWords{200};
 // A process that SIGKILL does not end hangs in the kernel; the loop reaps it when it can.
 constexpr std::chrono::seconds kKillWait{5};
+// From a socket's appearance to its first use: a socket is named before it listens.
+constexpr std::chrono::milliseconds kSocketSettles{20};
 constexpr std::string_view kEndedEarly = "handshake: the plugin ended without one";
 
 SteadyTime Now() {
@@ -86,6 +88,7 @@ io::Task<absl::Status> PluginProcess::Start(CallContext context) {
   auto folder = co_await loop_.Blocking([spec = spec_] { return MakeDirectoriesFor(spec); });
   if (!folder.ok()) co_return folder.status();
   socket_directory_ = *std::move(folder);
+  TALON_CO_RETURN_IF_ERROR(WatchSocket());
   std::optional<TlsIdentity> identity;
   if (spec_.mtls == Mtls::kRequired) {
     auto made = co_await loop_.Blocking([] { return MakeTlsIdentity(); });
@@ -107,10 +110,25 @@ io::Task<absl::Status> PluginProcess::Start(CallContext context) {
   co_return co_await ConnectTo(std::move(handshake), std::move(identity), std::move(context));
 }
 
+// The appearance of the socket is the handshake.
+absl::Status PluginProcess::WatchSocket() {
+  if (!spec_.socket) return absl::OkStatus();
+  const std::string& file = spec_.socket->file;
+  TALON_ASSIGN_OR_RETURN(socket_watch_,
+                         io::WatchFile(
+                             loop_, socket_directory_, file,
+                             [this, line = fmt::format("1|unix|{}/{}", socket_directory_, file)] {
+                               handshake_.Set(line);
+                             },
+                             kSocketSettles));
+  return absl::OkStatus();
+}
+
 io::Task<absl::Status> PluginProcess::ConnectTo(Handshake handshake,
                                                 std::optional<TlsIdentity> identity,
                                                 CallContext context) {
   dialect_ = handshake.dialect;
+  socket_watch_.reset();
   const pid_t program = report_ && report_->program != 0 ? report_->program : pid_;
   auto transport = co_await ConnectPlugin(loop_, std::move(handshake),
                                           {spec_, options_, std::move(identity), program}, context);
@@ -149,6 +167,7 @@ io::Task<void> PluginProcess::PumpStdout() {
       stray_output_ += bytes->size();
       continue;
     }
+    if (spec_.socket) continue;
     line += *bytes;
     const std::size_t end = line.find('\n');
     if (std::min(end, line.size()) > options_.max_handshake.value) {
@@ -159,7 +178,7 @@ io::Task<void> PluginProcess::PumpStdout() {
       handshake_.Set(line.substr(0, end));
     }
   }
-  if (handshake_.is_set() || process_ == nullptr) co_return;
+  if (handshake_.is_set() || spec_.socket || process_ == nullptr) co_return;
   const bool exited = co_await ExitsBy(Now() + kLastWords);
   handshake_.Set(
       Unavailable(exited ? kEndedEarly : "handshake: the plugin closed its stdout without one"));

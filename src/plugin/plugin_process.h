@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "base/call_context.h"
 #include "base/cancel.h"
+#include "io/file_watch.h"
 #include "io/nursery.h"
 #include "io/one_shot.h"
 #include "io/process.h"
@@ -88,6 +89,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   io::Task<absl::Status> SpawnProgram(std::string certificate, CallContext context);
   io::Task<absl::Status> SpawnConfined(io::SpawnOptions direct, CallContext context);
   io::Task<absl::StatusOr<std::string>> ReadHandshake(CallContext context);
+  absl::Status WatchSocket();
   io::Task<absl::Status> ConnectTo(Handshake handshake, std::optional<TlsIdentity> identity,
                                    CallContext context);
   io::Task<void> PumpStdout();
@@ -111,6 +113,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   std::optional<SandboxReport> report_;  // of talon-launch
   std::unique_ptr<io::Process> process_;
   std::unique_ptr<PluginTransport> transport_;
+  std::unique_ptr<io::FileWatch> socket_watch_;  // until the socket of LaunchSpec::socket is there
   pid_t pid_ = 0;
   Dialect dialect_ = Dialect::kGoPlugin;
   io::Nursery tasks_;     // pumps and the exit watch

@@ -40,9 +40,21 @@ def plugin_rtt(bench):
     if len(said) != 3:
         raise RuntimeError(f"bench_plugin_rtt: {done.stdout}{done.stderr}")
     host, floor = float(said["host"]), float(said["grpc++ sync"])
+    cpu = dict(re.findall(r"plugin_rtt (\S.*?)\s+p50.*cpu\s+([\d.]+) us", done.stdout))
+    ours, theirs = map(float, re.search(r"transport (\d+) calls/s\s+grpc\+\+ (\d+)",
+                                        done.stdout).groups())
+    idle = int(re.search(r"idle\s+(-?\d+) wake-ups", done.stdout).group(1))
     return [Figure("plugin_round_trip", host / floor, "×", "<= 2",
                    f"whole host, warm, 256 bytes: p50 {host:.0f} us, over grpc++ alone: "
-                   f"p50 {floor:.0f} us", steady=True)]
+                   f"p50 {floor:.0f} us", steady=True),
+            Figure("plugin_calls_64_in_flight", ours / theirs, "×", ">= 1",
+                   f"one plugin: {ours:.0f} calls/s, by grpc++'s callback client {theirs:.0f}",
+                   steady=True),
+            Figure("plugin_call_cpu", float(cpu["transport"]) / float(cpu["grpc++ sync"]), "×",
+                   "<= 1", f"CPU of our process a call: {cpu['transport']} us, with grpc++ "
+                   f"{cpu['grpc++ sync']} us", steady=True),
+            Figure("plugin_idle_wakeups", max(idle, 0), "", "= 0",
+                   "in 1 s with two connections open", steady=True)]
 
 
 def plugin_start(bench):

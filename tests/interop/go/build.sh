@@ -5,9 +5,11 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 proto=$(cd "$here/../../../proto" && pwd)
-out=$1
-if ! command -v go >/dev/null; then
-  echo "interop: no Go toolchain; the Go peers were not built and their tests did not run"
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+have=$(command -v go >/dev/null && go env GOVERSION || echo none)
+if [[ "$have" == none || "$(printf '%s\n' go1.24 "$have" | sort -V | head -1)" != go1.24 ]]; then
+  echo "interop: needs Go 1.24 or later, here is: $have; the Go peers were not built, their tests do not run"
   exit 77
 fi
 mkdir -p "$out/src" "$out/bin"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A channel of OpenTalon's contract on grpc-go. A person is played by files: each line that its
-// folder's file `say` holds at the start becomes a message; each answer is written to `answers`. A
-// message "die" ends the process when its answer has come.
+// folder's file `say` holds at the start becomes a message; each answer is written to `answers`. While
+// there is a file `armed`, the next answer makes it the next `say` and ends the process.
 package main
 
 import (
@@ -67,7 +67,7 @@ func (s *service) Send(_ context.Context, in *channelpb.OutboundMessage) (*chann
 	}
 	defer file.Close()
 	fmt.Fprintf(file, "%s/%s/%s: %s\n", s.name, in.ConversationId, in.ThreadId, in.Content)
-	if strings.Contains(in.Content, "die") {
+	if os.Rename(filepath.Join(s.folder, "armed"), filepath.Join(s.folder, "say")) == nil {
 		os.Exit(3)
 	}
 	return &channelpb.SendResponse{}, nil

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "channel/channels.h"
+
+#include <fmt/format.h>
+
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "channel/opentalon_channel.h"
+#include "plugin/manifest.h"
+
+namespace talon::channel {
+namespace {
+
+class OpenChannels : public Channels {
+ public:
+  explicit OpenChannels(Dependencies dependencies)
+      : dependencies_(std::move(dependencies)), random_(std::random_device()()) {}
+
+  void Add(const std::string& name, const ChannelEntry& entry) {
+    channels_.push_back(std::make_unique<OpenTalonChannel>(
+        name, entry,
+        OpenTalonChannel::Dependencies{
+            .loop = dependencies_.loop,
+            .clock = dependencies_.clock,
+            .agent = dependencies_.agent,
+            .limits = dependencies_.limits,
+            .redactor = dependencies_.redactor,
+            .sandbox = sandbox_.get(),
+            .run_directory = dependencies_.run_directory,
+            .data_directory = fmt::format("{}/{}", dependencies_.data_directory, name),
+            .random = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); }}));
+  }
+  // Before any channel is added.
+  io::Task<void> MakeSandbox() {
+    if (dependencies_.launcher.empty()) co_return;
+    sandbox_ = std::make_unique<plugin::Sandbox>(dependencies_.launcher, dependencies_.workspace,
+                                                 dependencies_.run_directory,
+                                                 dependencies_.limits.sandbox);
+    co_await sandbox_->Probe(dependencies_.loop);
+  }
+  void Start() {
+    for (const auto& each : channels_) each->Start();
+  }
+  io::Task<void> Stop() override {
+    for (const auto& each : channels_) co_await each->Stop();
+  }
+
+ private:
+  const Dependencies dependencies_;
+  std::minstd_rand random_;  // of waits only
+  std::unique_ptr<plugin::Sandbox> sandbox_;
+  std::vector<std::unique_ptr<OpenTalonChannel>> channels_;
+};
+
+absl::Status Check(const std::string& name, const ChannelEntry& entry) {
+  TALON_RETURN_IF_ERROR(plugin::CheckPluginName(name));
+  TALON_RETURN_IF_ERROR(plugin::CheckEnvironment(entry.env));
+  TALON_RETURN_IF_ERROR(plugin::CheckSandbox(entry.sandbox));
+  if (!entry.plugin.empty()) return absl::OkStatus();
+  return InvalidArgument("`plugin` must name the program that serves it");
+}
+
+}  // namespace
+
+io::Task<absl::StatusOr<std::unique_ptr<Channels>>> Channels::Open(
+    std::map<std::string, ChannelEntry> entries, Dependencies dependencies) {
+  auto channels = std::make_unique<OpenChannels>(std::move(dependencies));
+  std::erase_if(entries, [](const auto& each) { return !each.second.enabled; });
+  if (!entries.empty()) co_await channels->MakeSandbox();
+  for (const auto& [name, entry] : entries) {
+    if (absl::Status fit = Check(name, entry); !fit.ok()) {
+      co_return Annotate(fit, fmt::format("channel '{}'", name));
+    }
+    channels->Add(name, entry);
+  }
+  channels->Start();
+  co_return channels;
+}
+
+}  // namespace talon::channel

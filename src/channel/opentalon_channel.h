@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// A chat channel in a process of its own that speaks opentalon.channel.v1: its messages become
+// turns, the answers go back. The process is started again when it ends, its stream is opened
+// again, answers wait meanwhile. Owned by daemon/. Loop's thread.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/agent.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/secret.h"
+#include "channel/opentalon_wire.h"
+#include "channel/options.h"
+#include "io/nursery.h"
+#include "io/one_shot.h"
+#include "io/task.h"
+#include "plugin/options.h"
+#include "plugin/plugin_process.h"
+#include "plugin/restart_policy.h"
+#include "plugin/sandbox.h"
+
+namespace talon::channel {
+
+class OpenTalonChannel {
+ public:
+  struct Dependencies {
+    io::Loop& loop;
+    const Clock& clock;
+    agent::Agent& agent;
+    const plugin::HostOptions& limits;  // of the process
+    Redactor& redactor;
+    const plugin::Sandbox* sandbox;  // null: it runs as the daemon does
+    std::string run_directory;       // sockets: short path, 0700
+    std::string data_directory;      // the process's own
+    std::function<double()> random;  // [0, 1)
+  };
+
+  // Everything in `dependencies` must outlive it.
+  OpenTalonChannel(std::string name, ChannelEntry entry, Dependencies dependencies);
+  OpenTalonChannel(const OpenTalonChannel&) = delete;
+  OpenTalonChannel& operator=(const OpenTalonChannel&) = delete;
+
+  // Runs until Stop(); what goes wrong is logged.
+  void Start();
+  // Ends the process and the wait for answers, which are then lost to the channel and not to the
+  // journal. Must be awaited before destruction when it was started.
+  io::Task<void> Stop();
+
+ private:
+  using Process = std::shared_ptr<plugin::PluginProcess>;
+
+  plugin::LaunchSpec MakeLaunchSpec() const;
+  io::Task<void> Run();
+  io::Task<absl::Status> Serve(Process process);
+  io::Task<absl::Status> Introduce(plugin::PluginProcess& process);
+  io::Task<void> Answer(Inbound message);
+  io::Task<std::string> RunTurn(const Inbound& message, TurnId* turn);
+  io::Task<absl::Status> Send(const Inbound& to, std::string_view text);
+  io::Task<absl::StatusOr<Process>> Running(CallContext context);
+  CallContext Within(std::chrono::milliseconds time) const;
+
+  const std::string name_;
+  const ChannelEntry entry_;
+  const Dependencies dependencies_;
+  io::Loop& loop_;
+  plugin::RestartPolicy policy_;
+  Process serving_;  // null while none takes messages
+  Capabilities capabilities_;
+  std::vector<std::shared_ptr<io::OneShot<bool>>> waiting_;  // for serving_; shared with timers
+  std::size_t answering_ = 0;                                // turns under way
+  std::optional<io::OneShot<bool>> turn_ended_;              // while intake waits for one
+  CancelSource stop_;
+  io::Nursery running_;  // the run itself
+  io::Nursery turns_;
+};
+
+// Pieces of at most `max_bytes` (0 = one piece), cut at a line or word where there is one.
+std::vector<std::string> CutForChannel(std::string_view text, std::size_t max_bytes);
+
+}  // namespace talon::channel

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// `channels:` of talon.yaml: which chat surfaces there are.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/option.h"
+#include "base/secret.h"
+#include "plugin/sandbox_options.h"
+
+namespace talon::channel {
+
+struct ChannelEntry {
+  bool enabled = true;
+  std::string plugin;
+  JsonText config;
+  std::vector<std::string> args;
+  std::map<std::string, Secret> env;
+  std::chrono::milliseconds start_timeout{10'000};
+  std::chrono::milliseconds send_timeout{120'000};
+  std::uint32_t max_turns = 16;
+  plugin::SandboxOptions sandbox;
+
+  static constexpr auto Fields() {
+    using O = ChannelEntry;
+    return std::make_tuple(
+        Option("enabled", &O::enabled, "Whether it runs."),
+        Option("plugin", &O::plugin, "Path of a program that speaks OpenTalon's channel contract."),
+        Option("config", &O::config, "Passed to the channel when it is configured."),
+        Option("args", &O::args, "Arguments of the program."),
+        Option("env", &O::env, "Its whole environment besides PATH, HOME, TMPDIR and LANG."),
+        Option("start_timeout", &O::start_timeout, "From start to a configured channel."),
+        Option("send_timeout", &O::send_timeout,
+               "How long an answer waits for a channel that is being restarted."),
+        Option("max_turns", &O::max_turns,
+               "Messages that are answered at once; more wait in the channel."),
+        Option("sandbox", &O::sandbox,
+               "What it may reach, as of a plugin whose manifest asks for the network."));
+  }
+};
+
+}  // namespace talon::channel
