@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 namespace talon::plugins::mcp {
 
@@ -13,6 +14,18 @@ Bell::Bell() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 void Bell::Ring() {
   eventfd_write(fd_.get(), 1);
+}
+
+void Bell::Take() {
+  eventfd_t count = 0;
+  eventfd_read(fd_.get(), &count);
+}
+
+void BlockPipeSignal() {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
 }
 
 Bell::Woken Bell::Wait(int cancel_fd, Clock::time_point deadline) {

@@ -16,6 +16,8 @@ class Bell {
   Bell();
   void Ring();
   int fd() const { return fd_.get(); }
+  // Takes a ring seen by one's own poll(2).
+  void Take();
 
   enum class Woken { kRung, kCancelled, kTimedOut };
   // `cancel_fd` (readable = cancelled) may be -1; time_point::max() = no deadline. A ring is taken.
@@ -24,5 +26,8 @@ class Bell {
  private:
   sdk::Fd fd_;
 };
+
+// For a thread that writes to pipes or sockets: a broken one is an error and no signal.
+void BlockPipeSignal();
 
 }  // namespace talon::plugins::mcp

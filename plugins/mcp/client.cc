@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <set>
 #include <string_view>
 
@@ -49,36 +50,37 @@ Client::~Client() {
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const MakeWire& make_wire,
                                                         ClientOptions options, Hooks hooks,
                                                         Caller& caller) {
-  const auto make = [&] {
-    const std::shared_ptr<Hooks> shared = std::make_shared<Hooks>(hooks);
-    return std::unique_ptr<Client>(new Client(
-        std::make_unique<Session>(
-            make_wire(), Session::Hooks{.server = options.server,
-                                        .roots = options.roots,
-                                        .on_notification =
-                                            [shared](const std::string& method, const Json&) {
-                                              if (shared->on_change) shared->on_change(method);
-                                            },
-                                        .on_closed =
-                                            [shared](absl::Status why) {
-                                              if (shared->on_closed)
-                                                shared->on_closed(std::move(why));
-                                            }}),
-        options));
+  // Nothing is told before there is a connection: the first process may be there for a question
+  // only.
+  const auto connected = std::make_shared<std::atomic<bool>>(false);  // shared with the wires
+  Session::Hooks told{.server = options.server, .roots = options.roots};
+  told.on_notification = [connected, hooks](const std::string& method, const Json&) {
+    if (*connected && hooks.on_change) hooks.on_change(method);
   };
-  std::unique_ptr<Client> client = make();
-  if (absl::Status status = client->session_->Start(); !status.ok()) return status;
+  told.on_closed = [connected, hooks](absl::Status why) {
+    if (*connected && hooks.on_closed) hooks.on_closed(std::move(why));
+  };
+  std::unique_ptr<Client> client;
+  const auto start = [&] {
+    client.reset(new Client(std::make_unique<Session>(make_wire(), told), options, hooks.on_deaf));
+    return client->session_->Start();
+  };
+  if (absl::Status status = start(); !status.ok()) return status;
+  bool handshake = true;
   if (options.protocol == "auto" || options.protocol == kModernVersion) {
     const absl::StatusOr<Era> era = client->Discover(caller, options.protocol != "auto");
     if (!era.ok()) return era.status();
-    if (*era == Era::kModern) return client;
+    handshake = *era != Era::kModern;
+    // It ended over the question, or does not answer before a handshake: start afresh with one.
     if (*era == Era::kUnsure) {
-      // It ended over the question, or does not answer before a handshake: start afresh with one.
-      client = make();
-      if (absl::Status status = client->session_->Start(); !status.ok()) return status;
+      if (absl::Status status = start(); !status.ok()) return status;
     }
   }
-  if (absl::Status status = client->Initialize(caller); !status.ok()) return status;
+  if (handshake) {
+    if (absl::Status status = client->Initialize(caller); !status.ok()) return status;
+  }
+  *connected = true;
+  if (absl::Status status = client->session_->closed(); !status.ok()) return status;
   return client;
 }
 
@@ -330,10 +332,12 @@ void Client::Listen() {
   const absl::Status status = session_->Subscribe(
       "subscriptions/listen", params,
       session_->wire().is_http() ? MethodHeaders("subscriptions/listen", params) : Headers(),
-      [server = options_.server](Reply reply) {
+      [this](Reply reply) {
         sdk::Log(sdk::LogLevel::kDebug,
-                 fmt::format("server '{}': no longer tells of changes: {}", server,
-                             reply.status.ok() ? "ended" : Why(reply.status)));
+                 fmt::format("server '{}': tells no more of changes: {}", options_.server,
+                             reply.status.ok() ? "it ended the stream" : Why(reply.status)));
+        // A server that refuses will do so again.
+        if (!reply.error && on_deaf_) on_deaf_();
       });
   if (!status.ok()) {
     sdk::Log(sdk::LogLevel::kWarn, fmt::format("server '{}': changes are not heard of: {}",

@@ -46,7 +46,8 @@ class Client {
   struct Hooks {
     // On the wire's thread; must not block.
     std::function<void(const std::string& method)>
-        on_change;  // "notifications/tools/list_changed" …
+        on_change;                  // "notifications/tools/list_changed" …
+    std::function<void()> on_deaf;  // changes are no longer heard of; Listen() again
     std::function<void(absl::Status why)> on_closed;
   };
 
@@ -75,8 +76,8 @@ class Client {
   void Stop() { session_->Stop(); }
 
  private:
-  Client(std::unique_ptr<Session> session, ClientOptions options)
-      : options_(std::move(options)), session_(std::move(session)) {}
+  Client(std::unique_ptr<Session> session, ClientOptions options, std::function<void()> on_deaf)
+      : options_(std::move(options)), on_deaf_(std::move(on_deaf)), session_(std::move(session)) {}
 
   enum class Era { kModern, kLegacy, kUnsure };
   absl::StatusOr<Era> Discover(Caller& caller, bool insist);
@@ -93,6 +94,7 @@ class Client {
   absl::Status Failed(const Reply& reply);
 
   const ClientOptions options_;
+  const std::function<void()> on_deaf_;
   const std::unique_ptr<Session> session_;
   ServerInfo info_;  // constant once connected
   std::atomic<bool> session_lost_ = false;

@@ -64,6 +64,11 @@ class HttpWire : public Wire {
 
   bool Abandon(std::int64_t request_id) override {
     const std::lock_guard lock(mutex_);
+    std::erase_if(outgoing_, [&](const Outgoing& message) {
+      if (message.request_id != request_id) return false;
+      queued_bytes_ -= message.text.size();
+      return true;
+    });
     abandoned_.push_back(request_id);
     curl_multi_wakeup(multi_);
     return stateless_;
@@ -100,6 +105,7 @@ class HttpWire : public Wire {
   };
 
   void Run() {
+    BlockPipeSignal();
     while (TakeOrders()) {
       StartDue();
       CloseDue();

@@ -61,8 +61,4 @@ void ListingCache::Save(const ServerConfig& server, const Listing& listing) cons
   }
 }
 
-void ListingCache::Forget(const ServerConfig& server) const {
-  if (!folder_.empty()) std::remove(PathOf(server).c_str());
-}
-
 }  // namespace talon::plugins::mcp

@@ -19,7 +19,6 @@ class ListingCache {
   // Nothing when the server was configured differently then.
   std::optional<Listing> Load(const ServerConfig& server) const;
   void Save(const ServerConfig& server, const Listing& listing) const;
-  void Forget(const ServerConfig& server) const;
 
  private:
   std::string PathOf(const ServerConfig& server) const;

@@ -17,6 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr char kForgotten[] = "it has forgotten the session";
+constexpr milliseconds kBurst{100};
 constexpr milliseconds kFirstPause{500};
 constexpr milliseconds kMaxPause{300'000};
 constexpr milliseconds kHealthy{60'000};  // a connection that lasted so long was not the problem
@@ -58,6 +60,7 @@ std::string FileUri(std::string_view path) {
 struct Server::Signals {
   std::mutex mutex;  // guards all of it
   bool changed = false;
+  bool deaf = false;  // changes are no longer heard of
   bool lost = false;
   std::optional<absl::Status> closed;
 };
@@ -114,7 +117,6 @@ void Server::Run() {
       SetLink(nullptr, why, false);
       (*link)->client->Stop();
     } else {
-      cache_.Forget(config_);
       Publish({});  // what cannot be called is not offered
       SetLink(nullptr, why, true);
     }
@@ -149,6 +151,12 @@ absl::StatusOr<std::shared_ptr<Server::Link>> Server::Connect() {
                              signals->changed = true;
                              event_.Ring();
                            },
+                       .on_deaf =
+                           [this, signals] {
+                             const std::lock_guard lock(signals->mutex);
+                             signals->deaf = true;
+                             event_.Ring();
+                           },
                        .on_closed =
                            [this, signals](absl::Status why) {
                              Drop(signals);
@@ -179,28 +187,41 @@ void Server::Drop(const std::shared_ptr<Signals>& signals) {
 }
 
 absl::Status Server::Serve(Link& link) {
+  auto listen_at = Clock::time_point::max();
+  int deafnesses = 0;
   while (!stopping()) {
     bool changed = false;
     {
       const std::lock_guard lock(link.signals->mutex);
       if (link.signals->closed) return *link.signals->closed;
-      if (link.signals->lost) return absl::AbortedError("it has forgotten the session");
+      if (link.signals->lost) return absl::AbortedError(kForgotten);
       changed = std::exchange(link.signals->changed, false);
+      if (std::exchange(link.signals->deaf, false)) listen_at = Clock::now() + Pause(++deafnesses);
     }
-    if (changed) {
-      absl::StatusOr<std::vector<Offer>> offers = ReadOffers(*link.client);
-      if (offers.ok()) {
-        Publish(*std::move(offers));
-      } else if (!stopping()) {
-        sdk::Log(sdk::LogLevel::kWarn, fmt::format("server '{}': its tools have changed, but: {}",
-                                                   config_.name, Why(offers.status())));
-      }
-      if (link.client->session_lost()) return absl::AbortedError("it has forgotten the session");
-      continue;
+    if (Clock::now() >= listen_at) {
+      listen_at = Clock::time_point::max();
+      link.client->Listen();
+      changed = true;  // what happened meanwhile was not heard
     }
-    event_.Wait(stop_.fd(), Clock::time_point::max());
+    if (changed && !Refresh(*link.client)) return absl::AbortedError(kForgotten);
+    if (!changed) event_.Wait(stop_.fd(), listen_at);
   }
   return absl::CancelledError("stopped");
+}
+
+// False when the server has forgotten the session.
+bool Server::Refresh(Client& client) {
+  // Changes come in bursts, and may come without end.
+  Bell burst;
+  burst.Wait(stop_.fd(), Clock::now() + kBurst);
+  absl::StatusOr<std::vector<Offer>> offers = ReadOffers(client);
+  if (offers.ok()) {
+    Publish(*std::move(offers));
+  } else if (!stopping()) {
+    sdk::Log(sdk::LogLevel::kWarn, fmt::format("server '{}': its tools may have changed, but: {}",
+                                               config_.name, Why(offers.status())));
+  }
+  return !client.session_lost();
 }
 
 absl::StatusOr<std::vector<Offer>> Server::ReadOffers(Client& client) {

@@ -57,6 +57,7 @@ class Server {
   // Until the connection is over or all is; answers why.
   absl::Status Serve(Link& link);
   absl::StatusOr<std::vector<Offer>> ReadOffers(Client& client);
+  bool Refresh(Client& client);
   void Publish(std::vector<Offer> offers);
   // `settled`: nothing is being tried at the moment, or it has worked.
   void SetLink(std::shared_ptr<Link> link, const absl::Status& why, bool settled);

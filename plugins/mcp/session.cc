@@ -293,6 +293,10 @@ void Session::OnFailure(std::int64_t request_id, WireFailure failure) {
 }
 
 void Session::OnClosed(absl::Status why) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_) closed_ = why;
+  }
   // First those who could make more requests, then those who wait for answers.
   if (hooks_.on_closed) hooks_.on_closed(why);
   FailAll(why);

@@ -61,6 +61,11 @@ class Session : public WireEvents {
   absl::Status Notify(const std::string& method, const Json& params);
 
   Wire& wire() { return *wire_; }
+  // Why it is over; OK while it is not.
+  absl::Status closed() {
+    const std::lock_guard lock(mutex_);
+    return closed_.value_or(absl::OkStatus());
+  }
   // Form and URL questions, roots and (refused) sampling: the answer to a server's request, as
   // result or error. Also used for the questions inside a result (2026-07-28).
   struct InputAnswer {

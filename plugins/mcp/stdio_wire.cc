@@ -71,6 +71,7 @@ class StdioWire : public Wire {
 
  private:
   void Run(Child& child) {
+    BlockPipeSignal();
     std::string why;
     while (why.empty() && !Stopping()) why = Step(child);
     {
@@ -102,7 +103,7 @@ class StdioWire : public Wire {
                     {err_open_ ? child.err() : -1, POLLIN, 0},
                     {writing ? child.in() : -1, POLLOUT, 0}};
     if (poll(fds, 4, -1) < 0 && errno != EINTR) return "poll failed";
-    if (fds[0].revents != 0) bell_.Wait(-1, Clock::now());
+    if (fds[0].revents != 0) bell_.Take();
     if (fds[3].revents != 0 && !Write(child)) return "the process closed its stdin";
     if (fds[2].revents != 0) ReadErrors(child);
     if (fds[1].revents != 0) return Read(child);
