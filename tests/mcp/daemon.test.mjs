@@ -21,6 +21,7 @@ rules:
 const config = `plugins:
   mcp:
     start_timeout: 60s
+    sandbox: {read_paths: ["${path.join(here, 'node_modules')}"]}
     credentials: {GIVEN: credential-value-0123456789}
     config:
       wait_ms: 40000
@@ -28,7 +29,7 @@ const config = `plugins:
         every:
           command: ${process.execPath}
           args: ["${everything}", stdio]
-          env: {SEEN: "\${GIVEN}"}
+          env: {SEEN: $(GIVEN)}
         broken:
           command: no-such-program
 `;
