@@ -230,8 +230,8 @@ bool Matches(std::string_view pattern, std::string_view name) {
 absl::StatusOr<std::string> Expand(std::string_view text, const Credentials& credentials) {
   std::string out;
   while (true) {
-    const std::size_t open = text.find("${");
-    const std::size_t close = text.find('}', open == std::string_view::npos ? 0 : open);
+    const std::size_t open = text.find("$(");
+    const std::size_t close = text.find(')', open == std::string_view::npos ? 0 : open);
     if (open == std::string_view::npos || close == std::string_view::npos) break;
     out += text.substr(0, open);
     const std::string name(text.substr(open + 2, close - open - 2));

@@ -47,7 +47,8 @@ struct ServerConfig {
 absl::StatusOr<std::vector<ServerConfig>> ParseServers(const Json& config,
                                                        const Credentials& credentials);
 
-// "${NAME}" replaced; NotFound names the credential that is not there.
+// "$(NAME)" replaced ("${NAME}" is the daemon's own, of its environment); NotFound names the
+// credential that is not there.
 absl::StatusOr<std::string> Expand(std::string_view text, const Credentials& credentials);
 
 bool Matches(std::string_view pattern, std::string_view name);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon with the mcp plugin and npm's `everything` behind it.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { run, startBoth } from '../e2e/lib/harness.mjs';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const everything = path.join(here, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
+
+const SCRIPT = `
+mode: echo
+rules:
+  - match: {after_tool: true}
+    answer: "the tool has answered"
+  - match: {user: "say hello"}
+    answer: {calls: [{tool: mcp__every__echo, args: {message: "hello from afar"}}]}
+`;
+
+const config = `plugins:
+  mcp:
+    start_timeout: 60s
+    sandbox: {read_paths: ["${path.join(here, 'node_modules')}"]}
+    credentials: {GIVEN: credential-value-0123456789}
+    config:
+      wait_ms: 40000
+      servers:
+        every:
+          command: ${process.execPath}
+          args: ["${everything}", stdio]
+          env: {SEEN: $(GIVEN)}
+        broken:
+          command: no-such-program
+`;
+
+const { mock, home, talon } = await startBoth(SCRIPT, config);
+
+test('a server\'s tools are the plugin\'s', async () => {
+  const { stdout } = await run(home, ['plugins', 'inspect', 'mcp']);
+  assert.match(stdout, /every__echo/);
+  assert.match(stdout, /every__resources_read/);
+});
+
+test('a tool is called from the shell', async () => {
+  const done = await run(home, ['plugins', 'run', 'mcp', 'every__echo', 'message=hello']);
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /Echo: hello/);
+});
+
+test('the state of every server is told', async () => {
+  const done = await run(home, ['plugins', 'run', 'mcp', 'status']);
+  assert.match(done.stdout, /every: connected, revision 2025-11-25/);
+  assert.match(done.stdout, /broken: broken/);
+});
+
+test('a model calls a server\'s tool', async () => {
+  await mock.forget();
+  const answer = await talon.post('/v1/chat/completions', { model: 'talon', messages: [{ role: 'user', content: 'say hello' }] });
+  assert.equal((await answer.json()).choices[0].message.content, 'the tool has answered');
+  const requests = await mock.requests();
+  assert.ok(requests[0].tools.includes('mcp__every__echo'), requests[0].tools.join(' '));
+  assert.ok(!requests[0].tools.includes('mcp__status'));
+  assert.match(JSON.stringify(requests.at(-1).body.messages), /Echo: hello from afar/);
+});
+
+test('a server sees the credential its entry names, and nothing of the daemon', async () => {
+  const done = await run(home, ['plugins', 'run', 'mcp', 'every__get-env']);
+  assert.match(done.stdout, /SEEN/);
+  assert.doesNotMatch(done.stdout, /TALON_HOME|credential-value/);
+});
