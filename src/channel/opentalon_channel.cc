@@ -44,6 +44,7 @@ OpenTalonChannel::OpenTalonChannel(std::string name, ChannelEntry entry, Depende
       dependencies_(std::move(dependencies)),
       loop_(dependencies_.loop),
       policy_(dependencies_.limits, dependencies_.random),
+      log_(loop_, dependencies_.clock, dependencies_.limits, dependencies_.redactor, name_, ""),
       running_(loop_),
       turns_(loop_) {}
 
@@ -56,13 +57,15 @@ io::Task<void> OpenTalonChannel::Stop() {
   stop_.Cancel(Unavailable("the channel is stopped"));
   co_await running_.Join();
   co_await turns_.Join();
+  co_await log_.Close();
 }
 
-plugin::LaunchSpec OpenTalonChannel::MakeLaunchSpec() const {
-  std::error_code ignored;
+plugin::LaunchSpec OpenTalonChannel::MakeLaunchSpec(
+    std::shared_ptr<const plugin::Program> file) const {
   plugin::LaunchSpec spec;
   spec.name = name_;
-  spec.program = std::filesystem::absolute(entry_.plugin, ignored).lexically_normal().string();
+  spec.program = file->path();
+  spec.file = std::move(file);
   spec.args = entry_.args;
   spec.env = entry_.env;
   spec.protocol = plugin::Protocol::kOpenTalon;
@@ -89,18 +92,28 @@ io::Task<void> OpenTalonChannel::Run() {
   while (!stop_.token().cancelled()) {
     (void)co_await loop_.SleepUntil(policy_.next_start(), until_stop);
     if (stop_.token().cancelled()) co_return;
-    const auto process =
-        std::make_shared<plugin::PluginProcess>(loop_, MakeLaunchSpec(), dependencies_.limits,
-                                                dependencies_.redactor, dependencies_.sandbox);
+    auto file = co_await loop_.Blocking([path = entry_.plugin] {
+      std::error_code ignored;
+      return plugin::Program::Open(std::filesystem::absolute(path, ignored).lexically_normal());
+    });
+    if (!file.ok()) {
+      NoteEnd(file.status());
+      continue;
+    }
+    const auto process = std::make_shared<plugin::PluginProcess>(
+        loop_, MakeLaunchSpec(*std::move(file)), dependencies_.limits, log_, dependencies_.sandbox);
     absl::Status why = co_await Serve(process);
     serving_ = nullptr;
     const bool stopping = stop_.token().cancelled();
     co_await process->Stop(stopping ? plugin::StopKind::kGraceful : plugin::StopKind::kKill);
     if (stopping) co_return;
-    why = co_await process->Explain(std::move(why));
-    log::Warn("channel ended and is started again", {{"channel", name_}, {"reason", Message(why)}});
-    policy_.NoteCrash(dependencies_.clock.SteadyNow());
+    NoteEnd(co_await process->Explain(std::move(why)));
   }
+}
+
+void OpenTalonChannel::NoteEnd(const absl::Status& why) {
+  log::Warn("channel ended and is started again", {{"channel", name_}, {"reason", Message(why)}});
+  policy_.NoteCrash(dependencies_.clock.SteadyNow());
 }
 
 // From start to end; why it ended, never OK.

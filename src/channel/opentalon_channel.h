@@ -23,6 +23,7 @@
 #include "io/one_shot.h"
 #include "io/task.h"
 #include "plugin/options.h"
+#include "plugin/plugin_log.h"
 #include "plugin/plugin_process.h"
 #include "plugin/restart_policy.h"
 #include "plugin/sandbox.h"
@@ -57,8 +58,9 @@ class OpenTalonChannel {
  private:
   using Process = std::shared_ptr<plugin::PluginProcess>;
 
-  plugin::LaunchSpec MakeLaunchSpec() const;
+  plugin::LaunchSpec MakeLaunchSpec(std::shared_ptr<const plugin::Program> file) const;
   io::Task<void> Run();
+  void NoteEnd(const absl::Status& why);  // the next start waits longer
   io::Task<absl::Status> Serve(Process process);
   io::Task<absl::Status> Introduce(plugin::PluginProcess& process);
   io::Task<void> Answer(Inbound message);
@@ -72,6 +74,7 @@ class OpenTalonChannel {
   const Dependencies dependencies_;
   io::Loop& loop_;
   plugin::RestartPolicy policy_;
+  plugin::PluginLog log_;
   Process serving_;  // null while none takes messages
   Capabilities capabilities_;
   std::vector<std::shared_ptr<io::OneShot<bool>>> waiting_;  // for serving_; shared with timers
