@@ -21,7 +21,8 @@ TEST(Config, TalonsOwnForm) {
   const ServerConfig server = One(
       R"json({"servers":{"fs":{"command":"npx","args":["-y","pkg","$(DIR)"],"env":{"TOKEN":"$(TOKEN)"},
           "cwd":"/tmp","timeout_ms":5000,"tools":{"include":["read*"],"exclude":["read_all"]},
-          "effects":{"read*":"read"},"roots":["workspace"],"trust_hints":true,"sampling":"off"}}})json",
+          "effects":{"read*":"read"},"roots":["workspace"],"trust_hints":true,
+          "sampling":"off"}}})json",
       {{"TOKEN", "s3cret"}, {"DIR", "/data"}});
   EXPECT_EQ(server.name, "fs");
   EXPECT_EQ(server.args[2], "/data");
