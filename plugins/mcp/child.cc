@@ -36,21 +36,6 @@ std::string_view PathOf(const std::vector<std::string>& env) {
   return "/usr/local/bin:/usr/bin:/bin";
 }
 
-// The program as execve takes it; empty when there is none.
-std::string FindProgram(const ChildPlan& plan) {
-  if (plan.command.find('/') != std::string::npos) {
-    return access(plan.command.c_str(), X_OK) == 0 ? plan.command : "";
-  }
-  std::string_view path = PathOf(plan.env);
-  while (!path.empty()) {
-    const std::size_t colon = path.find(':');
-    const std::string candidate = fmt::format("{}/{}", path.substr(0, colon), plan.command);
-    if (candidate[0] == '/' && access(candidate.c_str(), X_OK) == 0) return candidate;
-    path = colon == std::string_view::npos ? "" : path.substr(colon + 1);
-  }
-  return "";
-}
-
 std::vector<char*> Pointers(const std::vector<std::string>& items) {
   std::vector<char*> out;
   out.reserve(items.size() + 1);
@@ -66,6 +51,7 @@ struct ExecPlan {
   const char* cwd;
   int in, out, err;
   pid_t parent;
+  int* error;  // of the parent, which waits meanwhile
 };
 
 // Runs between vfork and exec, in the parent's memory: system calls only, and nothing returns.
@@ -82,6 +68,7 @@ struct ExecPlan {
                      dup2(plan.in, 0) >= 0 && dup2(plan.out, 1) >= 0 && dup2(plan.err, 2) >= 0 &&
                      syscall(SYS_close_range, 3U, ~0U, 0U) == 0;
   if (ready) execve(plan.program, plan.argv, plan.envp);
+  *plan.error = errno;
   _exit(127);
 }
 
@@ -91,11 +78,27 @@ void NonBlocking(const sdk::Fd& fd) {
 
 }  // namespace
 
+std::string FindProgram(const std::string& command, const std::vector<std::string>& env) {
+  if (command.find('/') != std::string::npos) {
+    return access(command.c_str(), X_OK) == 0 ? command : "";
+  }
+  std::string_view path = PathOf(env);
+  while (!path.empty()) {
+    const std::size_t colon = path.find(':');
+    const std::string candidate = fmt::format("{}/{}", path.substr(0, colon), command);
+    if (candidate[0] == '/' && access(candidate.c_str(), X_OK) == 0) return candidate;
+    path = colon == std::string_view::npos ? "" : path.substr(colon + 1);
+  }
+  return "";
+}
+
 absl::StatusOr<Child> Child::Start(const ChildPlan& plan) {
-  const std::string program = FindProgram(plan);
+  const std::string program = FindProgram(plan.command, plan.env);
   if (program.empty()) {
-    return absl::NotFoundError(fmt::format("'{}' is no program that can be run (PATH is {})",
-                                           plan.command, PathOf(plan.env)));
+    const bool named = plan.command.find('/') == std::string::npos;
+    return absl::NotFoundError(
+        fmt::format("'{}' is no program that can be run{}", plan.command,
+                    named ? fmt::format(" (PATH is {})", PathOf(plan.env)) : ""));
   }
   if (!plan.cwd.empty() && access(plan.cwd.c_str(), X_OK) != 0) {
     return absl::NotFoundError(fmt::format("cwd '{}': {}", plan.cwd, std::strerror(errno)));
@@ -107,8 +110,10 @@ absl::StatusOr<Child> Child::Start(const ChildPlan& plan) {
   std::vector<std::string> args = {plan.command};
   args.insert(args.end(), plan.args.begin(), plan.args.end());
   const std::vector<char*> argv = Pointers(args), envp = Pointers(plan.env);
-  const ExecPlan exec{program.c_str(), argv.data(),      envp.data(),      plan.cwd.c_str(),
-                      in->read.get(),  out->write.get(), err->write.get(), getpid()};
+  int error = 0;
+  const ExecPlan exec{program.c_str(),  argv.data(),    envp.data(),
+                      plan.cwd.c_str(), in->read.get(), out->write.get(),
+                      err->write.get(), getpid(),       &error};
   // vfork: a fork would copy the page tables of a process with many threads, for nothing.
   const pid_t pid = vfork();
   if (pid == 0) BecomeServer(exec);
@@ -118,6 +123,9 @@ absl::StatusOr<Child> Child::Start(const ChildPlan& plan) {
   }
   Child child;
   child.pid_ = pid;
+  if (error != 0) {
+    return absl::NotFoundError(fmt::format("start '{}': {}", program, std::strerror(error)));
+  }
   child.in_ = std::move(in->write);
   child.out_ = std::move(out->read);
   child.err_ = std::move(err->read);

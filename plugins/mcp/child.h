@@ -20,9 +20,13 @@ struct ChildPlan {
   std::string cwd;               // empty: where the plugin runs
 };
 
+// The program as execve takes it: a name is looked up in the PATH of `env`. Empty when there is
+// none.
+std::string FindProgram(const std::string& command, const std::vector<std::string>& env);
+
 class Child {
  public:
-  // NotFound when there is no such program; the error names it.
+  // NotFound when there is no such program or it cannot be executed; the error names it.
   static absl::StatusOr<Child> Start(const ChildPlan& plan);
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;

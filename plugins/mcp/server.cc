@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "mcp/child_plan.h"
 #include "mcp/content.h"
+#include "mcp/grants.h"
 #include "mcp/http_wire.h"
 #include "mcp/stdio_wire.h"
 #include "talon/sdk/log.h"
@@ -37,11 +38,6 @@ milliseconds Pause(int failures) {
   milliseconds pause = kFirstPause;
   for (int i = 1; i < failures && pause < kMaxPause; ++i) pause *= 2;
   return std::min(pause, kMaxPause);
-}
-
-std::string FromEnvironment(const char* name, const char* fallback) {
-  const char* value = std::getenv(name);
-  return value == nullptr || *value == '\0' ? fallback : value;
 }
 
 std::string FileUri(std::string_view path) {
@@ -136,6 +132,7 @@ void Server::Run() {
 absl::StatusOr<std::shared_ptr<Server::Link>> Server::Connect() {
   auto link = std::make_shared<Link>();
   const std::shared_ptr<Signals> signals = link->signals;
+  if (absl::Status seen = CheckRoots(); !seen.ok()) return seen;
   OwnCaller own(stop_);
   absl::StatusOr<std::unique_ptr<Client>> client =
       Client::Connect([this] { return MakeWire(); },
@@ -165,7 +162,7 @@ absl::StatusOr<std::shared_ptr<Server::Link>> Server::Connect() {
                              event_.Ring();
                            }},
                       own);
-  if (!client.ok()) return client.status();
+  if (!client.ok()) return WithGrants(client.status());
   link->client = *std::move(client);
   absl::StatusOr<std::vector<Offer>> offers = ReadOffers(*link->client);
   if (!offers.ok()) return offers.status();
@@ -379,23 +376,29 @@ Json Server::Roots() const {
   return out;
 }
 
+// A program cannot work in a folder that the sandbox does not show it.
+absl::Status Server::CheckRoots() const {
+  if (config_.command.empty()) return absl::OkStatus();
+  for (const std::string& root : config_.roots) {
+    const std::string why = root == "workspace" ? "" : HiddenFolder(root);
+    if (!why.empty()) return absl::FailedPreconditionError(fmt::format("roots: {}", why));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::WithGrants(const absl::Status& why) const {
+  return {why.code(),
+          Why(why) + (config_.command.empty() ? MissingNetwork()
+                                              : MissingGrants(PlanChild(config_, place_.data)))};
+}
+
 std::unique_ptr<Wire> Server::MakeWire() const {
   if (!config_.url.empty()) {
     HttpOptions options{.server = config_.name, .url = config_.url};
     options.headers.assign(config_.headers.begin(), config_.headers.end());
     return MakeHttpWire(std::move(options));
   }
-  std::map<std::string, std::string> env = {
-      {"PATH", FromEnvironment("PATH", "/usr/local/bin:/usr/bin:/bin")},
-      {"HOME", place_.data.empty() ? FromEnvironment("HOME", "/") : place_.data},
-      {"LANG", "C.UTF-8"},
-      {"TMPDIR", FromEnvironment("TMPDIR", "/tmp")}};
-  for (const auto& [name, value] : config_.env) env[name] = value;
-  StdioOptions options{.server = config_.name};
-  options.child.command = config_.command;
-  options.child.args = config_.args;
-  options.child.cwd = config_.cwd.empty() ? place_.data : config_.cwd;
-  for (const auto& [name, value] : env) options.child.env.push_back(name + "=" + value);
+  StdioOptions options{.server = config_.name, .child = PlanChild(config_, place_.data)};
   return MakeStdioWire(std::move(options));
 }
 

@@ -67,6 +67,9 @@ class Server {
   absl::StatusOr<sdk::Result> CallOnce(Client& client, const Offer& offer, const Json& arguments,
                                        Caller& caller);
   std::unique_ptr<Wire> MakeWire() const;
+  absl::Status CheckRoots() const;
+  // `why` with what the sandbox may lack, when that can be seen.
+  absl::Status WithGrants(const absl::Status& why) const;
   Json Roots() const;
 
   const ServerConfig config_;

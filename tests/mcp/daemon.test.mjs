@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon with the mcp plugin and npm's `everything` behind it.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { run, startBoth } from '../e2e/lib/harness.mjs';
+import { run, startBoth, tempFolder } from '../e2e/lib/harness.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const everything = path.join(here, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 
+// A program that is there, and that no grant shows to the plugin.
+const hidden = path.join(tempFolder(), 'npx');
+fs.writeFileSync(hidden, '#!/bin/sh\n', { mode: 0o755 });
+
 const SCRIPT = `
 mode: echo
 rules:
-  - match: {after_tool: true}
-    answer: "the tool has answered"
-  - match: {user: "say hello"}
+  - match: {user: "say hello", round: 0}
+    answer: {calls: [{tool: talon__load_tools, args: {names: [mcp__every__echo]}}]}
+  - match: {user: "say hello", tool: mcp__every__echo, round: 1}
     answer: {calls: [{tool: mcp__every__echo, args: {message: "hello from afar"}}]}
+  - match: {user: "say hello", after_tool: true}
+    answer: "the tool has answered"
 `;
 
 const config = `plugins:
@@ -32,6 +39,17 @@ const config = `plugins:
           env: {SEEN: $(GIVEN)}
         broken:
           command: no-such-program
+        hidden:
+          command: ${hidden}
+        rooted:
+          command: ${process.execPath}
+          roots: ["${path.dirname(hidden)}"]
+  offline:
+    plugin: ${path.join(path.dirname(process.env.TALON_BIN), '../lib/talon/plugins/mcp/mcp')}
+    sandbox: {network: none}
+    config:
+      servers:
+        far: {url: "http://127.0.0.1:9/mcp"}
 `;
 
 const { mock, home, talon } = await startBoth(SCRIPT, config);
@@ -54,13 +72,25 @@ test('the state of every server is told', async () => {
   assert.match(done.stdout, /broken: broken/);
 });
 
+test('a server that lacks a grant says what to write', async () => {
+  const { stdout } = await run(home, ['plugins', 'run', 'mcp', 'status']);
+  const [, program] = stdout.match(/^hidden: broken, 0 tools: (.*)$/m);
+  assert.ok(program.includes(`'${hidden}' is not there or not shown by the sandbox`), program);
+  assert.match(program, /`sandbox\.read_paths` of this plugin's entry/);
+  const [, folder] = stdout.match(/^rooted: broken, 0 tools: (.*)$/m);
+  assert.ok(folder.includes(`roots: the folder '${path.dirname(hidden)}' is not there or not shown`), folder);
+  const offline = await run(home, ['plugins', 'run', 'offline', 'status']);
+  assert.match(offline.stdout, /far: broken, .*there is no network in the sandbox: say `sandbox: {network: outbound}`/);
+});
+
 test('a model calls a server\'s tool', async () => {
   await mock.forget();
   const answer = await talon.post('/v1/chat/completions', { model: 'talon', messages: [{ role: 'user', content: 'say hello' }] });
   assert.equal((await answer.json()).choices[0].message.content, 'the tool has answered');
   const requests = await mock.requests();
-  assert.ok(requests[0].tools.includes('mcp__every__echo'), requests[0].tools.join(' '));
-  assert.ok(!requests[0].tools.includes('mcp__status'));
+  const offered = JSON.stringify(requests[0].body.messages);
+  assert.match(offered, /- mcp__every__echo: /);
+  assert.doesNotMatch(offered, /mcp__status/);
   assert.match(JSON.stringify(requests.at(-1).body.messages), /Echo: hello from afar/);
 });
 
