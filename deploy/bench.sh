@@ -3,7 +3,8 @@
 # Builds the release and prints a row a figure: name, value, bar, conditions. Exit status 1 when a bar is
 # missed.
 #   deploy/bench.sh [--only NAME] [--quick] [--json FILE] [--readme]
-#   --only    overhead, throughput, memory, start, idle, connections, plugin_rtt, kill; repeatable
+#   --only    overhead, throughput, memory, start, idle, connections, plugin_rtt,
+#             plugin_start, kill; repeatable
 #   --quick   shorter; latency and throughput are printed but do not decide
 #   --readme  writes the table in README.md
 #   TALON_BENCH_BUILD=DIR  measures the build there instead

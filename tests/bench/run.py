@@ -77,11 +77,14 @@ def plugin_start(bench):
 
 def kill(bench):
     result = bench.folder / "kill.json"
-    subprocess.run([sys.executable, str(ROOT / "tests/kill/kill_points.py"), "--build",
-                    str(bench.programs.build), "--json", str(result)], stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, str(ROOT / "tests/kill/kill_points.py"), "--build",
+                           str(bench.programs.build), "--json", str(result)],
+                          stdout=subprocess.DEVNULL)
     told = json.loads(result.read_text())
     for failure in told["failures"][:5]:
         print(f"kill: {failure}", file=sys.stderr)
+    if told["survived"] == told["total"] and done.returncode != 0:
+        raise RuntimeError("kill_points.py showed nothing: " + "; ".join(told["failures"]))
     return [Figure("kill_points_survived", told["survived"], "", f"= {told['total']}",
                    f"of {told['total']}: SIGKILL at every write of a turn, tests/kill",
                    steady=True)]
