@@ -42,9 +42,12 @@ class Scratch {
 io::Task<absl::StatusOr<plugin::PluginReport>> Ask(plugin::Host& host, plugin::PluginEntry entry) {
   std::map<std::string, plugin::PluginEntry> entries;
   entries.emplace(kName, std::move(entry));
-  const absl::Status loaded = co_await host.Load(std::move(entries));
-  absl::StatusOr<plugin::PluginReport> report = loaded;
-  if (loaded.ok()) report = co_await host.Inspect(kName);
+  absl::StatusOr<plugin::PluginReport> report = Internal("not asked");
+  if (absl::Status loaded = co_await host.Load(std::move(entries)); loaded.ok()) {
+    report = co_await host.Inspect(kName);
+  } else {
+    report = std::move(loaded);
+  }
   co_await host.Stop();
   co_return report;
 }

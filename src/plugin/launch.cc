@@ -110,11 +110,10 @@ io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& soc
   if (spec.socket) env[spec.socket->variable] = socket_directory;
   for (const auto& [name, value] : spec.cookie) env[name] = value;
   io::SpawnOptions options;
-  options.program = spec.program;
+  // Without symlinks: a sandbox shows the program where it stands.
+  options.program = spec.file != nullptr ? spec.file->path() : spec.program;
   if (spec.file != nullptr && spec.file->runs_by_descriptor()) {
     options.program_fd = spec.file->fd();
-  } else if (spec.file != nullptr) {
-    options.program = spec.file->path();
   }
   options.args = spec.args;
   options.directory = spec.data_directory;
