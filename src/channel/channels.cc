@@ -28,18 +28,10 @@ class OpenChannels : public Channels {
             .agent = dependencies_.agent,
             .limits = dependencies_.limits,
             .redactor = dependencies_.redactor,
-            .sandbox = sandbox_.get(),
+            .sandbox = dependencies_.sandbox,
             .run_directory = dependencies_.run_directory,
             .data_directory = fmt::format("{}/{}", dependencies_.data_directory, name),
             .random = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); }}));
-  }
-  // Before any channel is added.
-  io::Task<void> MakeSandbox() {
-    if (dependencies_.launcher.empty()) co_return;
-    sandbox_ = std::make_unique<plugin::Sandbox>(dependencies_.launcher, dependencies_.workspace,
-                                                 dependencies_.run_directory,
-                                                 dependencies_.limits.sandbox);
-    co_await sandbox_->Probe(dependencies_.loop);
   }
   void Start() {
     for (const auto& each : channels_) each->Start();
@@ -51,7 +43,6 @@ class OpenChannels : public Channels {
  private:
   const Dependencies dependencies_;
   std::minstd_rand random_;  // of waits only
-  std::unique_ptr<plugin::Sandbox> sandbox_;
   std::vector<std::unique_ptr<OpenTalonChannel>> channels_;
 };
 
@@ -65,19 +56,18 @@ absl::Status Check(const std::string& name, const ChannelEntry& entry) {
 
 }  // namespace
 
-io::Task<absl::StatusOr<std::unique_ptr<Channels>>> Channels::Open(
+absl::StatusOr<std::unique_ptr<Channels>> Channels::Open(
     std::map<std::string, ChannelEntry> entries, Dependencies dependencies) {
   auto channels = std::make_unique<OpenChannels>(std::move(dependencies));
   std::erase_if(entries, [](const auto& each) { return !each.second.enabled; });
-  if (!entries.empty()) co_await channels->MakeSandbox();
   for (const auto& [name, entry] : entries) {
     if (absl::Status fit = Check(name, entry); !fit.ok()) {
-      co_return Annotate(fit, fmt::format("channel '{}'", name));
+      return Annotate(fit, fmt::format("channel '{}'", name));
     }
     channels->Add(name, entry);
   }
   channels->Start();
-  co_return channels;
+  return channels;
 }
 
 }  // namespace talon::channel

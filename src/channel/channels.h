@@ -19,6 +19,9 @@ class Agent;
 namespace talon::io {
 class Loop;
 }
+namespace talon::plugin {
+class Sandbox;
+}
 
 namespace talon::channel {
 
@@ -32,14 +35,13 @@ class Channels {
     Redactor& redactor;
     std::string run_directory;   // sockets: short path, 0700
     std::string data_directory;  // a folder in it for each
-    std::string launcher;        // talon-launch; empty: none is sandboxed
-    std::string workspace;       // the agent's folder
+    plugin::Sandbox* sandbox;    // of run_directory; null: none is sandboxed
   };
 
   // Starts those that are enabled. Errors name the channel and what its entry lacks; what goes
   // wrong later is logged. Everything in `dependencies` must outlive them.
-  static io::Task<absl::StatusOr<std::unique_ptr<Channels>>> Open(
-      std::map<std::string, ChannelEntry> entries, Dependencies dependencies);
+  static absl::StatusOr<std::unique_ptr<Channels>> Open(std::map<std::string, ChannelEntry> entries,
+                                                        Dependencies dependencies);
   virtual ~Channels() = default;
   // Must be awaited before destruction.
   virtual io::Task<void> Stop() = 0;

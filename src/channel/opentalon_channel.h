@@ -38,7 +38,7 @@ class OpenTalonChannel {
     agent::Agent& agent;
     const plugin::HostOptions& limits;  // of the process
     Redactor& redactor;
-    const plugin::Sandbox* sandbox;  // null: it runs as the daemon does
+    plugin::Sandbox* sandbox;        // null: it runs as the daemon does
     std::string run_directory;       // sockets: short path, 0700
     std::string data_directory;      // the process's own
     std::function<double()> random;  // [0, 1)

@@ -24,6 +24,7 @@
 #include "io/http_client.h"
 #include "io/loop.h"
 #include "io/nursery.h"
+#include "io/one_shot.h"
 #include "journal/journal.h"
 #include "plugin/extension/extensions.h"
 #include "plugin/extension/hook.h"
@@ -170,15 +171,10 @@ io::Task<absl::Status> Daemon::StartParts() {
                                     .launcher = paths_.launcher,
                                     .home = paths_.home + "/plugins"},
                                    config.plugin_host, {.redactor = &parts.redactor});
-  TALON_CO_RETURN_IF_ERROR(co_await parts.plugins->Load(config.plugins));
+  // Those that plugins serve are known when these are loaded.
+  const bool by_plugins = HasPluginModels(config.models);
   TALON_CO_ASSIGN_OR_RETURN(
-      parts.router,
-      router::Router::Create(WithPluginModels(config.models, *parts.plugins), config.routing,
-                             {.loop = loop_,
-                              .http = *parts.http,
-                              .redactor = parts.redactor,
-                              .clock = parts.clock,
-                              .source = SourcesOf(*parts.plugins)}));
+      parts.router, by_plugins ? MakeRouter({}, {}) : MakeRouter(config.models, config.routing));
   TALON_CO_RETURN_IF_ERROR(MakeExtensions());
   parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
   TALON_CO_ASSIGN_OR_RETURN(
@@ -200,12 +196,50 @@ io::Task<absl::Status> Daemon::StartParts() {
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;
   WatchConfig();
+  TALON_CO_RETURN_IF_ERROR(co_await AwaitPlugins());
+  if (by_plugins) {
+    TALON_CO_ASSIGN_OR_RETURN(
+        const auto router,
+        MakeRouter(WithPluginModels(config.models, *parts.plugins), config.routing));
+    *parts.router = std::move(*router);  // nothing was routed yet
+  }
   TALON_CO_RETURN_IF_ERROR(co_await parts.tasks->Start());
   TALON_CO_RETURN_IF_ERROR(co_await parts.agent->Recover());
-  co_return co_await OpenChannels(std::move(sockets), workspace);
+  TALON_CO_RETURN_IF_ERROR(OpenChannels(std::move(sockets)));
+  parts.gateway->Open();
+  co_return absl::OkStatus();
 }
 
-io::Task<absl::Status> Daemon::OpenChannels(std::string sockets, std::string workspace) {
+absl::StatusOr<std::unique_ptr<router::Router>> Daemon::MakeRouter(
+    const model::ModelsOptions& models, const router::RoutingOptions& routing) {
+  return router::Router::Create(models, routing,
+                                {.loop = loop_,
+                                 .http = *parts_->http,
+                                 .redactor = parts_->redactor,
+                                 .clock = parts_->clock,
+                                 .source = SourcesOf(*parts_->plugins)});
+}
+
+// Those that have to be run to be known may take their time: the others do not wait for long.
+io::Task<absl::Status> Daemon::AwaitPlugins() {
+  const auto loaded = std::make_shared<io::OneShot<absl::Status>>();
+  parts_->changes->Spawn([](Daemon* daemon, auto first) -> io::Task<void> {
+    absl::Status status = co_await daemon->parts_->plugins->Load(daemon->loaded_.config.plugins);
+    const bool late = first->is_set();
+    first->Set(status);
+    if (late) co_await daemon->PluginsLoaded(std::move(status));
+  }(this, loaded));
+  io::TimerId timer;
+  if (!HasPluginModels(loaded_.config.models)) {
+    timer = loop_.CallAt(parts_->clock.SteadyNow() + loaded_.config.plugin_host.load_wait,
+                         [loaded] { loaded->Set(absl::OkStatus()); });
+  }
+  const absl::Status status = co_await loaded->Wait();
+  loop_.CancelTimer(timer);
+  co_return status;
+}
+
+absl::Status Daemon::OpenChannels(std::string sockets) {
   Parts& parts = *parts_;
   const config::Config& config = loaded_.config;
   channel::Channels::Dependencies surroundings{.loop = loop_,
@@ -215,11 +249,10 @@ io::Task<absl::Status> Daemon::OpenChannels(std::string sockets, std::string wor
                                                .redactor = parts.redactor,
                                                .run_directory = std::move(sockets),
                                                .data_directory = paths_.home + "/channels",
-                                               .launcher = paths_.launcher,
-                                               .workspace = std::move(workspace)};
-  TALON_CO_ASSIGN_OR_RETURN(
-      parts.channels, co_await channel::Channels::Open(config.channels, std::move(surroundings)));
-  co_return absl::OkStatus();
+                                               .sandbox = parts.plugins->sandbox()};
+  TALON_ASSIGN_OR_RETURN(parts.channels,
+                         channel::Channels::Open(config.channels, std::move(surroundings)));
+  return absl::OkStatus();
 }
 
 void LogNotReloaded(const absl::Status& why) {
@@ -295,12 +328,15 @@ absl::Status Daemon::Reload() {
 
 io::Task<void> Daemon::LoadPlugins() {
   if (!started_) co_return;
-  const absl::Status loaded = co_await parts_->plugins->Load(loaded_.config.plugins);
-  if (loaded.ok()) {
+  co_await PluginsLoaded(co_await parts_->plugins->Load(loaded_.config.plugins));
+}
+
+io::Task<void> Daemon::PluginsLoaded(absl::Status status) {
+  if (status.ok()) {
     log::Info("plugins are as configured", {{"count", parts_->plugins->List().size()}});
-  } else if (!absl::IsCancelled(loaded)) {
-    LogNotReloaded(loaded);
+    status = co_await parts_->tasks->Start();
   }
+  if (!status.ok() && !absl::IsCancelled(status)) LogNotReloaded(status);
 }
 
 io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {

@@ -19,6 +19,9 @@
 namespace talon::io {
 class Loop;
 }
+namespace talon::router {
+class Router;
+}
 
 namespace talon::daemon {
 
@@ -28,7 +31,8 @@ class Daemon {
   Daemon(io::Loop& loop, config::Loaded loaded, Paths paths);
   ~Daemon();
 
-  // Opens the store, takes up unfinished turns, listens. Errors name what to do.
+  // Opens the store, listens, learns what plugins offer, takes up unfinished turns, serves. Errors
+  // name what to do.
   io::Task<absl::Status> Start();
   // Stops intake, lets turns end for `drain`, parks the rest, stops plugins, closes the store.
   // Idempotent.
@@ -45,9 +49,13 @@ class Daemon {
   struct Parts;
   io::Task<absl::Status> StartParts();
   absl::Status MakeExtensions();
-  io::Task<absl::Status> OpenChannels(std::string sockets, std::string workspace);
+  absl::StatusOr<std::unique_ptr<router::Router>> MakeRouter(const model::ModelsOptions& models,
+                                                             const router::RoutingOptions& routing);
+  io::Task<absl::Status> AwaitPlugins();
+  absl::Status OpenChannels(std::string sockets);
   void WatchConfig();
   io::Task<void> LoadPlugins();
+  io::Task<void> PluginsLoaded(absl::Status status);
 
   io::Loop& loop_;
   config::Loaded loaded_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/model_sources.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -33,6 +34,12 @@ model::MakeSource NoSources() {
   return [](const std::string&, const model::ProviderOptions&) {
     return MadeSource(std::make_unique<NoSource>());
   };
+}
+
+bool HasPluginModels(const model::ModelsOptions& models) {
+  return std::ranges::any_of(models.providers, [](const auto& provider) {
+    return provider.second.api == model::Wire::kPlugin;
+  });
 }
 
 model::ModelsOptions WithPluginModels(model::ModelsOptions models, const plugin::Host& host) {

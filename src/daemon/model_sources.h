@@ -18,6 +18,7 @@ model::MakeSource SourcesOf(plugin::Host& host);
 model::MakeSource NoSources();
 
 // Providers that are plugins offer what their manifests name when the configuration names nothing.
+bool HasPluginModels(const model::ModelsOptions& models);
 model::ModelsOptions WithPluginModels(model::ModelsOptions models, const plugin::Host& host);
 
 }  // namespace talon::daemon

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/digest.h"
 #include "base/log.h"
@@ -17,6 +18,7 @@
 #include "gateway/services.h"
 #include "gateway/surfaces.h"
 #include "io/loop.h"
+#include "io/one_shot.h"
 
 namespace talon::gateway {
 namespace {
@@ -65,6 +67,10 @@ class GatewayImpl : public Gateway {
     return absl::OkStatus();
   }
   std::uint16_t port() const override { return server_->port(); }
+  void Open() override {
+    open_ = true;
+    Release();
+  }
   void Reload(const GatewayOptions& options) override {
     if (!options.token.empty()) options_.token = options.token;
     options_.stream_buffer = options.stream_buffer;
@@ -74,10 +80,21 @@ class GatewayImpl : public Gateway {
   }
   io::Task<void> Drain(SteadyTime deadline) override {
     plugins_.End();
+    Release();
     return server_->Drain(deadline);
   }
 
  private:
+  // False when the daemon ended before it was opened.
+  io::Task<bool> Opened() {
+    if (open_) co_return true;
+    const auto released = std::make_shared<io::OneShot<bool>>();
+    until_open_.push_back(released);
+    co_return co_await released->Wait();
+  }
+  void Release() {
+    for (const auto& waiter : std::exchange(until_open_, {})) waiter->Set(open_);
+  }
   io::Task<void> Serve(io::ServerRequest request, io::ResponseWriter& writer);
   io::Task<void> Route(io::ServerRequest request, io::ResponseWriter& writer);
   io::Task<void> RouteApi(ApiRequest request, io::ResponseWriter& writer);
@@ -99,6 +116,8 @@ class GatewayImpl : public Gateway {
   PluginSurface plugins_;
   ServicesSurface services_;
   EndpointSurface endpoints_;
+  bool open_ = false;
+  std::vector<std::shared_ptr<io::OneShot<bool>>> until_open_;  // shared with those who wait
   std::unique_ptr<io::HttpServer> server_;
 };
 
@@ -144,6 +163,10 @@ io::Task<void> GatewayImpl::Serve(io::ServerRequest request, io::ResponseWriter&
 
 io::Task<void> GatewayImpl::Route(io::ServerRequest request, io::ResponseWriter& writer) {
   const std::string& path = request.path;
+  if (path == "/readyz" && !open_) {
+    co_await Reply(writer, ErrorResponse(Unavailable("the daemon is starting")));
+    co_return;
+  }
   if (path == "/health" || path == "/healthz" || path == "/readyz") {
     io::ServerResponse health = native_.Health();
     // Proves to a client that this is its daemon, before the client shows its token.
@@ -152,6 +175,10 @@ io::Task<void> GatewayImpl::Route(io::ServerRequest request, io::ResponseWriter&
       health.headers.Set("X-Talon-Proof", HealthProof(options_.token, nonce));
     }
     co_await Reply(writer, std::move(health));
+    co_return;
+  }
+  if (!co_await Opened()) {
+    co_await Reply(writer, ErrorResponse(Unavailable("the daemon is stopping")));
     co_return;
   }
   if (path.starts_with("/plugins/")) {

@@ -47,10 +47,13 @@ struct Dependencies {
 class Gateway {
  public:
   virtual ~Gateway() = default;
-  // Listens from Create() on.
+  // Listens from Create() on. Until Open() it answers /health; /readyz says 503, and other requests
+  // wait.
   static absl::StatusOr<std::unique_ptr<Gateway>> Create(GatewayOptions options,
                                                          Dependencies dependencies);
   virtual std::uint16_t port() const = 0;
+  // Takes the requests that wait, and all others: what they may ask for is there.
+  virtual void Open() = 0;
   // Takes over what may change while listening: tokens, hosts, origins.
   virtual void Reload(const GatewayOptions& options) = 0;
   // Stops accepting; requests under way end by `deadline`. Awaited before destruction.

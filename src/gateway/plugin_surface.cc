@@ -71,7 +71,7 @@ io::Task<bool> PluginSurface::Serve(const ApiRequest& request, io::ResponseWrite
     if (!get) {
       co_await Reply(writer, WrongMethod(path, "GET"));
     } else {
-      co_await Reply(writer, name.empty() ? List() : co_await Inspect(name));
+      co_await Reply(writer, co_await (name.empty() ? List() : Inspect(name)));
     }
     co_return true;
   }
@@ -85,10 +85,11 @@ io::Task<bool> PluginSurface::Serve(const ApiRequest& request, io::ResponseWrite
   co_return true;
 }
 
-io::ServerResponse PluginSurface::List() const {
+io::Task<io::ServerResponse> PluginSurface::List() {
+  co_await deps_.plugins.ProbeSandbox();
   Json list = Json::array();
   for (const plugin::PluginInfo& info : deps_.plugins.List()) list.push_back(InfoJson(info));
-  return Ok({{"plugins", std::move(list)}});
+  co_return Ok({{"plugins", std::move(list)}});
 }
 
 io::Task<io::ServerResponse> PluginSurface::Inspect(std::string name) {

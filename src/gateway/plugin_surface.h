@@ -26,7 +26,7 @@ class PluginSurface {
   void End() { ending_.Cancel(Cancelled("the daemon stops")); }
 
  private:
-  io::ServerResponse List() const;
+  io::Task<io::ServerResponse> List();
   io::Task<io::ServerResponse> Inspect(std::string name);
   io::Task<io::ServerResponse> Change(const ApiRequest& request, std::string name,
                                       std::string verb);

@@ -27,6 +27,10 @@ absl::Status Stopped() {
 absl::StatusOr<ProcessHost::Supervised> ProcessHost::Find(std::string_view plugin) const {
   const auto found = supervisors_.find(plugin);
   if (found != supervisors_.end()) return found->second;
+  if (coming_.contains(plugin)) {
+    return Unavailable(fmt::format(
+        "plugin '{}': it is being asked what it offers; try again in a moment", plugin));
+  }
   return NotFound(
       fmt::format("plugin '{}': no such plugin; `talon plugins` lists those there are", plugin));
 }
@@ -58,17 +62,24 @@ ProcessHost::Supervised ProcessHost::Make(const std::string& name, Found found) 
                                [this](Supervisor& changed) { ToolsChanged(changed); }});
 }
 
-// What outlives the daemon, and what this machine can do. Once.
+std::vector<PluginInfo> ProcessHost::List() const {
+  std::map<std::string, PluginInfo> all;
+  for (const auto& [name, supervisor] : supervisors_) all[name] = supervisor->Info();
+  for (const auto& [name, supervisor] : coming_) {
+    all[name] = supervisor->Info();
+    if (supervisor->found().entry.enabled) all[name].state = PluginState::kStarting;
+  }
+  std::vector<PluginInfo> list;
+  for (auto& [name, info] : all) list.push_back(std::move(info));
+  return list;
+}
+
+// What outlives the daemon. Once.
 io::Task<absl::Status> ProcessHost::ReadState() {
   const auto leftovers =
       co_await loop_.Blocking([run = paths_.run] { return RemoveLeftovers(run); });
   if (leftovers > 0) {
     log::Info("plugins of a killed daemon were ended", {{"count", leftovers}});
-  }
-  if (!paths_.launcher.empty()) {
-    sandbox_ =
-        std::make_unique<Sandbox>(paths_.launcher, paths_.workspace, paths_.run, options_.sandbox);
-    co_await sandbox_->Probe(loop_);
   }
   if (paths_.home.empty()) co_return absl::OkStatus();
   auto off = co_await loop_.Blocking([path = At(kSwitchesFile)] { return ReadSwitches(path); });
@@ -108,13 +119,9 @@ io::Task<absl::Status> ProcessHost::Load(std::map<std::string, PluginEntry> plug
     io::Nursery loads(loop_);
     for (auto& [name, one] : found) {
       Candidate* candidate = Consider(name, std::move(one), candidates);
-      if (candidate != nullptr) loads.Spawn(LoadOne(candidate));
+      if (candidate != nullptr) loads.Spawn(LoadInPlace(name, candidate));
     }
     co_await loads.Join();
-    // In the order of names, so that the catalogue does not depend on who was quicker.
-    for (auto& [name, candidate] : candidates) {
-      (void)co_await PutInPlace(name, std::move(candidate));
-    }
     (void)co_await KeepTrust();
   }
   changes_.Leave();
@@ -133,6 +140,7 @@ ProcessHost::Candidate* ProcessHost::Consider(const std::string& name, Found fou
   Candidate& candidate = into[name];
   candidate.next = Make(name, std::move(found));
   others_.insert(candidate.next);
+  if (at == supervisors_.end()) coming_[name] = candidate.next;
   return &candidate;
 }
 
@@ -140,9 +148,16 @@ io::Task<void> ProcessHost::LoadOne(Candidate* candidate) {
   if (candidate->next->found().entry.enabled) candidate->loaded = co_await candidate->next->Load();
 }
 
+// Each when it is known: one that must be run for it keeps the others from nothing.
+io::Task<void> ProcessHost::LoadInPlace(std::string name, Candidate* candidate) {
+  co_await LoadOne(candidate);
+  (void)co_await PutInPlace(std::move(name), std::move(*candidate));
+}
+
 // One that does not work takes nobody's place who does.
 io::Task<absl::Status> ProcessHost::PutInPlace(std::string name, Candidate candidate) {
   const Supervised next = candidate.next;
+  coming_.erase(name);
   const auto at = supervisors_.find(name);
   const Supervised old = at == supervisors_.end() ? nullptr : at->second;
   absl::Status status = candidate.loaded;

@@ -53,6 +53,9 @@ enum class PluginState {
 };
 std::string_view PluginStateName(PluginState state);
 
+// The grade as long as nobody has asked what this machine can do: Host::ProbeSandbox().
+inline constexpr char kNotProbed[] = "not probed";
+
 // Strings as in the configuration.
 struct SandboxInfo {
   std::string profile = "none", grade = "none";
@@ -92,6 +95,7 @@ enum class Repeat { kOnce, kIfCrashed };
 enum class Switch { kOff, kOn };
 
 class PluginLog;
+class Sandbox;
 
 class Host {
  public:
@@ -102,7 +106,13 @@ class Host {
   // reloads what was changed, drains and takes away what is gone, and leaves the rest alone.
   // Cancelled when Stop() comes in between.
   virtual io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) = 0;
+  // Those whose manifest is not known yet included.
   virtual std::vector<PluginInfo> List() const = 0;
+  // Finds out what this machine can confine, for List() to tell grades. The first start of a
+  // confined plugin does the same; once, some tens of milliseconds.
+  virtual io::Task<void> ProbeSandbox() = 0;
+  // Starts programs for others with the same folder of sockets; the host's, null without launcher.
+  virtual Sandbox* sandbox() = 0;
   // One unary call of any of the contract's services ("/talon.v1.Storage/Get"), serialised message
   // in and out; starts the plugin when it does not run. `method` is a constant. Errors begin with
   // "plugin '<plugin>': <Get>:"; NotFound when no such plugin is configured, FailedPrecondition

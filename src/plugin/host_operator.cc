@@ -52,6 +52,7 @@ io::Task<absl::StatusOr<PluginReport>> ProcessHost::Inspect(std::string plugin) 
       [path = found.program, digests = &digests_, most = options_.max_manifest.value] {
         return Examine(path, Origin::kFolder, *digests, most);
       });
+  co_await ProbeSandbox();
   report.info = supervisor->Info();
   report.trust = "untrusted";
   if (!evidence.ok()) {

@@ -117,6 +117,7 @@ struct HostOptions {
   std::chrono::milliseconds healthy_after{60'000};
   std::chrono::milliseconds stop_grace{2'000};
   std::chrono::milliseconds drain_grace{30'000};
+  std::chrono::milliseconds load_wait{5'000};
   std::uint32_t max_abandoned_calls = 3;
   Bytes max_log_line{8 << 10};
   Bytes max_log_per_second{64 << 10};
@@ -147,6 +148,10 @@ struct HostOptions {
         Option("backoff_max", &O::backoff_max, "Longest wait before a restart."),
         Option("healthy_after", &O::healthy_after,
                "A process that ran this long makes the crashes before it forgotten."),
+        Option("load_wait", &O::load_wait,
+               "Longest wait of requests and unfinished turns, after the daemon's start, for "
+               "plugins that must be run to know what they offer; later they are added. A plugin "
+               "that serves a model provider is always waited for."),
         Option("drain_grace", &O::drain_grace,
                "How long calls under way may take when their plugin is reloaded or stopped."),
         Option("stop_grace", &O::stop_grace,

@@ -42,7 +42,7 @@ absl::Status HasEnded() {
 }  // namespace
 
 PluginProcess::PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
-                             PluginLog& log, const Sandbox* sandbox)
+                             PluginLog& log, Sandbox* sandbox)
     : loop_(loop),
       spec_(std::move(spec)),
       options_(options),
@@ -67,6 +67,7 @@ io::Task<absl::Status> PluginProcess::SpawnProgram(std::string certificate, Call
 }
 
 io::Task<absl::Status> PluginProcess::SpawnConfined(io::SpawnOptions direct, CallContext context) {
+  co_await sandbox_->Probe(loop_);
   auto prepared = co_await loop_.Blocking(
       [this, direct] { return sandbox_->Prepare(spec_, socket_directory_, direct); });
   if (!prepared.ok()) co_return prepared.status();

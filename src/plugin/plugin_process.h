@@ -45,7 +45,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   // Does nothing yet. `options`, `log`, which gets its stderr, and `sandbox` must outlive the
   // process; without a sandbox, or with the profile "none", the program runs as the daemon does.
   PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options, PluginLog& log,
-                const Sandbox* sandbox);
+                Sandbox* sandbox);
   ~PluginProcess();
   PluginProcess(const PluginProcess&) = delete;
   PluginProcess& operator=(const PluginProcess&) = delete;
@@ -107,7 +107,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   const LaunchSpec spec_;
   const HostOptions& options_;
   PluginLog& log_;
-  const Sandbox* const sandbox_;
+  Sandbox* const sandbox_;
   std::string socket_directory_;
   std::vector<std::string> cgroup_;      // folders, to be removed with it
   std::optional<SandboxReport> report_;  // of talon-launch

@@ -15,36 +15,15 @@
 
 #include "base/status.h"
 #include "io/nursery.h"
-#include "io/one_shot.h"
 #include "plugin/discovery.h"
 #include "plugin/host.h"
 #include "plugin/plugin_log.h"
 #include "plugin/sandbox.h"
 #include "plugin/supervisor.h"
 #include "plugin/trust.h"
+#include "plugin/turnstile.h"
 
 namespace talon::plugin {
-
-// Lets one coroutine in at a time.
-class Turnstile {
- public:
-  io::Task<void> Enter() {
-    while (inside_) {
-      const auto free = std::make_shared<io::OneShot<bool>>();
-      waiters_.push_back(free);
-      co_await free->Wait();
-    }
-    inside_ = true;
-  }
-  void Leave() {
-    inside_ = false;
-    for (const auto& waiter : std::exchange(waiters_, {})) waiter->Set(true);
-  }
-
- private:
-  bool inside_ = false;
-  std::vector<std::shared_ptr<io::OneShot<bool>>> waiters_;  // shared with those who wait
-};
 
 class ProcessHost : public Host {
  public:
@@ -58,7 +37,11 @@ class ProcessHost : public Host {
         credentials_(services.credentials != nullptr ? *services.credentials : configured_),
         redactor_(services.redactor != nullptr ? *services.redactor : own_redactor_),
         random_(std::random_device()()),
-        drains_(loop) {}
+        drains_(loop) {
+    if (paths_.launcher.empty()) return;
+    sandbox_ =
+        std::make_unique<Sandbox>(paths_.launcher, paths_.workspace, paths_.run, options_.sandbox);
+  }
 
   io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) override;
   io::Task<absl::Status> Reload(std::string plugin) override;
@@ -68,11 +51,11 @@ class ProcessHost : public Host {
   io::Task<absl::Status> SetEnabled(std::string plugin, Switch to) override;
   io::Task<void> Stop() override;
 
-  std::vector<PluginInfo> List() const override {
-    std::vector<PluginInfo> list;
-    for (const auto& [name, supervisor] : supervisors_) list.push_back(supervisor->Info());
-    return list;
+  std::vector<PluginInfo> List() const override;
+  io::Task<void> ProbeSandbox() override {
+    if (sandbox_ != nullptr) co_await sandbox_->Probe(loop_);
   }
+  Sandbox* sandbox() override { return sandbox_.get(); }
 
   io::Task<absl::StatusOr<std::string>> Call(std::string plugin, std::string_view method,
                                              std::string request, CallContext context,
@@ -125,6 +108,7 @@ class ProcessHost : public Host {
   };
   Candidate* Consider(const std::string& name, Found found, std::map<std::string, Candidate>& into);
   static io::Task<void> LoadOne(Candidate* candidate);
+  io::Task<void> LoadInPlace(std::string name, Candidate* candidate);
   io::Task<absl::Status> PutInPlace(std::string name, Candidate candidate);
   io::Task<absl::Status> Renew(std::string name);
   io::Task<absl::Status> TrustThis(std::string plugin, std::string sha256,
@@ -155,15 +139,16 @@ class ProcessHost : public Host {
   CredentialSource& credentials_;
   Redactor& redactor_;
 
-  std::mt19937 random_;               // of waits only
-  std::unique_ptr<Sandbox> sandbox_;  // set by the first Load()
+  std::mt19937 random_;  // of waits only
+  std::unique_ptr<Sandbox> sandbox_;
   DigestCache digests_;
   TrustBook trust_;
   std::map<std::string, PluginEntry> entries_;  // of the last Load()
   std::set<std::string> switched_off_;
   std::map<std::string, std::shared_ptr<PluginLog>, std::less<>> logs_;
   std::map<std::string, Supervised, std::less<>> supervisors_;
-  std::set<Supervised> others_;  // that are tried, or end their calls
+  std::map<std::string, Supervised, std::less<>> coming_;  // new ones that are being loaded
+  std::set<Supervised> others_;                            // that are tried, or end their calls
   Turnstile changes_;
   io::Nursery drains_;
   bool state_read_ = false;

@@ -93,6 +93,14 @@ io::Task<absl::StatusOr<SandboxReport>> Sandbox::Try(io::Loop& loop, std::string
 }
 
 io::Task<void> Sandbox::Probe(io::Loop& loop) {
+  if (probed_) co_return;
+  co_await probing_.Enter();
+  if (!probed_) co_await TryAll(loop);
+  probed_ = true;
+  probing_.Leave();
+}
+
+io::Task<void> Sandbox::TryAll(io::Loop& loop) {
   const std::string scratch = run_ + "/probe";
   cgroups_ = co_await loop.Blocking([this] {
     CgroupBase found = FindCgroups();

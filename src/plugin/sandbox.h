@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts plugins through talon-launch. One for all plugins of a host, which owns it; knows what
-// this machine can do. docs/adr/0005-sandbox.md tells why the layers are as they are.
+// Starts plugins through talon-launch. One for all that runs with one folder of sockets; owned by
+// the host, which lends it to channels. Knows what this machine can do, once it was asked.
+// docs/adr/0005-sandbox.md tells why the layers are as they are. Loop's thread.
 #pragma once
 
 #include <string>
@@ -13,6 +14,7 @@
 #include "plugin/cgroup.h"
 #include "plugin/launch.h"
 #include "plugin/sandbox_plan.h"
+#include "plugin/turnstile.h"
 
 namespace talon::io {
 class Loop;
@@ -32,15 +34,18 @@ class Sandbox {
   // `launcher`: path of talon-launch. `workspace`: the agent's folder. `run`: of the sockets.
   Sandbox(std::string launcher, std::string workspace, std::string run, SandboxDefaults defaults);
 
-  // Tries every layer with a process that runs no program. Once, before anything else; without
-  // talon-launch every plugin with a profile is refused at its start.
+  // Tries every layer with a process that runs no program, and ends what a killed daemon has left
+  // in control groups. The first call does it, those that come meanwhile wait for it: before the
+  // first Prepare(), and where somebody asks for grades. Without talon-launch every plugin with a
+  // profile is refused at its start.
   io::Task<void> Probe(io::Loop& loop);
-  // What a plugin with this plan will get, as the probe says.
+  bool probed() const { return probed_; }
+  // What a plugin with this plan will get, as the probe says. Only when probed().
   SandboxReport Expected(const SandboxPlan& plan) const;
   bool root() const { return root_; }
 
   // `direct` starts the program itself. Gives folders to the plugin's user, makes its group, writes
-  // its policy. Blocks.
+  // its policy. Only when probed(). Blocks.
   absl::StatusOr<PreparedLaunch> Prepare(const LaunchSpec& spec,
                                          const std::string& socket_directory,
                                          io::SpawnOptions direct) const;
@@ -49,6 +54,7 @@ class Sandbox {
   struct Attempt {
     bool own_user = false, namespaces = true;
   };
+  io::Task<void> TryAll(io::Loop& loop);
   absl::StatusOr<PreparedLaunch> PrepareProbe(const std::string& scratch, Attempt attempt) const;
   io::Task<absl::StatusOr<SandboxReport>> Try(io::Loop& loop, std::string scratch, Attempt attempt);
   bool GivesUser(const SandboxPlan& plan) const;
@@ -59,7 +65,9 @@ class Sandbox {
   const std::string launcher_, workspace_, run_;
   const SandboxDefaults defaults_;
   const bool root_;
+  Turnstile probing_;
   // Set by Probe().
+  bool probed_ = false;
   CgroupBase cgroups_;
   SandboxReport probe_;
   Attempt works_;

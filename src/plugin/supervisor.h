@@ -46,8 +46,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
     Redactor& redactor;
     TrustBook& trust;
     DigestCache& digests;
-    std::function<double()> random;    // [0, 1)
-    const Sandbox* sandbox = nullptr;  // none: programs run as the daemon does
+    std::function<double()> random;  // [0, 1)
+    Sandbox* sandbox = nullptr;      // none: programs run as the daemon does
     // The tools of a plugin in use have changed: they are manifest()'s now. May be empty.
     std::function<void(Supervisor&)> on_tools = nullptr;
   };

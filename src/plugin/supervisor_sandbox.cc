@@ -26,6 +26,8 @@ SandboxInfo Supervisor::DescribeSandbox() const {
   if (sandbox_report_) {
     info.grade = SandboxGrade(plan, *sandbox_report_, dependencies_.sandbox->root());
     info.layers = DescribeLayers(*sandbox_report_);
+  } else if (!dependencies_.sandbox->probed()) {
+    info.grade = kNotProbed;
   } else {
     const SandboxReport expected = dependencies_.sandbox->Expected(plan);
     info.grade = SandboxGrade(plan, expected, dependencies_.sandbox->root());

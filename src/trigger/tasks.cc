@@ -57,6 +57,7 @@ void Tasks::Take(const std::string& plugin, const plugin::Manifest::Task& task,
 io::Task<absl::Status> Tasks::Start() {
   auto timers = co_await deps_.journal.LoadTimers(std::string(kTimerKind));
   if (!timers.ok()) co_return timers.status();
+  if (stop_.token().cancelled()) co_return absl::OkStatus();
   std::map<std::string, TaskState> stored;
   for (const journal::TimerRecord& timer : *timers) stored[timer.key] = FromTimer(timer);
   // What no plugin offers any more is not run; its row stays for when it is back.

@@ -28,6 +28,8 @@ class FakePluginHost : public plugin::Host {
     info.tools = {"files__read"};
     return {info};
   }
+  io::Task<void> ProbeSandbox() override { co_return; }
+  plugin::Sandbox* sandbox() override { return nullptr; }
   io::Task<absl::StatusOr<std::string>> Call(std::string, std::string_view method,
                                              std::string request, CallContext context,
                                              plugin::Repeat) override {

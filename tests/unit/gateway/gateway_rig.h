@@ -45,6 +45,7 @@ class GatewayTest : public agent::AgentTest {
                                           plugins, *guard, "1.2.3", extensions.get()});
     ASSERT_OK(made);
     gateway = *std::move(made);
+    if (opens) gateway->Open();
   }
 
   io::HttpRequest Request(const std::string& method, const std::string& path,
@@ -88,6 +89,7 @@ class GatewayTest : public agent::AgentTest {
   std::unique_ptr<plugin::Extensions> extensions;
   std::unique_ptr<io::HttpClient> client;
   std::unique_ptr<Gateway> gateway;
+  bool opens = true;  // at once
 };
 
 }  // namespace talon::gateway

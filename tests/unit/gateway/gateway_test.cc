@@ -38,6 +38,48 @@ TEST_F(GatewayTest, WithoutTheTokenNothingIsServed) {
   EXPECT_EQ(Fetch(health).status, 200);
 }
 
+class GatewayStartTest : public GatewayTest {
+ protected:
+  io::Task<void> Ask(io::HttpResponse* to) {
+    auto response = co_await client->Fetch(Request("GET", "/v1/models"), {});
+    if (response.ok()) *to = *std::move(response);
+  }
+  void End(io::Nursery& tasks) {
+    Run([](io::Nursery* all) -> io::Task<int> {
+      co_await all->Join();
+      co_return 0;
+    }(&tasks));
+  }
+};
+
+TEST_F(GatewayStartTest, BeforeItIsOpenOnlyItsHealthIsTold) {
+  opens = false;
+  Serve();
+  EXPECT_EQ(Get("/health").status, 200);
+  EXPECT_EQ(Get("/readyz").status, 503);
+  io::HttpResponse answer;
+  io::Nursery waiting(loop);
+  waiting.Spawn(Ask(&answer));
+  EXPECT_EQ(Get("/health").status, 200);
+  EXPECT_EQ(answer.status, 0);
+  gateway->Open();
+  End(waiting);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(Get("/readyz").status, 200);
+}
+
+TEST_F(GatewayStartTest, WhoWaitsForItsOpeningIsToldOfItsEnd) {
+  opens = false;
+  Serve();
+  io::HttpResponse answer;
+  io::Nursery waiting(loop);
+  waiting.Spawn(Ask(&answer));
+  EXPECT_EQ(Get("/health").status, 200);  // it has arrived by then
+  waiting.Spawn(gateway->Drain(std::chrono::steady_clock::now() + std::chrono::seconds(5)));
+  End(waiting);
+  EXPECT_EQ(answer.status, 503);
+}
+
 TEST_F(GatewayTest, ATokenIsNeededToListen) {
   Start();
   GatewayOptions without = gateway_options;

@@ -361,6 +361,31 @@ TEST_F(HostTest, StopEndsALoadUnderWay) {
   EXPECT_EQ(loop_.RunUntilDone(host_->Load({{"t", entry_}})).code(), absl::StatusCode::kCancelled);
 }
 
+TEST_F(HostTest, OneThatMustBeRunToBeKnownDoesNotKeepTheOthers) {
+  PluginEntry slow = entry_;
+  std::filesystem::create_symlink(TALON_TEST_PLUGIN, folder_ / "alone");
+  slow.plugin = folder_ / "alone";
+  slow.args = {"--silent"};
+  slow.start_timeout = 20s;
+  host_ = MakeHost(loop_, clock_, catalogue_, paths_, options_);
+  absl::Status loaded;
+  io::Nursery loads(loop_);
+  loads.Spawn([](HostTest* test, PluginEntry one, absl::Status* to) -> io::Task<void> {
+    *to = co_await test->host_->Load({{"t", test->entry_}, {"slow", std::move(one)}});
+  }(this, slow, &loaded));
+  EXPECT_TRUE(Until([this] { return catalogue_.Find("t__echo") != nullptr; }));
+  EXPECT_EQ(Content("echo", {{"text", "x"}}), "x");
+  const std::vector<PluginInfo> list = host_->List();
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(list[0].name, "slow");
+  EXPECT_EQ(list[0].state, PluginState::kStarting);
+  ExpectText(loop_.RunUntilDone(host_->Restart("slow")), "being asked what it offers");
+  Run(host_->Stop());
+  Run(loads.Join());
+  EXPECT_EQ(loaded.code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(host_->List().empty());
+}
+
 TEST_F(HostTest, AStubbornPluginIsKilled) {
   options_.stop_grace = 40ms;
   LoadWith({"--stubborn"});

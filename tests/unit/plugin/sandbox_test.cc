@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "io/loop.h"
+#include "io/nursery.h"
 #include "plugin/host.h"
 #include "tests/support/temp_folder.h"
 
@@ -26,7 +27,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 
 class SandboxTest : public testing::Test {
- protected:
+ public:
   SandboxTest() {
     paths_ = {.bundled = TALON_BUNDLED,
               .run = folder_ / "r",
@@ -84,6 +85,31 @@ class SandboxTest : public testing::Test {
   std::string name_;
   std::unique_ptr<Host> host_;
 };
+
+TEST_F(SandboxTest, TheMachineIsProbedOnceAndWhenItMatters) {
+  Load("shell");
+  Stop();
+  Load("shell");  // nothing has to be run by now for its tools to be known
+  EXPECT_EQ(Info().sandbox.grade, kNotProbed);
+  EXPECT_FALSE(host_->sandbox()->probed());
+  // Whoever comes second waits for the first.
+  io::Nursery both(loop_);
+  int done = 0;
+  for (int i = 0; i < 2; ++i) {
+    both.Spawn([](SandboxTest* test, int* count) -> io::Task<void> {
+      co_await test->host_->ProbeSandbox();
+      EXPECT_TRUE(test->host_->sandbox()->probed());
+      ++*count;
+    }(this, &done));
+  }
+  EXPECT_EQ(Shell("echo inside"), "inside\n[exit code 0]");
+  (void)loop_.RunUntilDone([](io::Nursery* all) -> io::Task<bool> {
+    co_await all->Join();
+    co_return true;
+  }(&both));
+  EXPECT_EQ(done, 2);
+  EXPECT_NE(Info().sandbox.grade, kNotProbed);
+}
 
 TEST_F(SandboxTest, CommandsOfTheShellWorkInside) {
   Load("shell");
