@@ -171,6 +171,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   // dynamic plugins they differ in their tools.
   Manifest manifest_, declared_;
   std::string cached_tools_;     // path of a dynamic plugin's manifest in the cache
+  bool tools_kept_ = false;      // what is in force is there
   std::string cached_manifest_;  // path, when the manifest came from the cache
   bool loaded_ = false;
 

@@ -34,6 +34,7 @@ io::Task<absl::Status> Supervisor::LoadTools() {
     auto manifest = ParseManifestJson(*cached, name_, entry_, dependencies_.options);
     if (manifest.ok() && SameButTools(declared_, *manifest)) {
       manifest_ = *std::move(manifest);
+      tools_kept_ = true;
       co_return absl::OkStatus();
     }
   }
@@ -56,9 +57,9 @@ io::Task<absl::Status> Supervisor::AskTools(PluginProcess& process, CallContext 
         "only");
   }
   const std::string change = DescribeChange(manifest_, told);
-  if (change.empty()) co_return absl::OkStatus();
+  if (change.empty() && tools_kept_) co_return absl::OkStatus();
   manifest_ = std::move(told);
-  if (loaded_) {
+  if (loaded_ && !change.empty()) {
     log::Info("plugin's tools have changed", {{"plugin", name_}, {"change", change}});
     if (dependencies_.on_tools) dependencies_.on_tools(*this);
   }
@@ -76,6 +77,7 @@ io::Task<void> Supervisor::KeepTools() {
       return WriteFileAtomic(path, json);
     });
   }
+  tools_kept_ = kept.ok();
   if (!kept.ok()) {
     log::Warn("plugin's tools are not cached", {{"plugin", name_}, {"reason", Message(kept)}});
   }
