@@ -13,7 +13,7 @@ packages=(
   nlohmann-json3-dev libvalijson-dev libboost1.81-dev libcli11-dev libre2-dev libssl-dev
   libutf8proc-dev libzstd-dev libnghttp2-dev libedit-dev
 )
-test_packages=(libgtest-dev libgmock-dev python3 python3-grpcio python3-protobuf curl procps)
+test_packages=(libgtest-dev libgmock-dev python3 python3-grpcio python3-protobuf curl procps zsh fish)
 
 wanted=("${packages[@]}")
 [[ "${1:-}" == "--test" ]] && wanted+=("${test_packages[@]}")

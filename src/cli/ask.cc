@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/terminal.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/questions.h"

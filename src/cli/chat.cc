@@ -18,6 +18,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/questions.h"
+#include "cli/report.h"
 #include "cli/turn_view.h"
 #include "daemon/paths.h"
 #include "daemon/version.h"
@@ -125,7 +126,7 @@ class ChatSession {
   void Model(std::string_view name);
   void ToolList();
   void Report(const absl::Status& error) {
-    std::printf("! %s\n", ForTerminal(Message(error)).c_str());
+    Print(fmt::format("! {}", Message(error)));
     any_failed_ = true;
   }
   absl::StatusOr<Json> Get(const std::string& path) {
@@ -142,14 +143,13 @@ class ChatSession {
 void ChatSession::Greet() {
   auto status = Get("/v1/status");
   if (!status.ok()) return Report(status.status());
-  std::printf("talon %s, model %s, session %s. /help lists commands.\n",
-              std::string(daemon::kVersion).c_str(), JsonString(*status, "model").c_str(),
-              session_.c_str());
+  Print(fmt::format("talon {}, model {}, session {}. /help lists commands.", daemon::kVersion,
+                    JsonString(*status, "model"), session_));
   if (!JsonBool(*status, "model_configured")) {
-    std::printf(
-        "No language model is configured: the built-in reflex model answers and calls tools. "
-        "To change that, %s.\n",
-        ForTerminal(JsonString(*status, "model_advice")).c_str());
+    Print(fmt::format(
+        "No language model is configured: the built-in reflex model answers and calls tools. To "
+        "change that, {}.",
+        JsonString(*status, "model_advice")));
   }
 }
 
@@ -189,14 +189,12 @@ void ChatSession::Model(std::string_view name) {
     lines += fmt::format("  {}{}\n", id, alias.empty() ? "" : " (" + alias + ")");
   }
   if (name.empty()) {
-    std::printf("%s%s\n", lines.c_str(),
-                model_.empty() ? "in use: the default" : ("in use: " + model_).c_str());
+    Print(lines + (model_.empty() ? "in use: the default" : "in use: " + model_));
   } else if (known || name.find('/') != std::string_view::npos) {
     model_ = name;
-    std::printf("using %s\n", model_.c_str());
+    Print("using " + model_);
   } else {
-    std::printf("! unknown model '%s'; known:\n%s", std::string(name).c_str(), lines.c_str());
-    any_failed_ = true;
+    Report(NotFound(fmt::format("unknown model '{}'; known:\n{}", name, TrimSpace(lines))));
   }
 }
 
@@ -206,8 +204,8 @@ void ChatSession::ToolList() {
   const Json* list = JsonFind(*tools, "tools");
   if (list == nullptr) return;
   for (const Json& tool : *list) {
-    std::printf("  %-20s %-6s %s\n", JsonString(tool, "name").c_str(),
-                JsonString(tool, "effect").c_str(), JsonString(tool, "description").c_str());
+    Print(fmt::format("  {:20} {:6} {}", JsonString(tool, "name"), JsonString(tool, "effect"),
+                      JsonString(tool, "description")));
   }
 }
 
@@ -235,8 +233,7 @@ bool ChatSession::Handle(std::string_view line) {
                 static_cast<long long>(view_.output_tokens()), view_.cost_usd());
   } else if (command.starts_with("/") && command.find('/', 1) == std::string_view::npos &&
              command.find("__") == std::string_view::npos && command != "/tool") {
-    std::printf("! unknown command %s; /help lists them\n", std::string(command).c_str());
-    any_failed_ = true;
+    Report(NotFound(fmt::format("unknown command {}; /help lists them", command)));
   } else {
     Say(line);
   }

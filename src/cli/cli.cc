@@ -2,15 +2,20 @@
 #include "cli/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/terminal.h"
+#include "cli/command_tree.h"
 #include "cli/commands.h"
+#include "cli/completion.h"
 #include "cli/plugin_commands.h"
-#include "cli/turn_view.h"
 #include "daemon/version.h"
 
 namespace talon::cli {
@@ -42,8 +47,16 @@ class Commands {
   int Execute(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+      return app_.exit(asked);
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error) == 0 ? kOk : kUsage;
+      if (argc <= 1) std::fprintf(stderr, "%s\n", app_.help().c_str());
+      // The parser may have stopped before it came to --json.
+      for (const std::string_view word : std::span(argv, static_cast<std::size_t>(argc))) {
+        if (word == "--") break;
+        globals_.json = globals_.json || word == "--json";
+      }
+      return Fail(globals_, InvalidArgument(UsageText(app_, error)), kUsage);
     }
     return run_ ? run_() : kUsage;
   }
@@ -117,8 +130,9 @@ class Commands {
     context->add_option("-m,--model", ask_.model, "Model or alias");
     context->add_flag("--prompt", prompt_, "Print the system prompt as well");
     Add(app_, "completion", "Print a completion script for a shell",
-        [this] { return Completion(shell_, Words()); })
+        [this] { return PrintCompletion(); })
         ->add_option("shell", shell_, "bash, zsh or fish")
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
         ->required();
     Add(app_, "version", "Print the version", [this] {
       if (globals_.json) {
@@ -131,15 +145,13 @@ class Commands {
     });
   }
 
-  std::vector<CommandWords> Words() const {
-    std::vector<CommandWords> words;
-    for (const CLI::App* command : app_.get_subcommands(nullptr)) {
-      words.push_back({command->get_name(), {}});
-      for (const CLI::App* verb : command->get_subcommands(nullptr)) {
-        words.back().subcommands.push_back(verb->get_name());
-      }
-    }
-    return words;
+  int PrintCompletion() {
+    const CommandWords tree = TreeOf(app_);
+    const std::string script = shell_ == "bash"  ? BashCompletion(tree)
+                               : shell_ == "zsh" ? ZshCompletion(tree)
+                                                 : FishCompletion(tree);
+    std::printf("%s", script.c_str());
+    return kOk;
   }
 
   CLI::App app_;
@@ -172,7 +184,13 @@ int Fail(const Globals& globals, const absl::Status& error, int code) {
 }
 
 int Main(int argc, char** argv) {
-  return Commands().Execute(argc, argv);
+  const int code = Commands().Execute(argc, argv);
+  // A full disk or a closed pipe shows here at the latest.
+  const bool lost = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) == 0 && !lost) return code;
+  std::fprintf(stderr, "talon: cannot write to standard output%s%s\n", lost ? "" : ": ",
+               lost ? "" : std::strerror(errno));
+  return code == kOk ? kFailed : code;
 }
 
 }  // namespace talon::cli

@@ -59,6 +59,12 @@ absl::Status FromAnswer(int http_status, const std::string& body) {
 
 }  // namespace
 
+absl::Status CheckUtf8(std::string_view name, std::string_view text) {
+  const std::size_t at = FindInvalidUtf8(text);
+  if (at == std::string_view::npos) return absl::OkStatus();
+  return InvalidArgument(fmt::format("{}: invalid UTF-8 at byte {}", name, at));
+}
+
 // A daemon in this process.
 class Client::Embedded {
  public:
@@ -197,6 +203,11 @@ absl::StatusOr<std::string> Client::Call(std::string method, std::string path, s
 
 io::Task<absl::Status> Client::RunTurn(TurnRequest request, EventHandler on_event,
                                        CallContext context) {
+  for (const auto& [name, text] : {std::pair("message", &request.message),
+                                   {"session", &request.session},
+                                   {"model", &request.model}}) {
+    TALON_CO_RETURN_IF_ERROR(CheckUtf8(name, *text));
+  }
   Json body = {{"message", request.message}, {"session", request.session}, {"origin", "cli"}};
   if (!request.model.empty()) body["model"] = request.model;
   if (request.task) body["mode"] = "task";

@@ -32,6 +32,9 @@ struct TurnRequest {
   bool task = false;
 };
 
+// As the API does it: what is not UTF-8 is refused with its place, not replaced.
+absl::Status CheckUtf8(std::string_view name, std::string_view text);
+
 // What a turn's stream says, event by event (turn_start, text_delta, tool_start, …).
 using EventHandler = std::function<void(std::string_view event, const Json& data)>;
 

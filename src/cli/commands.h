@@ -3,8 +3,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 
@@ -21,7 +19,6 @@ enum ExitCode : int {
 
 struct Globals {
   bool json = false;
-  bool verbose = false;
 };
 
 struct AskOptions {
@@ -30,12 +27,6 @@ struct AskOptions {
   std::string model;
   bool task = false;
   bool quiet = false;  // the answer only
-};
-
-// A command and its subcommands' names.
-struct CommandWords {
-  std::string name;
-  std::vector<std::string> subcommands;
 };
 
 struct NotifyOptions {
@@ -58,8 +49,6 @@ int SessionShow(const Globals& globals, const std::string& id);
 int SessionDelete(const Globals& globals, const std::string& id, bool force);
 int Context(const Globals& globals, const std::string& session, const std::string& model,
             bool show_prompt);
-// `commands`: each with its subcommands, if it has any.
-int Completion(const std::string& shell, const std::vector<CommandWords>& commands);
 
 // What a failed Client::Connect() means: kUsage for what a person configured, else kUnreachable.
 int ConnectCode(const absl::Status& error);

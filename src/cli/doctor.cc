@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -9,9 +10,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "base/terminal.h"
 #include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/turn_view.h"
 #include "config/config.h"
 #include "daemon/paths.h"
 
@@ -120,7 +121,10 @@ int Doctor(const Globals& globals) {
   if (!paths.ok()) return Fail(globals, paths.status());
   auto loaded = config::Load(paths->config, paths->config_missing, &std::getenv);
   if (loaded.ok()) {
-    examination.Add("ok", "configuration", paths->config);
+    examination.Add("ok", "configuration",
+                    std::ranges::find(loaded->sources, paths->config) != loaded->sources.end()
+                        ? paths->config
+                        : fmt::format("the defaults: there is no '{}'", paths->config));
     for (const std::string& line : config::UnknownVariables(*loaded, config::TalonVariables())) {
       examination.Add("warn", "environment", line);
     }

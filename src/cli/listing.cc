@@ -67,6 +67,14 @@ int Status(const Globals& globals) {
 }
 
 int Notify(const Globals& globals, const NotifyOptions& options) {
+  for (const auto& [name, text] : {std::pair("text", &options.text),
+                                   {"--title", &options.title},
+                                   {"--level", &options.level},
+                                   {"--to", &options.to}}) {
+    if (absl::Status valid = CheckUtf8(name, *text); !valid.ok()) {
+      return Fail(globals, valid, kUsage);
+    }
+  }
   Json body = {{"text", options.text},
                {"title", options.title},
                {"level", options.level},

@@ -17,6 +17,7 @@ absl::StatusOr<Json> ParseArguments(const std::vector<std::string>& given) {
   if (given.size() == 1 && given[0].starts_with('{')) return ParseJson(given[0], "arguments");
   Json object = Json::object();
   for (const std::string& each : given) {
+    TALON_RETURN_IF_ERROR(CheckUtf8("arguments", each));
     const std::size_t equals = each.find('=');
     if (equals == std::string::npos || equals == 0) {
       return InvalidArgument(

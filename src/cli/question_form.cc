@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/terminal.h"
 #include "base/text.h"
-#include "cli/turn_view.h"
 
 namespace talon::cli {
 namespace {

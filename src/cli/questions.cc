@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/terminal.h"
 #include "cli/question_form.h"
-#include "cli/turn_view.h"
 #include "io/loop.h"
 
 namespace talon::cli {

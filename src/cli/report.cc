@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "cli/turn_view.h"
+#include "base/terminal.h"
 
 namespace talon::cli {
 

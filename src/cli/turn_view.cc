@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/terminal.h"
 #include "base/text.h"
 
 namespace talon::cli {
@@ -15,19 +16,6 @@ namespace {
 constexpr std::size_t kArgumentBytes = 160;
 constexpr std::size_t kProgressBytes = 78;
 }  // namespace
-
-std::string ForTerminal(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out.push_back(c);
-    }
-  }
-  return out;
-}
 
 void TurnView::Line(std::string_view text) {
   if (mid_line_) std::fputc('\n', stdout);

@@ -10,9 +10,6 @@
 
 namespace talon::cli {
 
-// Control characters that could move a terminal's cursor or colours become visible marks.
-std::string ForTerminal(std::string_view text);
-
 class TurnView {
  public:
   // `color`: escape sequences are welcome. `quiet`: text only.

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "base/terminal.h"
 #include "daemon/daemon.h"
 #include "daemon/notify.h"
 #include "io/descriptor_limit.h"
@@ -31,7 +32,7 @@ int RunDaemon(config::Loaded loaded, Paths paths) {
   });
   return loop.RunUntilDone([](Daemon& server, io::OneShot<bool>& stop) -> io::Task<int> {
     if (absl::Status started = co_await server.Start(); !started.ok()) {
-      std::fprintf(stderr, "talon: cannot start: %s\n", std::string(Message(started)).c_str());
+      std::fprintf(stderr, "talon: cannot start: %s\n", ForTerminal(Message(started)).c_str());
       co_return 1;
     }
     log::Info("listening", {{"port", server.port()}});

@@ -175,6 +175,13 @@ test('doctor --json tells what it examined', async () => {
   for (const check of ['configuration', 'home', 'daemon', 'model', 'plugin files']) assert.equal(levels[check], 'ok', check);
 });
 
+test('doctor says when no configuration file is there', async () => {
+  const bare = tempFolder();
+  assert.match((await run(bare, ['doctor'])).stdout, /^ok +configuration +the defaults: there is no '.*talon\.yaml'$/m);
+  const made = makeHome();
+  assert.match((await run(made, ['doctor'], { env: { TALON_LOG_LEVEL: 'warn' } })).stdout, /^ok +configuration +\/.*talon\.yaml$/m);
+});
+
 test('config check names file, line and the nearest key', async () => {
   const broken = makeHome('gateway:\n  http:\n    prot: 1\nlog:\n  levle: info\nmodels:\n  providers:\n    p: {api: telepathy}\norchestrator:\n  turn_timeout: soon\n  max_repairs: -1\nworkspace: ${NOT_SET_ANYWHERE}\n');
   const file = path.join(broken, 'talon.yaml');
@@ -246,13 +253,4 @@ test('with nothing configured the built-in model answers and says what it is', a
   assert.equal(done.code, 0, done.stderr);
   assert.match(done.stdout, /No language model is configured/);
   assert.equal((await run(bare, ['ask', 'what is 6 * 7?'])).stdout.includes('42'), true);
-});
-
-test('completion scripts name the commands', async () => {
-  for (const shell of ['bash', 'zsh', 'fish']) {
-    const done = await run(home, ['completion', shell]);
-    assert.equal(done.code, 0);
-    assert.match(done.stdout, /doctor/);
-  }
-  assert.equal((await run(home, ['completion', 'tcsh'])).code, 2);
 });
