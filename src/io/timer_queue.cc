@@ -10,6 +10,11 @@
 #include "base/check.h"
 
 namespace talon::io {
+namespace {
+
+constexpr std::chrono::seconds kSoon{1};
+
+}  // namespace
 
 struct TimerQueue::Descriptor {
   Descriptor(boost::asio::io_context& context, int fd) : stream(context, fd) {}
@@ -47,8 +52,11 @@ void TimerQueue::Cancel(TimerId id) {
   if (entry == entries_.end()) return;
   const auto doomed = std::move(entry->second);
   entries_.erase(entry);
-  // A later entry may stay behind an early alarm: one wake-up at most, and one system call fewer.
-  if (!firing_ && entries_.empty()) Arm();
+  if (firing_) return;
+  // An alarm for nobody would wake the process long after its work was done. One that is due soon
+  // may: that is a system call fewer for times that are set and cancelled all along.
+  const bool stale = id.at == armed_ && id.at - std::chrono::steady_clock::now() > kSoon;
+  if (stale || entries_.empty()) Arm();
 }
 
 void TimerQueue::FireNow(TimerId id) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <string>
@@ -131,6 +132,34 @@ TEST(LoopTest, TimersRunInOrderAndCancelledOnesDoNot) {
   loop.CallAt(SteadyTime::max(), [&] { ran.push_back(8); });
   loop.Run();
   EXPECT_EQ(ran, (std::vector<int>{1, 2, 3}));
+}
+
+// Seconds until the kernel wakes the loop for its earliest timer; the process has one loop.
+long SecondsToAlarm() {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream info(entry.path());
+    for (std::string word; info >> word;) {
+      char bracket = 0;
+      long seconds = -1;
+      if (word == "it_value:" && info >> bracket >> seconds) return seconds;
+    }
+  }
+  return -1;
+}
+
+TEST(LoopTest, ACancelledTimerWakesNobodyLater) {
+  Loop loop;
+  loop.Post([&] {
+    const TimerId late = loop.CallAt(After(std::chrono::seconds(600)), [] {});
+    const TimerId early = loop.CallAt(After(std::chrono::seconds(15)), [] {});
+    EXPECT_LE(SecondsToAlarm(), 15);
+    loop.CancelTimer(early);
+    EXPECT_GT(SecondsToAlarm(), 500);
+    loop.CancelTimer(late);
+    EXPECT_EQ(SecondsToAlarm(), 0) << "disarmed";
+    loop.Stop();
+  });
+  loop.Run();
 }
 
 TEST(LoopTest, ATimerThatRearmsItselfDoesNotStarveOthers) {
