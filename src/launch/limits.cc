@@ -62,7 +62,10 @@ Outcome JoinCgroups(const Policy& policy) {
     return Unavailable();
   }
   for (const char* folder : policy.cgroups) {
-    if (!WriteText(folder, "cgroup.procs", "0")) return Failed();
+    // Version 1 also moves a single thread, and this process has one: that needs no grace period of
+    // the kernel, in which for milliseconds no process of the machine forks.
+    if (WriteText(folder, "tasks", "0")) continue;
+    if (errno != ENOENT || !WriteText(folder, "cgroup.procs", "0")) return Failed();
   }
   return Done();
 }

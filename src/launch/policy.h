@@ -9,7 +9,7 @@
 //   program_fd 1: descriptor 5 is the program       arg, env  any number, in order
 //   directory  working directory                    profile   default | strict
 //   require  1: a missing layer is fatal            network   none | outbound
-//   uid, gid   become them                          cgroup    folder whose cgroup.procs is joined
+//   uid, gid   become them                          cgroup    folder of a group to join
 //   limit    <name> <number>                        namespaces 0: do not try
 //   grant    <mode>:<path>; mode r (read), x (read, execute), w (all), d (device)
 //   link     symbolic link of the system to keep    tmp       <bytes>:<path>, a private file system
