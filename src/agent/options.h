@@ -8,7 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/option.h"
+#include "base/option_limit.h"
 
 namespace talon::agent {
 
@@ -38,20 +38,21 @@ struct OrchestratorOptions {
     using O = OrchestratorOptions;
     return std::make_tuple(
         Option("rules", &O::rules, "Rules appended to the built-in safety rules of every session."),
-        Option("max_rounds_chat", &O::max_rounds_chat,
+        Option("max_rounds_chat", &O::max_rounds_chat, kPositive,
                "Tool rounds of a chat turn; then the model must answer in text."),
-        Option("max_rounds_task", &O::max_rounds_task, "Tool rounds of an unattended task."),
-        Option("max_concurrent_sessions", &O::max_concurrent_sessions,
+        Option("max_rounds_task", &O::max_rounds_task, kPositive,
+               "Tool rounds of an unattended task."),
+        Option("max_concurrent_sessions", &O::max_concurrent_sessions, kPositive,
                "Sessions with a turn under way; further turns wait."),
         Option("max_queued_turns", &O::max_queued_turns,
                "Turns waiting in one session; more are refused."),
-        Option("max_parallel_calls", &O::max_parallel_calls,
+        Option("max_parallel_calls", &O::max_parallel_calls, kPositive,
                "Read-only tool calls of one answer that run at once."),
-        Option("max_calls_per_round", &O::max_calls_per_round,
+        Option("max_calls_per_round", &O::max_calls_per_round, kPositive,
                "Tool calls of one answer; the rest is refused."),
-        Option("max_input_messages", &O::max_input_messages,
+        Option("max_input_messages", &O::max_input_messages, kPositive,
                "Messages of one request; more are refused."),
-        Option("max_key_bytes", &O::max_key_bytes,
+        Option("max_key_bytes", &O::max_key_bytes, kPositive,
                "Longest session key and idempotency key, in bytes."),
         Option("max_repairs", &O::max_repairs,
                "Answers asked for again within one turn: empty ones, and calls with malformed "
@@ -60,17 +61,17 @@ struct OrchestratorOptions {
                "Restarts after which a turn is taken up without getting a step further; then it "
                "has failed."),
         Option(
-            "no_progress_rounds", &O::no_progress_rounds,
+            "no_progress_rounds", &O::no_progress_rounds, kPositive,
             "Rounds in a row in which no call succeeds or all repeat; then the model must answer."),
-        Option("context_messages", &O::context_messages,
+        Option("context_messages", &O::context_messages, kPositive,
                "Most messages of a session sent to the model."),
         Option("eager_tools", &O::eager_tools,
                "With more tools than this, only names are sent and schemas on demand."),
         Option("cached_sessions", &O::cached_sessions,
                "Idle sessions whose recent messages stay in memory."),
-        Option("turn_timeout", &O::turn_timeout,
+        Option("turn_timeout", &O::turn_timeout, kPositive,
                "Longest turn, over restarts; the time in which no daemon ran is not counted."),
-        Option("question_timeout", &O::question_timeout,
+        Option("question_timeout", &O::question_timeout, kPositive,
                "Longest wait for the person's answer to a tool's question."),
         Option("max_questions", &O::max_questions,
                "Questions one tool call may ask; further ones are declined."),

@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/option.h"
+#include "base/option_limit.h"
 #include "base/secret.h"
 #include "plugin/sandbox_options.h"
 
@@ -34,10 +34,11 @@ struct ChannelEntry {
         Option("config", &O::config, "Passed to the channel when it is configured."),
         Option("args", &O::args, "Arguments of the program."),
         Option("env", &O::env, "Its whole environment besides PATH, HOME, TMPDIR and LANG."),
-        Option("start_timeout", &O::start_timeout, "From start to a configured channel."),
-        Option("send_timeout", &O::send_timeout,
+        Option("start_timeout", &O::start_timeout, kPositive,
+               "From start to a configured channel."),
+        Option("send_timeout", &O::send_timeout, kPositive,
                "How long an answer waits for a channel that is being restarted."),
-        Option("max_turns", &O::max_turns,
+        Option("max_turns", &O::max_turns, kPositive,
                "Messages that are answered at once; more wait in the channel."),
         Option("sandbox", &O::sandbox,
                "What it may reach, as of a plugin whose manifest asks for the network."));

@@ -157,7 +157,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect() {
   TALON_ASSIGN_OR_RETURN(config::Loaded loaded,
                          config::Load(paths.config, paths.config_missing, &std::getenv));
   auto parts = std::make_unique<Parts>();
-  parts->http = io::MakeCurlClient(parts->loop, {});
+  parts->http = io::MakeCurlClient(parts->loop, {.use_proxy = false});
   std::unique_ptr<Client> client(new Client(std::move(parts)));
   const Secret configured = loaded.config.gateway.token;
   loaded.config.gateway.http.port = 0;

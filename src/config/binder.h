@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "config/config.h"
+#include "config/limit.h"
 #include "config/values.h"
 
 namespace talon::config {
@@ -27,6 +28,7 @@ class Binder {
   void Bind(const YAML::Node& node, const std::string& path, T& out) {
     if (node.IsNull()) return;
     if (!node.IsMap()) return Mismatch<T>(node, path);
+    const std::size_t before = problems_.size();
     for (const auto& item : node) {
       const std::string key = item.first.IsScalar() ? item.first.Scalar() : "";
       if (!Note(node, item.first, Join(path, key))) continue;
@@ -36,11 +38,15 @@ class Binder {
           [&](const auto&... field) {
             ((names.push_back(field.name),
               known |=
-              field.name == key && (Bind(item.second, Join(path, key), out.*(field.member)), true)),
+              field.name == key && (BindField(item.second, Join(path, key), field, out), true)),
              ...);
           },
           T::Fields());
-      if (!known) Unknown(item.first, path, key, names);
+      // A key that was moved here has no line; its value has.
+      if (!known) Unknown(item.first.Mark().is_null() ? item.second : item.first, path, key, names);
+    }
+    if constexpr (requires { out.Validate(); }) {
+      if (problems_.size() == before) Invalid(path, out.Validate());
     }
   }
 
@@ -88,6 +94,25 @@ class Binder {
   static std::string Join(const std::string& path, const std::string& key) {
     return path.empty() ? key : path + "." + key;
   }
+  template <class Field, OptionStruct T>
+  void BindField(const YAML::Node& node, const std::string& path, const Field& field, T& out) {
+    auto& value = out.*(field.member);
+    const std::size_t before = problems_.size();
+    Bind(node, path, value);
+    if constexpr (requires { field.limit; }) {
+      if (problems_.size() == before && !node.IsNull()) Fits(node, path, field.limit, value);
+    }
+  }
+  template <class T>
+  void Fits(const YAML::Node& node, const std::string& path, const Limit& limit, const T& value) {
+    if constexpr (IsVector<T>::value) {
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        Fits(node[i], fmt::format("{}[{}]", path, i), limit, value[i]);
+      }
+    } else if (absl::Status status = CheckLimit(limit, value); !status.ok()) {
+      Problem(node, path, Message(status));
+    }
+  }
   template <class T>
   void Mismatch(const YAML::Node& node, const std::string& path) {
     const char* found = node.IsMap()        ? "a mapping"
@@ -97,6 +122,8 @@ class Binder {
   }
   void Unknown(const YAML::Node& node, const std::string& path, const std::string& key,
                const std::vector<std::string_view>& names);
+  // What an options struct at `path` says of itself; its text begins with the key below it.
+  void Invalid(const std::string& path, const absl::Status& status);
   // Remembers the line of a key; false, and a problem, when it stands there a second time.
   bool Note(const YAML::Node& map, const YAML::Node& key, const std::string& path);
   // Replaces ${NAME} and ${NAME:-default}; an unset variable is a problem.

@@ -76,6 +76,7 @@ struct Config {
   LogOptions log;
   std::string workspace;
 
+  absl::Status Validate() const;  // the names of plugins and channels
   static constexpr auto Fields() {
     using O = Config;
     return std::make_tuple(

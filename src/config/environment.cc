@@ -7,9 +7,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include <algorithm>
-
 #include "base/text.h"
+#include "config/limit.h"
 #include "config/usual_providers.h"
 #include "config/values.h"
 
@@ -30,7 +29,7 @@ class Overrides {
   void Apply(const std::string& prefix, T& out) {
     std::apply(
         [&](const auto&... field) {
-          (Apply(prefix + "_" + Upper(std::string(field.name)), out.*(field.member)), ...);
+          (ApplyField(prefix + "_" + Upper(std::string(field.name)), field, out), ...);
         },
         T::Fields());
   }
@@ -59,6 +58,19 @@ class Overrides {
   }
 
  private:
+  template <class Field, OptionStruct T>
+  void ApplyField(const std::string& name, const Field& field, T& out) {
+    auto& value = out.*(field.member);
+    const std::size_t before = problems_.size();
+    Apply(name, value);
+    using Value = std::remove_reference_t<decltype(value)>;
+    if constexpr (requires { field.limit; } && !IsVector<Value>::value) {
+      if (problems_.size() != before || environment_(name.c_str()) == nullptr) return;
+      if (absl::Status status = CheckLimit(field.limit, value); !status.ok()) {
+        problems_.push_back(fmt::format("environment variable {}: {}", name, Message(status)));
+      }
+    }
+  }
   void Refuse(const std::string& name) {
     if (environment_(name.c_str()) == nullptr) return;
     problems_.push_back(fmt::format(

@@ -7,6 +7,8 @@
 #include "config/binder.h"
 #include "config/config.h"
 #include "config/environment.h"
+#include "config/opentalon_keys.h"
+#include "plugin/manifest.h"
 
 namespace talon::config {
 namespace {
@@ -27,11 +29,87 @@ Json ScalarToJson(const YAML::Node& node, const std::string& text) {
   return text;
 }
 
+// Of the key that `text` begins with, or of the nearest above it; 0 when there is none.
+int LineOf(const std::map<std::string, int>& lines, std::string_view text) {
+  std::string path(text.substr(0, text.find(": ")));
+  while (!path.empty()) {
+    const auto found = lines.find(path);
+    if (found != lines.end() && found->second != 0) return found->second;
+    const std::size_t cut = path.find_last_of(".[");
+    path.resize(cut == std::string::npos ? 0 : cut);
+  }
+  return 0;
+}
+
 std::string Combine(const std::vector<std::string>& problems) {
   std::string text;
   for (const std::string& problem : problems) text += (text.empty() ? "" : "\n") + problem;
   return text;
 }
+
+// Puts OpenTalon's keys where they stand here, before anything is bound.
+class OpenTalonKeys {
+ public:
+  explicit OpenTalonKeys(Binder& binder) : binder_(binder) {}
+
+  void Move(const YAML::Node& root) {
+    Take(root, "", 0);
+    for (const Key& key : taken_) Put(root, key);
+  }
+
+ private:
+  static constexpr int kDeepest = 5;
+
+  struct Key {
+    std::string path, here;
+    YAML::Node value;
+  };
+
+  // True when nothing of `node` is left.
+  bool Take(YAML::Node node, const std::string& path, int depth) {
+    if (!node.IsMap()) return false;
+    std::vector<std::string> gone;
+    for (const auto& item : node) {
+      if (!item.first.IsScalar()) continue;
+      const std::string key = item.first.Scalar();
+      const std::string inner = path.empty() ? key : path + "." + key;
+      if (std::string here = MovedOpenTalonKey(inner); !here.empty()) {
+        taken_.push_back({inner, std::move(here), item.second});
+        gone.push_back(key);
+      } else if (depth < kDeepest && Take(item.second, inner, depth + 1)) {
+        gone.push_back(key);
+      }
+    }
+    for (const std::string& key : gone) node.remove(key);
+    return !gone.empty() && node.size() == 0;
+  }
+
+  void Put(const YAML::Node& root, const Key& key) {
+    YAML::Node at = root;
+    std::string_view rest = key.here;
+    for (std::size_t dot; (dot = rest.find('.')) != std::string_view::npos;) {
+      const std::string name(rest.substr(0, dot));
+      rest.remove_prefix(dot + 1);
+      if (!at[name].IsDefined() || at[name].IsNull()) at[name] = YAML::Node(YAML::NodeType::Map);
+      if (!at[name].IsMap()) return;  // a problem of its own
+      at.reset(at[name]);
+    }
+    const std::string name(rest);
+    if (at[name].IsDefined()) {
+      binder_.Problem(key.value, key.path, fmt::format("'{}' is set too; keep one", key.here));
+      return;
+    }
+    YAML::Node value = key.value;
+    if (value.IsScalar()) {
+      const std::string_view text = OpenTalonValue(key.path, value.Scalar());
+      if (text != value.Scalar()) value = YAML::Node(std::string(text));
+    }
+    at[name] = value;
+  }
+
+  Binder& binder_;
+  std::vector<Key> taken_;
+};
 
 }  // namespace
 
@@ -42,10 +120,22 @@ void Binder::Problem(const YAML::Node& node, const std::string& path, std::strin
       fmt::format("{}{}: {}{}{}", file_, line, path, path.empty() ? "" : ": ", text));
 }
 
+void Binder::Invalid(const std::string& path, const absl::Status& status) {
+  if (status.ok()) return;
+  const std::string text = Join(path, std::string(Message(status)));
+  const int line = LineOf(lines_, text);
+  problems_.push_back(line == 0 ? fmt::format("{}: {}", file_, text)
+                                : fmt::format("{}:{}: {}", file_, line, text));
+}
+
 void Binder::Unknown(const YAML::Node& node, const std::string& path, const std::string& key,
                      const std::vector<std::string_view>& names) {
+  const std::string whole = Join(path, key);
+  if (const std::string_view why = MissingOpenTalonKey(whole); !why.empty()) {
+    return Problem(node, whole, fmt::format("OpenTalon's key, not known here: {}", why));
+  }
   const std::string_view nearest = Nearest(key, names);
-  Problem(node, Join(path, key),
+  Problem(node, whole,
           nearest.empty() ? fmt::format("unknown key; known: {}", fmt::join(names, ", "))
                           : fmt::format("unknown key; did you mean '{}'?", nearest));
 }
@@ -156,6 +246,16 @@ bool Binder::Note(const YAML::Node& map, const YAML::Node& key, const std::strin
   return added;
 }
 
+absl::Status Config::Validate() const {
+  for (const auto& [name, entry] : plugins) {
+    TALON_RETURN_IF_ERROR(Annotate(plugin::CheckPluginName(name), "plugins." + name));
+  }
+  for (const auto& [name, entry] : channels) {
+    TALON_RETURN_IF_ERROR(Annotate(plugin::CheckPluginName(name), "channels." + name));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
                              const Environment& environment_in) {
   Loaded loaded;
@@ -166,7 +266,10 @@ absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
   Binder binder(file, environment);
   try {
     const YAML::Node root = YAML::Load(std::string(text));
-    if (root.IsDefined() && !root.IsNull()) binder.Bind(root, "", loaded.config);
+    if (root.IsDefined() && !root.IsNull()) {
+      OpenTalonKeys(binder).Move(root);
+      binder.Bind(root, "", loaded.config);
+    }
     loaded.file = file;
     loaded.lines = binder.TakeLines();
   } catch (const YAML::Exception& error) {
@@ -196,16 +299,8 @@ absl::StatusOr<Loaded> Load(const std::string& path, Missing missing,
 }
 
 absl::Status AtItsLine(const Loaded& loaded, const absl::Status& status) {
-  const std::string_view text = Message(status);
-  std::string path(text.substr(0, text.find(": ")));
-  while (!path.empty()) {
-    if (const auto found = loaded.lines.find(path); found != loaded.lines.end()) {
-      return Annotate(status, fmt::format("{}:{}", loaded.file, found->second));
-    }
-    const std::size_t cut = path.find_last_of(".[");
-    path.resize(cut == std::string::npos ? 0 : cut);
-  }
-  return status;
+  const int line = LineOf(loaded.lines, Message(status));
+  return line == 0 ? status : Annotate(status, fmt::format("{}:{}", loaded.file, line));
 }
 
 }  // namespace talon::config

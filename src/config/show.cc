@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "config/config.h"
+#include "config/limit.h"
 #include "config/values.h"
 
 namespace talon::config {
@@ -86,7 +87,7 @@ class ReferenceWriter {
   void Struct(const std::string& path, const T& defaults, Reload outer = Reload::kLive) {
     std::apply(
         [&](const auto&... field) {
-          (Member(path + std::string(field.name), field.doc,
+          (Member(path + std::string(field.name), field,
                   outer == Reload::kRestart ? outer : field.reload, defaults.*(field.member)),
            ...);
         },
@@ -95,12 +96,12 @@ class ReferenceWriter {
   std::string Take() { return std::move(out_); }
 
  private:
-  template <class T>
-  void Member(const std::string& path, std::string_view doc, Reload reload, const T& value) {
+  template <class Field, class T>
+  void Member(const std::string& path, const Field& field, Reload reload, const T& value) {
     if constexpr (OptionStruct<T>) {
       Struct(path + ".", value, reload);
     } else {
-      Row(path, TypeName<T>(), Default(value), reload, doc);
+      Row(path, Type<T>(field), Default(value), reload, field.doc);
       if constexpr (IsMap<T>::value) {
         using Item = typename T::mapped_type;
         if constexpr (OptionStruct<Item>) Struct(path + ".<name>.", Item{}, reload);
@@ -109,6 +110,25 @@ class ReferenceWriter {
         if constexpr (OptionStruct<Item>) Struct(path + "[].", Item{}, reload);
       }
     }
+  }
+  // With what it may be: "whole number, at least 1".
+  template <class T, class Field>
+  static std::string Type(const Field& field) {
+    std::string type = TypeName<T>();
+    if constexpr (OptionEnum<T>) {
+      for (const auto& [name, value] : EnumNames(T{})) {
+        type += fmt::format("{} {}", value == EnumNames(T{}).front().second ? ":" : ",", name);
+      }
+    } else if constexpr (requires { field.limit; }) {
+      const bool of_choices = field.limit.kind == Limit::Kind::kChoices;
+      type += of_choices ? ": " : ", ";
+      if constexpr (IsVector<T>::value) {
+        type += DescribeLimit(field.limit, &WriteNumber<typename T::value_type>);
+      } else {
+        type += DescribeLimit(field.limit, &WriteNumber<T>);
+      }
+    }
+    return type;
   }
   void Row(const std::string& path, const std::string& type, const std::string& value,
            Reload reload, std::string_view doc) {

@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/option.h"
+#include "base/option_limit.h"
 #include "base/secret.h"
 #include "io/options.h"
 
@@ -36,7 +36,7 @@ struct GatewayOptions {
                "Host headers accepted besides localhost and literal loopback addresses."),
         Option("allowed_origins", &O::allowed_origins,
                "Origins of browser pages that may call the API. None by default."),
-        Option("stream_buffer", &O::stream_buffer,
+        Option("stream_buffer", &O::stream_buffer, kPositive,
                "Bytes a slow client may be behind its stream; then the stream ends."),
         Option("keep_alive", &O::keep_alive,
                "Silence in a stream after which a comment is sent, so that no proxy cuts it while "

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <tuple>
 
-#include "base/option.h"
+#include "base/option_limit.h"
 
 namespace talon::guard {
 
@@ -22,11 +22,12 @@ struct GuardOptions {
   static constexpr auto Fields() {
     using O = GuardOptions;
     return std::make_tuple(
-        Option("tool_timeout", &O::tool_timeout,
+        Option("tool_timeout", &O::tool_timeout, kPositive,
                "Deadline of a tool call where the tool or its plugin's config sets none."),
-        Option("max_result", &O::max_result,
+        Option("max_result", &O::max_result, kPositive,
                "Most bytes of a result given to the model; the rest is kept as an artifact."),
-        Option("max_arguments", &O::max_arguments, "Largest arguments object of a call."),
+        Option("max_arguments", &O::max_arguments, kPositive,
+               "Largest arguments object of a call."),
         Option("max_progress", &O::max_progress, "Longest line of progress of a call."),
         Option("max_question", &O::max_question,
                "Longest question a tool may ask the person; longer ones are refused."),

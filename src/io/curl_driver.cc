@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdlib>
 #include <utility>
 
 #include "base/check.h"
@@ -12,6 +13,23 @@
 #include "io/curl_transfer.h"
 
 namespace talon::io {
+namespace {
+
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// What the environment exempts from proxies, as libcurl reads it, and every loopback address.
+std::string NoProxy() {
+  std::string hosts = Variable("no_proxy");
+  if (hosts.empty()) hosts = Variable("NO_PROXY");
+  if (hosts == "*") return hosts;
+  if (!hosts.empty()) hosts += ",";
+  return hosts + "localhost,127.0.0.0/8,::1";
+}
+
+}  // namespace
 
 // Watches one of libcurl's sockets. Shared with the waits under way, which outlive it by one loop
 // iteration; libcurl owns the descriptor.
@@ -63,7 +81,10 @@ class CurlSocket : public std::enable_shared_from_this<CurlSocket> {
 };
 
 CurlDriver::CurlDriver(Loop& loop, HttpClientOptions options)
-    : loop_(loop), options_(std::move(options)) {
+    : loop_(loop),
+      options_(std::move(options)),
+      ca_file_(options_.ca_file.empty() ? Variable("SSL_CERT_FILE") : options_.ca_file),
+      no_proxy_(NoProxy()) {
   ::curl_global_init(CURL_GLOBAL_DEFAULT);
   multi_ = ::curl_multi_init();
   TALON_CHECK(multi_ != nullptr);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -27,6 +28,8 @@ class CurlDriver : public std::enable_shared_from_this<CurlDriver> {
 
   Loop& loop() { return loop_; }
   const HttpClientOptions& options() const { return options_; }
+  const std::string& ca_file() const { return ca_file_; }    // empty = the system's
+  const std::string& no_proxy() const { return no_proxy_; }  // loopback always among them
 
   // Configures a handle for `transfer` and starts it. It is kept until Release.
   absl::Status Start(std::shared_ptr<CurlTransfer> transfer);
@@ -47,6 +50,8 @@ class CurlDriver : public std::enable_shared_from_this<CurlDriver> {
 
   Loop& loop_;
   const HttpClientOptions options_;
+  const std::string ca_file_;
+  const std::string no_proxy_;
   void* multi_ = nullptr;
   std::unordered_map<void*, std::shared_ptr<CurlTransfer>> live_;  // by easy handle
   std::unordered_map<int, std::shared_ptr<CurlSocket>> sockets_;

@@ -166,9 +166,12 @@ void CurlTransfer::SetPolicy() {
   Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
   Set(CURLOPT_TCP_KEEPALIVE, 1L);
-  if (!options.verify_tls) {
-    Set(CURLOPT_SSL_VERIFYPEER, 0L);
-    Set(CURLOPT_SSL_VERIFYHOST, 0L);
+  SetTls();
+  // The rules hold for each hop of a redirect, so loopback is an exception and not a switch.
+  if (options.use_proxy) {
+    Set(CURLOPT_NOPROXY, driver_->no_proxy().c_str());
+  } else {
+    Set(CURLOPT_PROXY, "");
   }
   Set(CURLOPT_OPENSOCKETFUNCTION, &CurlCallbacks::OpenSocket);
   Set(CURLOPT_OPENSOCKETDATA, this);
@@ -176,6 +179,23 @@ void CurlTransfer::SetPolicy() {
     Set(CURLOPT_PREREQFUNCTION, &CurlCallbacks::Send);
     Set(CURLOPT_PREREQDATA, this);
   }
+}
+
+void CurlTransfer::SetTls() {
+  if (!driver_->options().verify_tls) {
+    for (const CURLoption peer : {CURLOPT_SSL_VERIFYPEER, CURLOPT_PROXY_SSL_VERIFYPEER}) {
+      Set(peer, 0L);
+    }
+    for (const CURLoption host : {CURLOPT_SSL_VERIFYHOST, CURLOPT_PROXY_SSL_VERIFYHOST}) {
+      Set(host, 0L);
+    }
+  }
+  if (driver_->ca_file().empty()) return;
+  Set(CURLOPT_CAINFO, driver_->ca_file().c_str());
+  Set(CURLOPT_PROXY_CAINFO, driver_->ca_file().c_str());
+  // Without these, the system's folder of authorities would count besides the file.
+  Set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  Set(CURLOPT_PROXY_CAPATH, static_cast<const char*>(nullptr));
 }
 
 void CurlTransfer::Bind(const CallContext& context) {

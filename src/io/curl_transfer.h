@@ -56,6 +56,7 @@ class CurlTransfer {
   void SetRequest();
   void SetHeaders();
   void SetPolicy();
+  void SetTls();
   template <class Value>
   void Set(int option, Value value);
 

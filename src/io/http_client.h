@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outbound HTTP: libcurl's multi interface driven by the event loop. TLS with the system's roots,
-// HTTP/2 by ALPN, proxies from the environment, redirects only when asked for, connection reuse.
+// Outbound HTTP: libcurl's multi interface driven by the event loop. TLS with the system's roots or
+// those of a file, HTTP/2 by ALPN, proxies from the environment but never to loopback, redirects
+// only when asked for, connection reuse. The environment is read at the first request.
 // Owned by daemon/. Loop's thread. Errors: Unavailable/kTransport (connect, TLS, cut),
 // DeadlineExceeded, Cancelled, ResourceExhausted (header or body limit), InvalidArgument (URL,
 // method, header), FailedPrecondition (too many redirects, redirect to a scheme not allowed). Error

@@ -13,7 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/option.h"
+#include "absl/status/status.h"
+#include "base/option_limit.h"
 #include "base/secret.h"
 
 namespace talon::model {
@@ -31,12 +32,13 @@ struct CostOptions {
   double input = 0, output = 0, cache_read = 0, cache_write = 0;
   static constexpr auto Fields() {
     using O = CostOptions;
-    return std::make_tuple(Option("input", &O::input, "US dollars per million input tokens."),
-                           Option("output", &O::output, "US dollars per million output tokens."),
-                           Option("cache_read", &O::cache_read,
-                                  "US dollars per million input tokens read from the cache."),
-                           Option("cache_write", &O::cache_write,
-                                  "US dollars per million input tokens written to the cache."));
+    return std::make_tuple(
+        Option("input", &O::input, AtLeast(0), "US dollars per million input tokens."),
+        Option("output", &O::output, AtLeast(0), "US dollars per million output tokens."),
+        Option("cache_read", &O::cache_read, AtLeast(0),
+               "US dollars per million input tokens read from the cache."),
+        Option("cache_write", &O::cache_write, AtLeast(0),
+               "US dollars per million input tokens written to the cache."));
   }
 };
 
@@ -47,6 +49,7 @@ struct ModelEntry {
   std::int64_t max_tokens = 0;
   std::vector<std::string> input = {"text"};
   std::vector<std::string> features = {"tools"};
+  bool reasoning = false;
   std::string reasoning_effort;
   CostOptions cost;
   static constexpr auto Fields() {
@@ -54,12 +57,20 @@ struct ModelEntry {
     return std::make_tuple(
         Option("id", &O::id, "The provider's name for the model."),
         Option("name", &O::name, "A name for people; the id when empty."),
-        Option("context_window", &O::context_window, "Tokens of prompt and answer together."),
-        Option("max_tokens", &O::max_tokens, "Most output tokens to ask for; 0 = the provider's."),
-        Option("input", &O::input, "What the model reads: text, image."),
-        Option("features", &O::features, "What the wire supports: tools, reasoning, streaming."),
+        Option("context_window", &O::context_window, kPositive,
+               "Tokens of prompt and answer together."),
+        Option("max_tokens", &O::max_tokens, AtLeast(0),
+               "Most output tokens to ask for; 0 = the provider's."),
+        Option("input", &O::input, OneOf({"text", "image"}), "What the model reads: text, image."),
+        Option("features", &O::features,
+               OneOf({"tools", "reasoning", "streaming", "images", "retry_tool_calls"}),
+               "What it can: `reasoning` counts where the model's name does not tell it; the "
+               "others are "
+               "taken as OpenTalon has them and change nothing."),
+        Option("reasoning", &O::reasoning, "The same as `reasoning` among `features`."),
         Option("reasoning_effort", &O::reasoning_effort,
-               "off, low, medium, high; empty = default."),
+               OneOf({"", "off", "low", "medium", "high"}),
+               "How long it thinks; empty = the provider's default."),
         Option("cost", &O::cost, "Prices, for cost reports and budgets."));
   }
 };
@@ -116,6 +127,8 @@ struct ProviderOptions {
   Bytes max_answer{16u << 20};
   std::uint32_t max_tool_calls = 128;
   std::chrono::milliseconds stream_end_grace{2'000};
+
+  absl::Status Validate() const;
   static constexpr auto Fields() {
     using O = ProviderOptions;
     return std::make_tuple(
@@ -132,24 +145,24 @@ struct ProviderOptions {
         Option("dialect", &O::dialect,
                "What a server behind openai-completions takes, where its host does not tell: for "
                "proxies and gateways."),
-        Option("timeout", &O::timeout, "Longest whole answer, further tries included."),
-        Option("whole_answer_timeout", &O::whole_answer_timeout,
+        Option("timeout", &O::timeout, kPositive, "Longest whole answer, further tries included."),
+        Option("whole_answer_timeout", &O::whole_answer_timeout, kPositive,
                "The same for an answer that is not streamed: nothing is heard until it is there."),
-        Option("first_byte_timeout", &O::first_byte_timeout,
+        Option("first_byte_timeout", &O::first_byte_timeout, kPositive,
                "Longest wait for a streamed answer to begin."),
-        Option("idle_timeout", &O::idle_timeout,
+        Option("idle_timeout", &O::idle_timeout, kPositive,
                "Longest silence within a streamed answer, after which it has failed."),
-        Option("max_attempts", &O::max_attempts,
+        Option("max_attempts", &O::max_attempts, kPositive,
                "Tries of one request on rate limit, overload and transport errors."),
         Option("base_delay", &O::base_delay, "Wait before the second try; doubles each time."),
         Option("max_delay", &O::max_delay, "Longest single wait, Retry-After included."),
         Option("max_total_wait", &O::max_total_wait, "Longest waiting in total for one request."),
-        Option("default_max_tokens", &O::default_max_tokens,
+        Option("default_max_tokens", &O::default_max_tokens, kPositive,
                "Most output tokens where the wire demands a number (Anthropic) and neither request "
                "nor model gives one."),
-        Option("max_answer", &O::max_answer,
+        Option("max_answer", &O::max_answer, kPositive,
                "Largest answer: text, reasoning and arguments; more is an error."),
-        Option("max_tool_calls", &O::max_tool_calls, "Most tool calls of one answer."),
+        Option("max_tool_calls", &O::max_tool_calls, kPositive, "Most tool calls of one answer."),
         Option("stream_end_grace", &O::stream_end_grace,
                "Longest wait for usage and the connection's end after an answer's last word."));
   }
@@ -160,10 +173,9 @@ struct CatalogEntry {
   std::uint32_t weight = 0;
   static constexpr auto Fields() {
     using O = CatalogEntry;
-    return std::make_tuple(
-        Option("alias", &O::alias, "Short name for `--model` and `/model`."),
-        Option("weight", &O::weight,
-               "0-100: higher is tried first where no `routing.primary` is set."));
+    return std::make_tuple(Option("alias", &O::alias, "Short name for `--model` and `/model`."),
+                           Option("weight", &O::weight, Between(0, 100),
+                                  "Higher is tried first where no `routing.primary` is set."));
   }
 };
 

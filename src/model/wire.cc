@@ -66,8 +66,10 @@ absl::Status RefuseExtra(const ChatRequest& request) {
 }
 
 bool HasFeature(const ModelEntry* entry, std::string_view feature) {
-  return entry != nullptr && std::find(entry->features.begin(), entry->features.end(), feature) !=
-                                 entry->features.end();
+  if (entry == nullptr) return false;
+  if (feature == "reasoning" && entry->reasoning) return true;
+  return std::find(entry->features.begin(), entry->features.end(), feature) !=
+         entry->features.end();
 }
 
 bool ReadsImages(const ModelEntry* entry) {

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/option.h"
+#include "base/option_limit.h"
 #include "base/secret.h"
 #include "plugin/sandbox_options.h"
 
@@ -86,7 +86,7 @@ struct PluginEntry {
                "loopback address is taken without. `auto`: TCP only with."),
         Option("cookie", &O::cookie,
                "go-plugin's magic cookie of its application: one name and its value."),
-        Option("protocol_versions", &O::protocol_versions,
+        Option("protocol_versions", &O::protocol_versions, kPositive,
                "go-plugin's protocol versions that are offered to it; empty = 1."),
         Option("config", &O::config, "Passed to the plugin as JSON."),
         Option("args", &O::args, "Arguments of the program."),
@@ -97,7 +97,7 @@ struct PluginEntry {
                "Refuse the program of `plugin` once its content differs from that of its first "
                "start, until `talon plugins trust`."),
         Option("timeout", &O::timeout, "Deadline of its calls; 0 = the tool's, else the guard's."),
-        Option("start_timeout", &O::start_timeout, "From start to a configured plugin."),
+        Option("start_timeout", &O::start_timeout, kPositive, "From start to a configured plugin."),
         Option("idle_stop", &O::idle_stop,
                "Stopped after this long without a call; started again by the next. 0 = never."),
         Option("expose", &O::expose,
@@ -139,10 +139,10 @@ struct HostOptions {
         Option("dirs", &O::dirs,
                "Folders searched for plugins (NAME/NAME) besides `plugins` of the home folder. "
                "What is found there runs once it is trusted."),
-        Option("max_message", &O::max_message, "Largest answer taken from a plugin."),
+        Option("max_message", &O::max_message, kPositive, "Largest answer taken from a plugin."),
         Option("max_restarts", &O::max_restarts,
                "Crashes within `restart_window` after which a plugin is left failed."),
-        Option("restart_window", &O::restart_window, "See `max_restarts`."),
+        Option("restart_window", &O::restart_window, kPositive, "See `max_restarts`."),
         Option("backoff_base", &O::backoff_base,
                "Wait before the second restart; doubles with jitter."),
         Option("backoff_max", &O::backoff_max, "Longest wait before a restart."),
@@ -156,23 +156,25 @@ struct HostOptions {
                "How long calls under way may take when their plugin is reloaded or stopped."),
         Option("stop_grace", &O::stop_grace,
                "From Shutdown to SIGTERM; half of it again to SIGKILL."),
-        Option("max_abandoned_calls", &O::max_abandoned_calls,
+        Option("max_abandoned_calls", &O::max_abandoned_calls, kPositive,
                "Calls past their deadline after which the process is replaced."),
-        Option("max_log_line", &O::max_log_line, "Longer lines of a plugin's stderr are cut."),
-        Option("max_log_per_second", &O::max_log_per_second,
+        Option("max_log_line", &O::max_log_line, kPositive,
+               "Longer lines of a plugin's stderr are cut."),
+        Option("max_log_per_second", &O::max_log_per_second, kPositive,
                "Bytes of a plugin's stderr logged a second; the rest is counted."),
         Option("max_log_lines", &O::max_log_lines,
                "Last lines of a plugin's stderr kept in memory for `talon plugins logs`."),
-        Option("max_log_file", &O::max_log_file,
+        Option("max_log_file", &O::max_log_file, kPositive,
                "A plugin's log file starts again at this size; one predecessor is kept."),
         Option("stderr_tail", &O::stderr_tail,
                "End of a plugin's stderr that is told when it does not start or crashes."),
-        Option("max_handshake", &O::max_handshake, "Longest first line of a plugin's stdout."),
-        Option("max_manifest", &O::max_manifest, "Largest manifest."),
+        Option("max_handshake", &O::max_handshake, kPositive,
+               "Longest first line of a plugin's stdout."),
+        Option("max_manifest", &O::max_manifest, kPositive, "Largest manifest."),
         Option("max_description", &O::max_description,
                "Longer descriptions of a plugin or tool are cut."),
-        Option("max_tools", &O::max_tools, "Most tools of one plugin."),
-        Option("max_calls", &O::max_calls, "Calls to one plugin at once."),
+        Option("max_tools", &O::max_tools, kPositive, "Most tools of one plugin."),
+        Option("max_calls", &O::max_calls, kPositive, "Calls to one plugin at once."),
         Option("max_open_questions", &O::max_open_questions,
                "Questions of one call that wait for the person; more end the call."),
         Option("watch_interval", &O::watch_interval,

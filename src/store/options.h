@@ -9,7 +9,7 @@
 #include <tuple>
 #include <utility>
 
-#include "base/option.h"
+#include "base/option_limit.h"
 
 namespace talon::store {
 
@@ -41,20 +41,20 @@ struct StoreOptions {
             Reload::kRestart),
         Option("busy_timeout", &O::busy_timeout,
                "Longest wait for another process's lock on the database.", Reload::kRestart),
-        Option("max_queued_batches", &O::max_queued_batches,
+        Option("max_queued_batches", &O::max_queued_batches, kPositive,
                "Batches waiting for the writer; more are refused.", Reload::kRestart),
         Option("later_delay", &O::later_delay,
                "Longest wait of records nobody waits for (an answer's delivered mark) for a commit "
                "to share.",
                Reload::kRestart),
-        Option("page_cache", &O::page_cache, "SQLite page cache of each connection.",
+        Option("page_cache", &O::page_cache, kPositive, "SQLite page cache of each connection.",
                Reload::kRestart),
         Option(
-            "checkpoint_at", &O::checkpoint_at,
+            "checkpoint_at", &O::checkpoint_at, kPositive,
             "Size of the write-ahead log from which it is copied into the database as soon as no "
             "batch waits.",
             Reload::kRestart),
-        Option("max_log", &O::max_log,
+        Option("max_log", &O::max_log, kPositive,
                "Size of the write-ahead log from which it is copied even while batches wait.",
                Reload::kRestart));
   }

@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/option.h"
+#include "base/option_limit.h"
 
 namespace talon::plugin {
 
@@ -33,7 +33,7 @@ struct NotificationOptions {
         Option("plugin", &O::plugin,
                "Plugin that brings messages to the person; empty: they are logged by name only.",
                Reload::kRestart),
-        Option("timeout", &O::timeout, "Longest delivery, with all that is tried again.",
+        Option("timeout", &O::timeout, kPositive, "Longest delivery, with all that is tried again.",
                Reload::kRestart));
   }
 };
@@ -48,8 +48,8 @@ struct HookOptions {
         Option("plugins", &O::plugins,
                "Plugins that are asked at the joinpoints of a turn; each sees what passes there.",
                Reload::kRestart),
-        Option("timeout", &O::timeout, "Longest advice; a hook that is silent longer has failed.",
-               Reload::kRestart));
+        Option("timeout", &O::timeout, kPositive,
+               "Longest advice; a hook that is silent longer has failed.", Reload::kRestart));
   }
 };
 
