@@ -23,6 +23,12 @@ def switches_between(before, after):
     return ended + sum(count - before.get(thread, 0) for thread, count in after.items())
 
 
+def cpu_ms(pid):
+    """On a processor so far, all threads there are together."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+
+
 def memory_mb(pid):
     """(resident, private) in MB of 1,048,576 bytes. Private is what was written to: an unwritten page
     of a file is the page cache's, whether or not another process maps it just now."""

@@ -63,15 +63,17 @@ def plugin_start(bench):
                           text=True)
     said = {name: tuple(map(float, rest)) for name, *rest in re.findall(
         r"plugin_start (\w+)\s+start\s+([\d.]+) us\s+over none\s+(-?[\d.]+) us\s+call\s+([\d.]+) us"
-        r"\s+ratio ([\d.]+)", done.stdout)}
+        r"\s+ratio ([\d.]+)\s+cpu over none\s+(-?[\d.]+)", done.stdout)}
     if len(said) != 3:
         raise RuntimeError(f"bench_plugin_start: {done.stdout}{done.stderr}")
     made = []
     for profile in ("default", "strict"):
-        start, over, call, ratio = said[profile]
+        start, over, call, ratio, cpu = said[profile]
         made.append(Figure(f"sandbox_start_{profile}", over / 1000, "ms", "<= 3",
                            f"over no sandbox, first call of a plugin that did not run: p50 "
                            f"{start / 1000:.1f} ms; a later call: p50 {call:.0f} us, {ratio:.2f} x"))
+        made.append(Figure(f"sandbox_cpu_{profile}", cpu / 1000, "ms", "",
+                           "CPU of all processes over no sandbox, from the start to the end"))
     return made
 
 
