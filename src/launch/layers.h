@@ -28,8 +28,9 @@ Outcome JoinCgroups(const Policy& policy);
 Outcome EnterNamespaces(const Policy& policy);
 
 // The file system of the program: a root of its own with what is granted, at its own path, and
-// nothing else. Needs a process inside the namespaces.
-Outcome BuildView(const Policy& policy);
+// nothing else. Needs a process inside the namespaces. `proc`: whether it has a /proc, which shows
+// its own processes; else /proc is empty.
+Outcome BuildView(const Policy& policy, Outcome& proc);
 
 // Resource limits. `count_processes`: those of the process's user are its own alone.
 Outcome SetLimits(const Policy& policy, bool count_processes);

@@ -116,14 +116,15 @@ bool CountsProcesses(const Policy& policy, const Around& around) {
 }
 
 [[noreturn]] void BecomeProgram(const Policy& policy, const Around& around) {
-  bool view = false;
+  errno = EPERM;
+  Outcome built = Unavailable();
+  Outcome proc = built;
   if (around.namespaces) {
     DieWithParent(around.alive);
-    view = Note("view", BuildView(policy), policy.require);
-  } else {
-    errno = EPERM;
-    Note("view", Unavailable(), policy.require);
+    built = BuildView(policy, proc);
   }
+  const bool view = Note("view", built, policy.require);
+  Note("proc", proc, policy.require);
   umask(077);
   if (chdir(policy.directory) != 0) Fatal("directory", errno, kLayerFailed);
   Note("limits", SetLimits(policy, CountsProcesses(policy, around)), true);
@@ -192,7 +193,7 @@ int Main() {
     (void)!write(score, "1000", 4);
     close(score);
   }
-  Note("cgroup", JoinCgroups(policy), policy.require && policy.cgroups.size > 0);
+  Note("cgroup", JoinCgroups(policy), policy.require);
   Around around;
   const Outcome entered = EnterNamespaces(policy);
   around.namespaces = Note("namespaces", entered, policy.require);

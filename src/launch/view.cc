@@ -145,16 +145,16 @@ void MaskProc() {
   }
 }
 
-// Of the new process namespace where that may be mounted (not where a container hides parts of
-// its own), else the one there is.
-bool MakeProc(const Policy& policy, int old_proc) {
+// Of the new process namespace, or an empty folder: the kernel refuses it where a container hides
+// parts of its own, and that one shows what runs beside the plugin.
+Outcome MakeProc(const Policy& policy) {
   mkdir("proc", 0755);
   const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
-  const bool mounted =
-      mount("proc", "proc", "proc", flags, policy.strict ? "subset=pid" : nullptr) == 0 ||
-      (old_proc >= 0 && Place(old_proc, "proc"));
-  if (mounted && !policy.strict) MaskProc();
-  return mounted;
+  if (mount("proc", "proc", "proc", flags, policy.strict ? "subset=pid" : nullptr) != 0) {
+    return Unavailable();
+  }
+  if (!policy.strict) MaskProc();
+  return Done();
 }
 
 bool BecomeRoot() {
@@ -165,23 +165,22 @@ bool BecomeRoot() {
 
 }  // namespace
 
-Outcome BuildView(const Policy& policy) {
+Outcome BuildView(const Policy& policy, Outcome& proc) {
   static int trees[kMaxList];
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return Unavailable();
   if (!TakeGrants(policy, trees)) return Unavailable();
   const int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  const int old_proc = OpenTree("/proc");
-  if (old_proc >= 0 && !Restrict(old_proc, AttributesOf('r', true))) return Unavailable();
   const char* options = "mode=755,size=1m,nr_inodes=4096";
   if (mount("tmpfs", policy.scratch, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0) {
     return Unavailable();
   }
-  const bool built = chdir(policy.scratch) == 0 && MakeLinks(policy, old_root) &&
-                     MakeTmps(policy) && PlaceGrants(policy, trees) && MakeProc(policy, old_proc) &&
-                     BecomeRoot();
-  if (!built) return Failed();
+  if (chdir(policy.scratch) != 0 || !MakeLinks(policy, old_root) || !MakeTmps(policy) ||
+      !PlaceGrants(policy, trees)) {
+    return Failed();
+  }
+  proc = MakeProc(policy);
+  if (!BecomeRoot()) return Failed();
   close(old_root);
-  if (old_proc >= 0) close(old_proc);
   return Done();
 }
 

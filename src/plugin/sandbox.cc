@@ -136,9 +136,12 @@ io::Task<void> Sandbox::TryAll(io::Loop& loop) {
 
 // With the workspace or other folders to write to it keeps the daemon's user: what it makes there
 // must stay the daemon's.
+bool Sandbox::WantsUser(const SandboxPlan& plan) {
+  return plan.workspace == FileAccess::kNone && plan.write_paths.empty();
+}
+
 bool Sandbox::GivesUser(const SandboxPlan& plan) const {
-  return works_.own_user && works_.namespaces && plan.workspace == FileAccess::kNone &&
-         plan.write_paths.empty();
+  return works_.own_user && works_.namespaces && WantsUser(plan);
 }
 
 SandboxReport Sandbox::Expected(const SandboxPlan& plan) const {
@@ -164,6 +167,22 @@ absl::StatusOr<uid_t> Sandbox::GiveFolders(const LaunchSpec& spec,
   return 0;
 }
 
+// Of what talon-launch is not asked for, and so cannot miss.
+absl::Status Sandbox::CheckRequired(const SandboxPlan& plan) const {
+  if (!cgroups_.usable()) {
+    return FailedPrecondition(
+        fmt::format("sandbox: layer 'cgroup' is missing: {}; run the service with `Delegate=memory "
+                    "pids cpu`, or the daemon as root, or set sandbox.require: false",
+                    cgroups_.reason));
+  }
+  if (root_ && defaults_.uids > 0 && WantsUser(plan) && !GivesUser(plan)) {
+    return FailedPrecondition(
+        "sandbox: layer 'user' is missing: a plugin cannot run as a user of its own here; check "
+        "plugin_host.sandbox.first_uid and uids, or set sandbox.require: false");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<PreparedLaunch> Sandbox::Prepare(const LaunchSpec& spec,
                                                 const std::string& socket_directory,
                                                 io::SpawnOptions direct) const {
@@ -173,12 +192,7 @@ absl::StatusOr<PreparedLaunch> Sandbox::Prepare(const LaunchSpec& spec,
                     "sandbox: talon-launch does not work here; reinstall talon, or set "
                     "sandbox.profile: none to run the plugin without a sandbox");
   }
-  if (plan.require && root_ && !cgroups_.usable()) {
-    return FailedPrecondition(fmt::format(
-        "sandbox: layer 'cgroup' is missing: {}; let the daemon make control groups, or set "
-        "sandbox.require: false",
-        cgroups_.reason));
-  }
+  if (plan.require) TALON_RETURN_IF_ERROR(CheckRequired(plan));
   PolicyFacts facts{.program = direct.program,
                     .program_is_descriptor = direct.program_fd >= 0,
                     .args = direct.args,

@@ -57,7 +57,9 @@ class Sandbox {
   io::Task<void> TryAll(io::Loop& loop);
   absl::StatusOr<PreparedLaunch> PrepareProbe(const std::string& scratch, Attempt attempt) const;
   io::Task<absl::StatusOr<SandboxReport>> Try(io::Loop& loop, std::string scratch, Attempt attempt);
+  static bool WantsUser(const SandboxPlan& plan);
   bool GivesUser(const SandboxPlan& plan) const;
+  absl::Status CheckRequired(const SandboxPlan& plan) const;
   absl::StatusOr<uid_t> GiveFolders(const LaunchSpec& spec,
                                     const std::string& socket_directory) const;
   std::string GroupName(const std::string& socket_directory) const;

@@ -26,6 +26,9 @@ constexpr LayerText kLayerTexts[] = {
      "let this user make user namespaces (sysctl user.max_user_namespaces, and where it exists "
      "kernel.unprivileged_userns_clone=1; in a container: a seccomp profile that allows unshare)"},
     {"view", "its own view of the file system", "see namespaces; Linux 5.12 or newer"},
+    {"proc", "a /proc of its own processes",
+     "a /proc of which nothing is covered (in a container: systempaths=unconfined); Linux 5.8 or "
+     "newer for the strict profile"},
     {"directory", "its data folder", "check the folder's owner and mode"},
     {"limits", "resource limits", "check the limits of the daemon itself"},
     {"user", "another user without privileges",
@@ -185,7 +188,8 @@ std::string SandboxGrade(const SandboxPlan& plan, const SandboxReport& report, b
   }
   const bool own_user = !root || report.Find("user")->detail == 1;
   const bool all = own_user && report.Has("cgroup") && report.Has("namespaces") &&
-                   report.Has("view") && report.Find("files")->detail >= kLandlockWithScopes;
+                   report.Has("view") && report.Has("proc") &&
+                   report.Find("files")->detail >= kLandlockWithScopes;
   return all ? "A" : "B";
 }
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the table for every user and profile that this machine allows; see README.md."""
 import argparse
+import ctypes
+import dataclasses
 import os
 import pathlib
 import secrets
@@ -33,20 +35,53 @@ def delegate(uid):
     return folders
 
 
-def run_table(work, uid, profile, workspace, groups):
+@dataclasses.dataclass
+class Case:
+    name: str
+    uid: int
+    profile: str = "default"
+    workspace: str = "none"
+    delegated: bool = False  # has control groups of its own
+    covered: bool = False  # a part of /proc is hidden, as containers do
+
+
+def cover_proc():
+    """Into a user namespace: there the kernel mounts no /proc that shows more than the one there is."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def call(name, *args):
+        if getattr(libc, name)(*args) != 0:
+            raise OSError(ctypes.get_errno(), name)
+    read, write = os.pipe()
+    helper = os.fork()
+    if helper == 0:  # outside it may map more than one user
+        os.read(read, 1)
+        for name in ("uid_map", "gid_map"):
+            pathlib.Path(f"/proc/{os.getppid()}/{name}").write_text("0 0 4294967295")
+        os._exit(0)
+    call("unshare", 0x10000000 | 0x20000)  # CLONE_NEWUSER | CLONE_NEWNS
+    os.write(write, b"x")
+    os.waitpid(helper, 0)
+    call("mount", b"tmpfs", b"/proc/fs", b"tmpfs", 0, None)
+
+
+def run_table(work, case, groups):
     home = pathlib.Path(tempfile.mkdtemp(dir=work, prefix="h"))
-    os.chown(home, uid, uid)
-    command = [str(work / "hostile_table"), "--home", str(home), "--profile", profile,
-               "--workspace", workspace, "--hostile", str(work / "hostile_plugin"),
-               "--other", str(work / "other" / "test_plugin"), "--launcher", str(work / "talon-launch")]
+    os.chown(home, case.uid, case.uid)
+    command = [str(work / "hostile_table"), "--home", str(home), "--profile", case.profile,
+               "--workspace", case.workspace, "--hostile", str(work / "hostile_plugin"),
+               "--other", str(work / "other" / "test_plugin"), "--launcher", str(work / "talon-launch"),
+               "--lacks", "proc" if case.covered else ""]
 
     def become():
         for folder in groups:
             (folder / "cgroup.procs").write_text("0")
-        if uid != os.getuid():
+        if case.covered:
+            cover_proc()
+        if case.uid != os.getuid():
             os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
+            os.setresgid(case.uid, case.uid, case.uid)
+            os.setresuid(case.uid, case.uid, case.uid)
 
     environment = {"PATH": os.environ["PATH"], "HOME": str(home),
                    "HOSTILE_SECRET": "secret-" + secrets.token_hex(12)}
@@ -73,24 +108,26 @@ def main():
         path.chmod(0o755)
     cases = []
     root = os.getuid() == 0
+    plain = PLAIN_USER if root else os.getuid()
     for profile in ("default", "strict"):
         if root:
-            cases.append((f"root {profile}", 0, profile, "none", False))
-            cases.append((f"user {profile} delegated", PLAIN_USER, profile, "none", True))
-        cases.append((f"user {profile}", PLAIN_USER if root else os.getuid(), profile, "none", False))
+            cases.append(Case(f"root {profile}", 0, profile))
+            cases.append(Case(f"user {profile} delegated", plain, profile, delegated=True))
+        cases.append(Case(f"user {profile}", plain, profile))
     if root:
-        cases.append(("root default workspace", 0, "default", "write", False))
+        cases.append(Case("user default covered /proc", plain, covered=True))
+        cases.append(Case("root default workspace", 0, workspace="write"))
     else:
         print("not root: the cases of root and of delegated control groups are left out")
     failed = []
     try:
-        for name, uid, profile, workspace, delegated in cases:
-            if arguments.only not in name:
+        for case in cases:
+            if arguments.only not in case.name:
                 continue
-            groups = delegate(uid) if delegated else []
-            print(f"\n== {name}", flush=True)
-            if not run_table(work, uid, profile, workspace, groups):
-                failed.append(name)
+            groups = delegate(case.uid) if case.delegated else []
+            print(f"\n== {case.name}", flush=True)
+            if not run_table(work, case, groups):
+                failed.append(case.name)
             for folder in groups:
                 folder.rmdir()
     finally:

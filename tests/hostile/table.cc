@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 using Output = absl::StatusOr<tool::ToolOutput>;
 
 struct Setup {
-  std::string home, hostile, other, launcher, secret;
+  std::string home, hostile, other, launcher, secret, lacks;
   plugin::SandboxProfile profile = plugin::SandboxProfile::kDefault;
   plugin::FileChoice workspace = plugin::FileChoice::kNone;
 };
@@ -97,6 +97,7 @@ class Table {
     const int after = Count(Marker());
     Row("processes left behind, after the plugin's end", "pid ns",
         fmt::format("{} before, {} after", before, after), after == 0 && before > 0);
+    Requires();
     Lies();
     std::printf("%d rows, %d failed\n", rows_, failed_);
     return failed_ == 0 && rows_ > 0 ? 0 : 1;
@@ -163,11 +164,14 @@ class Table {
     const plugin::PluginInfo info = Info("hostile");
     (void)Out("hostile__list");
     const plugin::SandboxInfo sandbox = Info("hostile").sandbox;
+    grade_ = sandbox.grade;
     std::printf("\nprofile %s, daemon uid %u, workspace %s: grade %s (%s)\n",
                 sandbox.profile.c_str(), getuid(), sandbox.workspace.c_str(), sandbox.grade.c_str(),
                 fmt::format("{}", fmt::join(sandbox.layers, "; ")).c_str());
     for (const std::string& layer : sandbox.layers) {
       if (layer == "cgroup: ok") has_cgroup_ = true;
+      const std::size_t end = layer.find(": unavailable");
+      if (end != std::string::npos) missing_ += layer.substr(0, end) + " ";
     }
     std::printf("%-60s %-26s %s\n", "attempt", "layer", "result");
   }
@@ -223,6 +227,21 @@ class Table {
     std::printf("%-60s %-26s %s (%s)\n", name.c_str(), layer.c_str(), good ? "nothing" : "GOT IT",
                 std::string(TruncateUtf8(result, good ? kShown : 2000)).c_str());
     std::fflush(stdout);
+  }
+
+  // What is missing is told, lowers the grade, and is fatal where layers are required.
+  void Requires() {
+    const bool whole = missing_.empty();
+    const bool told = setup_.lacks.empty() || missing_.find(setup_.lacks) != std::string::npos;
+    Row("what is missing is told", "report", grade_ + ", missing: " + missing_,
+        told && (whole || grade_ != "A"));
+    options_.sandbox.require = true;
+    Start({{"other", Entry(setup_.other, {})}});
+    const std::string said = Out("other__echo", {{"text", "alive"}});
+    Row("require: true", "all that is missing", said,
+        whole ? said == "alive" : said.find("sandbox: layer '") != std::string::npos);
+    Stop();
+    options_.sandbox.require = false;
   }
 
   // A host of its own for a plugin that lies; what it says must not get further than an error.
@@ -281,6 +300,7 @@ class Table {
   plugin::HostOptions options_;
   std::unique_ptr<plugin::Host> host_;
   bool has_cgroup_ = false;
+  std::string grade_, missing_;  // of the hostile plugin; layers
   int rows_ = 0, failed_ = 0;
 };
 
@@ -294,6 +314,7 @@ Setup Parse(int argc, char** argv) {
     if (name == "--home") setup.home = value;
     if (name == "--hostile") setup.hostile = value;
     if (name == "--other") setup.other = value;
+    if (name == "--lacks") setup.lacks = value;
     if (name == "--launcher") setup.launcher = value;
     if (name == "--profile" && value == "strict") setup.profile = plugin::SandboxProfile::kStrict;
     if (name == "--workspace" && value == "write") setup.workspace = plugin::FileChoice::kWrite;

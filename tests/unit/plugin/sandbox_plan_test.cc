@@ -82,7 +82,8 @@ TEST(SandboxPlanTest, PathsAreChecked) {
 }
 
 constexpr char kAll[] =
-    "cgroup ok 0 0\nnamespaces ok 0 1\npid 77\nview ok 0 0\nlimits ok 0 0\nuser ok 0 0\n"
+    "cgroup ok 0 0\nnamespaces ok 0 1\npid 77\nview ok 0 0\nproc ok 0 0\nlimits ok 0 0\nuser ok 0 "
+    "0\n"
     "files ok 0 7\ncalls ok 0 0\n";
 
 TEST(SandboxReportTest, IsParsedAndGraded) {
@@ -94,6 +95,8 @@ TEST(SandboxReportTest, IsParsedAndGraded) {
   EXPECT_EQ(SandboxGrade(plan, report, /*root=*/true), "B") << "it is root, like the daemon";
   report.Find("user")->detail = 1;
   EXPECT_EQ(SandboxGrade(plan, report, /*root=*/true), "A");
+  report.Find("proc")->state = "unavailable";
+  EXPECT_EQ(SandboxGrade(plan, report, true), "B") << "/proc is empty";
   report.Find("cgroup")->state = "unavailable";
   EXPECT_EQ(SandboxGrade(plan, report, false), "B");
   report.Find("files")->state = "unavailable";
