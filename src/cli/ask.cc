@@ -50,7 +50,7 @@ int Ask(const Globals& globals, const AskOptions& options) {
 
   CancelSource interrupt;
   Questions questions(**client);
-  auto signals = io::WatchSignals((*client)->loop(), {SIGINT, SIGTERM}, [&](int signal) {
+  auto signals = io::WatchSignals((*client)->loop(), {SIGINT, SIGTERM, SIGHUP}, [&](int signal) {
     if (signal == SIGINT && questions.Interrupt()) return;
     interrupt.Cancel(Cancelled("interrupted"));
   });
@@ -63,6 +63,8 @@ int Ask(const Globals& globals, const AskOptions& options) {
       **client, std::move(request), questions,
       [&](std::string_view event, const Json& data) {
         if (!globals.json) view.OnEvent(event, data);
+        // Nobody reads the answer any more (`talon ask … | head -1`).
+        if (std::ferror(stdout) != 0) interrupt.Cancel(Cancelled("standard output was closed"));
         if (event == "done" || event == "error") last = data;
       },
       context));

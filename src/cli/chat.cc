@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <editline/readline.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/ids.h"
 #include "base/json.h"
@@ -17,6 +13,7 @@
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/line_reader.h"
 #include "cli/questions.h"
 #include "cli/report.h"
 #include "cli/turn_view.h"
@@ -28,8 +25,6 @@
 namespace talon::cli {
 namespace {
 
-constexpr int kHistoryLines = 1000;
-constexpr const char* kPrompt = "> ";
 constexpr std::string_view kHelp =
     "/help            this list\n"
     "/new             start a new session\n"
@@ -38,74 +33,6 @@ constexpr std::string_view kHelp =
     "/cost            tokens and money of this chat\n"
     "/quit            leave (Ctrl-D too)\n"
     "Ctrl-C cancels the answer under way, or declines a tool's question.\n";
-
-volatile std::sig_atomic_t g_interrupts = 0;  // a signal handler can reach nothing else
-
-// While it lives, Ctrl-C interrupts a read and does nothing more.
-class InterruptCatcher {
- public:
-  InterruptCatcher() {
-    g_interrupts = 0;
-    struct sigaction action{};
-    action.sa_handler = [](int) { g_interrupts = g_interrupts + 1; };
-    ::sigaction(SIGINT, &action, &before_);  // no SA_RESTART: the read must end
-  }
-  ~InterruptCatcher() { ::sigaction(SIGINT, &before_, nullptr); }
-  InterruptCatcher(const InterruptCatcher&) = delete;
-  InterruptCatcher& operator=(const InterruptCatcher&) = delete;
-  bool caught() const { return g_interrupts > 0; }
-
- private:
-  struct sigaction before_{};
-};
-
-// Lines from a person at a terminal, or from a pipe.
-class LineReader {
- public:
-  explicit LineReader(std::string history) : history_(std::move(history)) {
-    interactive_ = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-    if (!interactive_) return;
-    ::rl_catch_signals = 0;
-    ::using_history();
-    ::stifle_history(kHistoryLines);
-    ::read_history(history_.c_str());
-  }
-  ~LineReader() {
-    if (interactive_) ::write_history(history_.c_str());
-  }
-  LineReader(const LineReader&) = delete;
-  LineReader& operator=(const LineReader&) = delete;
-
-  bool interactive() const { return interactive_; }
-
-  // Nothing at the end of input; an empty line after Ctrl-C.
-  std::optional<std::string> Next() {
-    if (!interactive_) {
-      std::string line;
-      if (!std::getline(std::cin, line)) return std::nullopt;
-      std::printf("%s%s\n", kPrompt, line.c_str());
-      return line;
-    }
-    char* text = nullptr;
-    {
-      InterruptCatcher interrupts;
-      text = ::readline(kPrompt);
-      if (text == nullptr && interrupts.caught()) {
-        std::printf("\n(/quit leaves)\n");
-        return "";
-      }
-    }
-    if (text == nullptr) return std::nullopt;
-    std::string line(text);
-    std::free(text);
-    if (!TrimSpace(line).empty()) ::add_history(line.c_str());
-    return line;
-  }
-
- private:
-  std::string history_;
-  bool interactive_ = false;
-};
 
 class ChatSession {
  public:
@@ -118,6 +45,10 @@ class ChatSession {
   void Greet();
   // False to leave.
   bool Handle(std::string_view line);
+  // From the loop: gives up what is under way; `question`: only a tool's question, if one is open.
+  // False when nothing is under way.
+  enum class GiveUp { kQuestion, kAll };
+  bool Interrupt(GiveUp what);
   // Whether anything that was asked did not succeed.
   bool any_failed() const { return any_failed_; }
 
@@ -130,13 +61,21 @@ class ChatSession {
     any_failed_ = true;
   }
   absl::StatusOr<Json> Get(const std::string& path) {
-    TALON_ASSIGN_OR_RETURN(std::string body, client_.Call("GET", path));
-    return ParseJson(body, path);
+    CancelSource interrupt;
+    under_way_ = &interrupt;
+    CallContext context;
+    context.cancel = interrupt.token();
+    auto body = client_.loop().RunUntilDone(client_.CallAsync("GET", path, "", context));
+    under_way_ = nullptr;
+    TALON_RETURN_IF_ERROR(body.status());
+    return ParseJson(*body, path);
   }
 
   Client& client_;
   std::string session_, model_;
   TurnView view_;
+  CancelSource* under_way_ = nullptr;
+  Questions* questions_ = nullptr;  // of the turn under way
   bool any_failed_ = false;
 };
 
@@ -153,19 +92,27 @@ void ChatSession::Greet() {
   }
 }
 
+bool ChatSession::Interrupt(GiveUp what) {
+  if (under_way_ == nullptr) return false;
+  if (what == GiveUp::kQuestion && questions_ != nullptr && questions_->Interrupt()) return true;
+  under_way_->Cancel(Cancelled("cancelled"));
+  return true;
+}
+
 void ChatSession::Say(std::string_view message) {
   CancelSource interrupt;
   CallContext context;
   context.cancel = interrupt.token();
   Questions questions(client_);
-  auto signals = io::WatchSignals(client_.loop(), {SIGINT}, [&](int) {
-    if (!questions.Interrupt()) interrupt.Cancel(Cancelled("cancelled"));
-  });
+  under_way_ = &interrupt;
+  questions_ = &questions;
   absl::Status status = client_.loop().RunUntilDone(RunAsked(
       client_,
       {.message = std::string(message), .session = session_, .model = model_, .task = false},
       questions, [this](std::string_view event, const Json& data) { view_.OnEvent(event, data); },
       context));
+  under_way_ = nullptr;
+  questions_ = nullptr;
   view_.Finish();
   if (interrupt.token().cancelled()) {
     std::printf("(cancelled)\n");
@@ -248,12 +195,21 @@ int Chat(const Globals& globals, std::string session, const std::string& model) 
   auto paths = daemon::FindPaths(&std::getenv);
   if (!paths.ok()) return Fail(globals, paths.status());
   if (session.empty()) session = "main";
+  io::Loop& loop = (*client)->loop();
   ChatSession chat(**client, std::move(session), model);
+  LineReader reader(loop, paths->history());
+  // A terminal that closes and a request to end are as good as /quit.
+  const auto signals = io::WatchSignals(loop, {SIGINT, SIGTERM, SIGHUP}, [&](int signal) {
+    if (signal != SIGINT) {
+      chat.Interrupt(ChatSession::GiveUp::kAll);
+      reader.Leave();
+    } else if (!chat.Interrupt(ChatSession::GiveUp::kQuestion)) {
+      reader.Interrupt();
+    }
+  });
   chat.Greet();
-  LineReader reader(paths->history());
   while (auto line = reader.Next()) {
     if (!chat.Handle(*line)) break;
-    std::fflush(stdout);
   }
   // A person has seen what failed; a script looks at the exit code.
   return reader.interactive() || !chat.any_failed() ? kOk : kTurnFailed;

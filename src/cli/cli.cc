@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -184,10 +188,16 @@ int Fail(const Globals& globals, const absl::Status& error, int code) {
 }
 
 int Main(int argc, char** argv) {
+  // A reader, a plugin or a daemon that goes away is an error of that write, not the end.
+  ::signal(SIGPIPE, SIG_IGN);
   const int code = Commands().Execute(argc, argv);
   // A full disk or a closed pipe shows here at the latest.
   const bool lost = std::ferror(stdout) != 0;
   if (std::fflush(stdout) == 0 && !lost) return code;
+  pollfd out{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  // Of a pipe whose reader had enough, or a terminal that is gone.
+  const bool left = ::poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
+  if (left) return code == kOk ? kFailed : code;
   std::fprintf(stderr, "talon: cannot write to standard output%s%s\n", lost ? "" : ": ",
                lost ? "" : std::strerror(errno));
   return code == kOk ? kFailed : code;

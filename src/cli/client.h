@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CLI's side of the HTTP API. With a daemon running it is asked; without one, one is started
-// inside this process, on a thread of its own, for as long as the command lasts. Main thread.
+// inside this process, on a thread of its own, for as long as the command lasts; a daemon that goes
+// away meanwhile is replaced in the same way (connection.h). Main thread.
 #pragma once
 
 #include <functional>
@@ -14,10 +15,6 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "io/task.h"
-
-namespace talon::daemon {
-struct Paths;
-}
 
 namespace talon::io {
 class Loop;
@@ -35,12 +32,17 @@ struct TurnRequest {
 // As the API does it: what is not UTF-8 is refused with its place, not replaced.
 absl::Status CheckUtf8(std::string_view name, std::string_view text);
 
-// What a turn's stream says, event by event (turn_start, text_delta, tool_start, …).
+// Whether the daemon went away, or never was there: another one may answer.
+bool IsLost(const absl::Status& error);
+
+// What a turn's stream says, event by event (turn_start, text_delta, tool_start, …), and two events
+// of the client: "connection_lost", and "reconnected" {embedded} before the same turn is awaited
+// from another daemon: of a turn that runs on there, its text comes once more, at once and whole.
 using EventHandler = std::function<void(std::string_view event, const Json& data)>;
 
 class Client {
  public:
-  // Finds or starts a daemon. The token is shown only to a daemon that proves it knows it.
+  // Finds or starts a daemon.
   static absl::StatusOr<std::unique_ptr<Client>> Connect();
   ~Client();
   Client(const Client&) = delete;
@@ -53,17 +55,21 @@ class Client {
   absl::StatusOr<std::string> Call(std::string method, std::string path, std::string body = "");
   io::Task<absl::StatusOr<std::string>> CallAsync(std::string method, std::string path,
                                                   std::string body, CallContext context);
-  // Ends with the turn's last event ("done" or "error"), which `on_event` has seen as well.
+  // Ends with the turn's last event ("done" or "error"), which `on_event` has seen as well. A turn
+  // is asked for under a key of its own, so that no daemon runs it twice. When `context` is
+  // cancelled the turn is, and nothing but its last event is shown any more.
   io::Task<absl::Status> RunTurn(TurnRequest request, EventHandler on_event, CallContext context);
   // Every event of a stream that ends when the daemon ends it, or `context` does.
   io::Task<absl::Status> Follow(std::string path, EventHandler on_event, CallContext context);
 
  private:
-  class Embedded;
   struct Parts;
-  explicit Client(std::unique_ptr<Parts> parts);
-  // True when the announced daemon answers and is ours.
-  bool Join(const daemon::Paths& paths, const Secret& configured);
+  Client();
+  io::Task<absl::Status> Reconnect(CallContext context);
+  io::HttpRequest RequestOf(std::string method, const std::string& path) const;
+  io::Task<absl::StatusOr<std::string>> CallOnce(std::string method, std::string path,
+                                                 std::string body, CallContext context);
+  io::Task<void> CancelTurn(std::string turn);
   io::Task<absl::Status> ReadEvents(io::HttpRequest http,
                                     std::function<bool(std::string_view, const Json&)> on_event,
                                     CallContext context);

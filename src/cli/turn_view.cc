@@ -28,6 +28,22 @@ void TurnView::Line(std::string_view text) {
   }
 }
 
+void TurnView::Note(std::string_view text) {
+  if (quiet_) {
+    std::fprintf(stderr, "talon: %s\n", std::string(text).c_str());
+  } else {
+    Line(fmt::format("({})", text));
+  }
+}
+
+void TurnView::ShowText(std::string_view text) {
+  const std::string harmless = ForTerminal(text);
+  if (harmless.empty()) return;
+  shown_ += text;
+  std::fwrite(harmless.data(), 1, harmless.size(), stdout);
+  mid_line_ = harmless.back() != '\n';
+}
+
 void TurnView::ShowProgress(const Json& data) {
   if (!color_ || quiet_) return;
   if (mid_line_) std::fputc('\n', stdout);
@@ -55,12 +71,27 @@ void TurnView::OnEvent(std::string_view event, const Json& data) {
   }
   ClearProgress();
   if (event == "turn_start") {
-    turn_ = JsonString(data, "turn");
+    const std::string turn = JsonString(data, "turn");
+    if (turn != std::exchange(turn_, turn)) shown_.clear();
   } else if (event == "text_delta") {
-    const std::string text = ForTerminal(JsonString(data, "text"));
-    if (text.empty()) return;
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    mid_line_ = text.back() != '\n';
+    std::string text = JsonString(data, "text");
+    // Of a turn that went on elsewhere the whole text comes at once.
+    if (std::exchange(missed_, false)) {
+      if (text.starts_with(shown_)) {
+        text.erase(0, shown_.size());
+      } else if (mid_line_) {
+        text.insert(0, "\n");
+      }
+    }
+    ShowText(text);
+  } else if (event == "connection_lost") {
+    if (!quiet_) shown_.clear();  // the note stands between
+    missed_ = true;
+    Note("the daemon went away; looking for another");
+  } else if (event == "reconnected") {
+    Note(JsonBool(data, "embedded")
+             ? "the daemon runs inside this command now; waiting for the answer"
+             : "a daemon is there again; waiting for the answer");
   } else if (event == "tool_start" && !quiet_) {
     std::string arguments = JsonString(data, "arguments");
     if (arguments.size() > kArgumentBytes) {

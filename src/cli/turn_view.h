@@ -24,13 +24,18 @@ class TurnView {
 
  private:
   void Line(std::string_view text);
+  // Of what goes on beside the answer; to standard error where that is all that is wanted.
+  void Note(std::string_view text);
+  void ShowText(std::string_view text);
   // One line that the next output takes away again; only where escape sequences are welcome.
   void ShowProgress(const Json& data);
   void ClearProgress();
   bool color_, quiet_;
   bool mid_line_ = false;
   bool progress_ = false;  // such a line is shown
+  bool missed_ = false;    // the connection was lost, and nothing came since
   std::string turn_;
+  std::string shown_;  // of the turn's text
   double cost_usd_ = 0;
   std::int64_t input_tokens_ = 0, output_tokens_ = 0;
 };

@@ -20,6 +20,7 @@ struct Paths {
   std::string examples() const { return plugins + "/../examples"; }
   std::string token() const { return home + "/token"; }
   std::string run() const { return home + "/run"; }
+  std::string lock() const { return run() + "/lock"; }  // holds its owner's process id
   std::string announcement() const { return home + "/run/daemon.json"; }
   std::string history() const { return home + "/history"; }
 };

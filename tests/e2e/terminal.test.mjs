@@ -2,6 +2,7 @@
 // chat on a terminal: `script` lends one, so that Ctrl-C is a key and not a signal of ours.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import { begin, startBoth } from './lib/harness.mjs';
 
@@ -41,4 +42,24 @@ test('Ctrl-C: nothing at the prompt, the end of the answer under way', { skip: n
   await chat.output('stdout', /you said still here\?/, seen);
   type('/quit\r');
   assert.equal((await chat.exit).code, 0);
+});
+
+test('every line is kept as it was typed, also when the chat is killed', { skip: noScript }, async () => {
+  const { home } = await startBoth(SCRIPT);
+  const open = () => begin(home, ['-qec', `exec ${process.env.TALON_BIN} chat`, '/dev/null'], { TERM: 'dumb' }, { command: 'script' });
+  const inside = (chat) => Number(fs.readFileSync(`/proc/${chat.pid}/task/${chat.pid}/children`, 'utf8'));
+  const chat = open();
+  await chat.output('stdout', /> $/);
+  chat.child.stdin.write('grüße, 世界 🦅\r');
+  await chat.output('stdout', /you said grüße, 世界 🦅[^]*> $/);
+  process.kill(inside(chat), 'SIGKILL');
+  await chat.exit;
+
+  const next = open();
+  await next.output('stdout', /> $/);
+  const seen = next.stdout.length;
+  next.child.stdin.write('\x10\r');  // Ctrl-P: the line before
+  await next.output('stdout', /you said grüße, 世界 🦅[^]*> $/, seen);
+  process.kill(inside(next), 'SIGTERM');
+  assert.equal((await next.exit).code, 0);
 });
