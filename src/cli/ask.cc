@@ -70,6 +70,7 @@ int Ask(const Globals& globals, const AskOptions& options) {
       context));
   view.Finish();
   if (!globals.json) WarnOfReflex(**client, last);
+  if (std::ferror(stdout) != 0) return kFailed;  // Main() says so
   if (interrupt.token().cancelled()) return Fail(globals, Cancelled("interrupted"), kInterrupted);
   // Nothing the daemon took up: a model or a request it does not know.
   const bool refused =

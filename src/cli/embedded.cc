@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/embedded.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -56,6 +58,7 @@ Embedded::Embedded(config::Loaded loaded, daemon::Paths paths) : state_(std::mak
   auto ready = state_->ready.get_future();
   state_->thread = std::thread(
       [state = state_.get(), loaded = std::move(loaded), paths = std::move(paths)]() mutable {
+        ::pthread_setname_np(::pthread_self(), "talon-embedded");
         state->Run(std::move(loaded), std::move(paths));
       });
   state_->status = ready.get();

@@ -57,6 +57,11 @@ test('what cannot be written is an error', async () => {
     assert.equal((await full.exit).code, 1, words.join(' '));
     assert.match(full.stderr, /^talon: cannot write to standard output/m);
   }
+  // A reader that had enough need not be told.
+  const closed = 'import os, signal, sys; r, w = os.pipe(); os.close(r); os.dup2(w, 1); signal.signal(signal.SIGPIPE, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])';
+  const enough = begin(home, ['-c', closed, TALON, 'ask', 'ping'], {}, { command: 'python3' });
+  assert.deepEqual(await enough.exit, { code: 1, signal: null });
+  assert.equal(enough.stderr, '');
 });
 
 // A byte that is no text cannot be an argument of spawn(): printf makes it.
