@@ -161,6 +161,20 @@ test('a turn whose daemon is killed is answered all the same, once', async () =>
   }
 });
 
+// It gives the turn ten seconds, then leaves it to the next start.
+test('a turn whose daemon is stopped in order is answered by the next', async () => {
+  const home = makeHome(mockConfig(mock));
+  await mock.play(HANGS);
+  const { program } = await startDaemon(home);
+  const client = begin(home, ['ask', 'hello']);
+  client.child.stdin.end();
+  await client.output('stdout', /one/);
+  await mock.play(ANSWERS);
+  await program.stop('SIGTERM');
+  assert.equal((await client.exit).code, 0, client.stderr);
+  assert.equal(client.stdout, 'one two three four, you said hello\n');
+});
+
 test('a chat that is told to end does so in order', async () => {
   for (const signal of ['SIGTERM', 'SIGHUP']) {
     await mock.play(ANSWERS);
