@@ -180,8 +180,10 @@ io::Task<absl::Status> ProcessHost::PutInPlace(std::string name, Candidate candi
   supervisors_[name] = next;
   if (old != nullptr) {
     old->HandOver(next->usable() ? next : nullptr);
-    others_.insert(old);
-    drains_.Spawn(Drain(old));
+    // Its calls were made in good faith: they have the time they were given.
+    const std::string_view why =
+        next->found().entry.enabled ? "it cannot be loaded any more" : "it was switched off";
+    LetGo(old, next->usable() ? SteadyTime::max() : AfterGrace(), why);
   }
   co_return status;
 }
@@ -218,14 +220,23 @@ void ProcessHost::ToolsChanged(Supervisor& supervisor) {
 void ProcessHost::TakeAway(const std::string& name) {
   const auto at = supervisors_.find(name);
   if (at->second->usable()) catalogue_.RemovePlugin(name);
-  others_.insert(at->second);
-  drains_.Spawn(Drain(at->second));
+  LetGo(at->second, AfterGrace(), "it was taken out of the configuration");
   supervisors_.erase(at);
 }
 
-io::Task<void> ProcessHost::Drain(Supervised supervisor) {
-  co_await supervisor->Drained(clock_.SteadyNow() + options_.drain_grace);
-  co_await supervisor->Stop(Unavailable("the plugin was taken out of the configuration"));
+SteadyTime ProcessHost::AfterGrace() const {
+  return clock_.SteadyNow() + options_.drain_grace;
+}
+
+// `why` is told to calls that go on at `until`.
+void ProcessHost::LetGo(const Supervised& supervisor, SteadyTime until, std::string_view why) {
+  others_.insert(supervisor);
+  drains_.Spawn(Drain(supervisor, until, Unavailable(why)));
+}
+
+io::Task<void> ProcessHost::Drain(Supervised supervisor, SteadyTime until, absl::Status why) {
+  co_await supervisor->Drained(until);
+  co_await supervisor->Stop(std::move(why));
   others_.erase(supervisor);
 }
 

@@ -133,8 +133,8 @@ class Host {
   // The same, and starts it again at once, whatever its crashes were.
   virtual io::Task<absl::Status> Restart(std::string plugin) = 0;
   // Looks for the plugin again, starts what there is now beside the old one, and when that works
-  // gives it the calls to come; the old one ends its calls within HostOptions::drain_grace. An
-  // error leaves the old one as it was. For a moment two processes share the data directory.
+  // gives it the calls to come; the old one ends when its calls have. An error
+  // leaves the old one as it was. For a moment two processes share the data directory.
   virtual io::Task<absl::Status> Reload(std::string plugin) = 0;
   virtual io::Task<absl::StatusOr<PluginReport>> Inspect(std::string plugin) = 0;
   // Trusts the program with this content and loads it. Aborted when the content is another by now.

@@ -152,8 +152,10 @@ struct HostOptions {
                "Longest wait of requests and unfinished turns, after the daemon's start, for "
                "plugins that must be run to know what they offer; later they are added. A plugin "
                "that serves a model provider is always waited for."),
-        Option("drain_grace", &O::drain_grace,
-               "How long calls under way may take when their plugin is reloaded or stopped."),
+        Option(
+            "drain_grace", &O::drain_grace,
+            "How long calls under way may take when their plugin is stopped, switched off or taken "
+            "out; a reload lets them end."),
         Option("stop_grace", &O::stop_grace,
                "From Shutdown to SIGTERM; half of it again to SIGKILL."),
         Option("max_abandoned_calls", &O::max_abandoned_calls, kPositive,

@@ -322,6 +322,11 @@ io::Task<void> PluginProcess::StderrEnds() {
   loop_.CancelTimer(timer);
 }
 
+absl::Status PluginProcess::WhyEnded(const absl::Status& error) const {
+  if (cut_.empty() || ReasonOf(error) != ErrorReason::kPluginCrashed) return error;
+  return MakeError(error.code(), ErrorReason::kPluginCrashed, "the call was cut: " + cut_);
+}
+
 void PluginProcess::Kill() {
   if (process_ == nullptr) return;
   if (!process_->exited()) killed_ = true;

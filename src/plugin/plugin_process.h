@@ -77,6 +77,10 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   io::Task<void> Drained(SteadyTime deadline);
   // Must be awaited before destruction, once. Calls in flight end with Unavailable/kPluginCrashed.
   io::Task<void> Stop(StopKind kind);
+  // Calls that Stop() or Kill() will end are told `why`.
+  void NoteCut(std::string_view why) { cut_ = why; }
+  // `error` of a call, or why the daemon has ended the process meanwhile.
+  absl::Status WhyEnded(const absl::Status& error) const;
   // Ends it where it stands; Stop() is still due.
   void Kill();
   // `cause`, and from the second line on what is known of the program, how it ended and its last
@@ -128,6 +132,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   absl::AnyInvocable<void()> on_ended_;
   bool ended_ = false;
   bool killed_ = false;  // by us
+  std::string cut_;      // of NoteCut()
 };
 
 }  // namespace talon::plugin

@@ -120,7 +120,9 @@ class ProcessHost : public Host {
   absl::Status Offer(const std::string& name, const Supervised& supervisor);
   void ToolsChanged(Supervisor& supervisor);
   void TakeAway(const std::string& name);
-  io::Task<void> Drain(Supervised supervisor);
+  SteadyTime AfterGrace() const;
+  void LetGo(const Supervised& supervisor, SteadyTime until, std::string_view why);
+  io::Task<void> Drain(Supervised supervisor, SteadyTime until, absl::Status why);
   io::Task<absl::Status> KeepTrust();
   double Random() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 

@@ -120,8 +120,12 @@ io::Task<absl::StatusOr<std::string>> Supervisor::Call(std::string_view method, 
 class Supervisor::NamedStream : public PluginStream {
  public:
   NamedStream(std::shared_ptr<Supervisor> supervisor, std::string_view what,
-              std::unique_ptr<PluginStream> stream)
-      : supervisor_(std::move(supervisor)), what_(what), stream_(std::move(stream)) {}
+              std::unique_ptr<Busy> busy, Process process, std::unique_ptr<PluginStream> stream)
+      : supervisor_(std::move(supervisor)),
+        what_(what),
+        busy_(std::move(busy)),
+        process_(std::move(process)),
+        stream_(std::move(stream)) {}
   ~NamedStream() override {
     supervisor_->last_used_ = supervisor_->dependencies_.clock.SteadyNow();
   }
@@ -131,13 +135,15 @@ class Supervisor::NamedStream : public PluginStream {
   void CloseWrites() override { stream_->CloseWrites(); }
   io::Task<absl::StatusOr<std::optional<std::string>>> Read() override {
     auto next = co_await stream_->Read();
-    if (!next.ok()) next = supervisor_->Failed(next.status(), what_);
+    if (!next.ok()) next = supervisor_->Failed(process_->WhyEnded(next.status()), what_);
     co_return next;
   }
 
  private:
   const std::shared_ptr<Supervisor> supervisor_;  // shared: the host may load anew meanwhile
   const std::string_view what_;
+  const std::unique_ptr<Busy> busy_;
+  const Process process_;
   const std::unique_ptr<PluginStream> stream_;
 };
 
@@ -147,12 +153,13 @@ io::Task<absl::StatusOr<std::unique_ptr<PluginStream>>> Supervisor::Open(std::st
   const std::string_view what = MethodName(method);
   if (!loaded_) co_return NotInUse(what);
   ++calls_;
-  const Busy busy(*this);  // until the stream is its process's
+  auto busy = std::make_unique<Busy>(*this);  // while the stream lives
   const auto process = co_await Acquire(context);
   if (!process.ok()) co_return Failed(process.status(), what);
   auto stream = (*process)->Open(method, std::move(context));
   if (!stream.ok()) co_return Failed(stream.status(), what);
-  co_return std::make_unique<NamedStream>(self, what, *std::move(stream));
+  co_return std::make_unique<NamedStream>(self, what, std::move(busy), *process,
+                                          *std::move(stream));
 }
 
 io::Task<absl::StatusOr<std::string>> Supervisor::CallAgain(Exchange exchange,
@@ -200,7 +207,7 @@ io::Task<absl::StatusOr<std::string>> Supervisor::CallOnce(Exchange exchange, Ca
     const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(last_used_ - begin);
     co_return DeadlineExceeded(fmt::format("no answer within {} ms", taken.count()));
   }
-  co_return answer.status();
+  co_return process->WhyEnded(answer.status());
 }
 
 PluginInfo Supervisor::Info() const {

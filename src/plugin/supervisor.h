@@ -146,6 +146,8 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
   io::Task<void> CleanUpCrash(Process process);
   void Replace(std::string_view why);
   io::Task<void> End(Process process, SteadyTime deadline);
+  // Tells the operator and the calls of `process` why it ends before they do.
+  void CutOff(PluginProcess& process, std::string_view why);
   void NoteFailure(const absl::Status& error);
   // Takes the serving process away: it gets no more calls.
   Process TakeProcess();

@@ -202,6 +202,7 @@ void Supervisor::EndProcess() {
 
 io::Task<void> Supervisor::End(Process process, SteadyTime deadline) {
   co_await process->Drained(deadline);
+  CutOff(*process, "the plugin was stopped");
   co_await process->Stop(StopKind::kGraceful);
   std::erase(retired_, process);
 }

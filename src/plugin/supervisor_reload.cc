@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "base/status.h"
 #include "plugin/supervisor.h"
 
@@ -40,22 +41,33 @@ io::Task<void> Supervisor::Drained(SteadyTime deadline) {
     co_await done->Wait();
     loop_.CancelTimer(timer);
   }
-  // Streams are known to their process only.
-  const Process process = process_;
-  if (process != nullptr && !stop_.token().cancelled()) co_await process->Drained(deadline);
+}
+
+void Supervisor::CutOff(PluginProcess& process, std::string_view why) {
+  if (process.calls_in_flight() == 0) return;
+  log_->Note(fmt::format("{} calls were cut: {}", process.calls_in_flight(), why));
+  log::Warn("calls of a plugin are cut", {{"plugin", name_},
+                                          {"pid", process.pid()},
+                                          {"calls", process.calls_in_flight()},
+                                          {"reason", why}});
+  process.NoteCut(why);
 }
 
 void Supervisor::Abort(const absl::Status& why) {
   stop_.Cancel(why);
   loop_.CancelTimer(idle_timer_);
   // A start under way ends by its cancellation.
-  for (const Process& process : retired_) process->Kill();
+  for (const Process& process : retired_) {
+    CutOff(*process, Message(why));
+    process->Kill();
+  }
 }
 
 io::Task<void> Supervisor::Stop(absl::Status why) {
   const auto self = shared_from_this();
   Abort(why);
   if (process_ != nullptr) {
+    CutOff(*process_, Message(why));
     endings_.Spawn([](Process process) -> io::Task<void> {
       co_await process->Stop(StopKind::kGraceful);
     }(TakeProcess()));

@@ -88,6 +88,54 @@ TEST_F(HostChangeTest, ReloadUnderLoadLosesNoCall) {
   EXPECT_EQ(Info().failures, 0U);
 }
 
+TEST_F(HostChangeTest, AReloadLetsCallsEndThatOutliveTheGrace) {
+  options_.drain_grace = 1ms;
+  options_.stop_grace = 1ms;
+  Load();
+  const std::string first = Content("pid");
+  Output slow = absl::UnknownError("no answer");
+  io::Nursery calls(loop_);
+  calls.Spawn([](HostChangeTest* test, Output* output) -> io::Task<void> {
+    *output = co_await test->Start("sleep_ms", {{"ms", 500}});
+  }(this, &slow));
+  ASSERT_TRUE(Reload().ok());
+  EXPECT_NE(Content("pid"), first);
+  Run(calls.Join());
+  EXPECT_TRUE(slow.ok()) << slow.status();
+}
+
+TEST_F(HostChangeTest, CallsThatAreCutAreToldWhy) {
+  options_.drain_grace = 1ms;
+  options_.stop_grace = 1ms;
+  struct Case {
+    std::function<absl::Status()> change;
+    const char* why;
+  };
+  const Case cases[] = {
+      {[&] { return loop_.RunUntilDone(host_->SetEnabled("t", Switch::kOff)); }, "switched off"},
+      {[&] { return loop_.RunUntilDone(host_->StopOne("t")); }, "the plugin was stopped"},
+      {[&] { return loop_.RunUntilDone(host_->Load({})); }, "taken out of the configuration"}};
+  for (const auto& [change, why] : cases) {
+    Load();
+    (void)loop_.RunUntilDone(host_->SetEnabled("t", Switch::kOn));
+    (void)Content("pid");
+    Output hanging = absl::UnknownError("no answer");
+    io::Nursery calls(loop_);
+    calls.Spawn([](HostChangeTest* test, Output* output) -> io::Task<void> {
+      *output = co_await test->Start("hang");
+    }(this, &hanging));
+    PluginLog* log = host_->LogOf("t");
+    ASSERT_TRUE(change().ok());
+    Run(calls.Join());
+    ExpectText(hanging.status(), why);
+    EXPECT_EQ(ReasonOf(hanging.status()), ErrorReason::kPluginCrashed);
+    std::string lines;
+    for (const LogLine& line : log->Last(10)) lines += line.text + "\n";
+    EXPECT_NE(lines.find("1 calls were cut"), std::string::npos) << lines;
+    Run(host_->Stop());
+  }
+}
+
 TEST_F(HostChangeTest, AReloadThatFailsLeavesTheOldOne) {
   entry_.plugin = folder_ / "script";
   entry_.pin = false;
