@@ -16,6 +16,7 @@
 #include "daemon/paths.h"
 #include "io/loop.h"
 #include "plugin/check/check.h"
+#include "plugin/discovery.h"
 
 namespace talon::cli {
 namespace {
@@ -45,7 +46,7 @@ class Scratch {
   std::string path_;
 };
 
-// With a '/' a program; else the plugin of this name in the configuration, or a bundled one.
+// With a '/' a program; else the plugin that the daemon knows by this name, or an example.
 absl::StatusOr<plugin::check::Target> FindTarget(const std::string& what,
                                                  const config::Config& config,
                                                  const daemon::Paths& paths) {
@@ -56,17 +57,21 @@ absl::StatusOr<plugin::check::Target> FindTarget(const std::string& what,
     target.program = fs::absolute(what, error).lexically_normal().string();
     return target;
   }
-  const auto entry = config.plugins.find(what);
-  if (entry != config.plugins.end()) target.entry = entry->second;
-  target.name = what;
-  target.program = target.entry.plugin.empty()
-                       ? fmt::format("{}/{}/{}", paths.plugins, what, what)
-                       : fs::absolute(target.entry.plugin, error).lexically_normal().string();
-  if (entry == config.plugins.end() && !fs::exists(target.program, error)) {
+  plugin::PluginFolders folders{paths.plugins, paths.examples(), config.plugin_host.dirs};
+  folders.own.insert(folders.own.begin(), paths.home + "/plugins");
+  auto found = plugin::Discover(config.plugins, folders);
+  // An example is one that an entry asks for: so does whoever names it here.
+  if (!found.contains(what)) found = plugin::Discover({{what, {}}}, folders);
+  plugin::Found& plugin = found.at(what);
+  if (!config.plugins.contains(what) && !fs::exists(plugin.program, error)) {
     return NotFound(fmt::format(
-        "plugin '{}': no such plugin is configured; for a program give its path, as ./{}", what,
-        what));
+        "plugin '{}': no such plugin; `talon plugins` lists those there are, and for a program "
+        "give its path, as ./{}",
+        what, what));
   }
+  target.name = what;
+  target.entry = std::move(plugin.entry);
+  target.program = std::move(plugin.program);
   return target;
 }
 

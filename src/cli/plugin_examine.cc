@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "cli/plugin_commands.h"
 #include "cli/report.h"
@@ -52,6 +53,16 @@ io::Task<absl::StatusOr<plugin::PluginReport>> Ask(plugin::Host& host, plugin::P
   co_return report;
 }
 
+// What a script loads stands beside it. A folder that holds the daemon's own is shown to nobody.
+std::vector<std::string> Beside(const std::string& program, const std::string& home) {
+  std::error_code error;
+  const auto canonical = std::filesystem::canonical(program, error);
+  const std::string folder = error ? "" : canonical.parent_path().string();
+  const std::string kept = std::filesystem::weakly_canonical(home, error).string() + "/";
+  if (folder.empty() || folder == "/" || kept.starts_with(folder + "/")) return {};
+  return {folder};
+}
+
 absl::StatusOr<plugin::PluginReport> Ask(const std::string& program, const Scratch& scratch) {
   TALON_ASSIGN_OR_RETURN(const daemon::Paths installed, daemon::FindPaths(&std::getenv));
   io::Loop loop;
@@ -67,6 +78,7 @@ absl::StatusOr<plugin::PluginReport> Ask(const std::string& program, const Scrat
   plugin::PluginEntry entry;
   entry.plugin = program;
   entry.pin = false;
+  entry.sandbox.read_paths = Beside(program, installed.home);
   return loop.RunUntilDone(Ask(*host, std::move(entry)));
 }
 
@@ -75,6 +87,7 @@ absl::StatusOr<plugin::PluginReport> Ask(const std::string& program, const Scrat
 int PluginExamine(const Globals& globals, const std::string& program) {
   const Scratch scratch;
   if (!scratch.made()) return Fail(globals, Unavailable("inspect: no folder in /tmp can be made"));
+  log::Configure(log::Level::kError, log::Format::kAuto, nullptr);  // what fails is told below
   const auto report = Ask(program, scratch);
   if (!report.ok()) return Fail(globals, report.status());
   if (report->info.state == plugin::PluginState::kFailed) {

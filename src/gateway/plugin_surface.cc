@@ -60,6 +60,34 @@ std::pair<std::string, std::string> Parts(std::string_view path) {
   return {std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
 }
 
+// A plugin that is not in use has no tools in the catalogue: it is that which is to be told.
+absl::Status WhyUnusable(const plugin::Host& host, const std::string& name) {
+  using plugin::PluginState;
+  for (const plugin::PluginInfo& info : host.List()) {
+    if (info.name != name) continue;
+    const std::string error = info.last_error.substr(0, info.last_error.find('\n'));
+    switch (info.state) {
+      case PluginState::kDisabled:
+        return FailedPrecondition(
+            fmt::format("plugin '{}': it is disabled; `talon plugins enable {}`", name, name));
+      case PluginState::kUntrusted:
+      case PluginState::kFailed:
+        return FailedPrecondition(fmt::format("plugin '{}': it is {}: {}", name,
+                                              plugin::PluginStateName(info.state), error));
+      case PluginState::kStarting:
+        return info.tools.empty()
+                   ? Unavailable(fmt::format("plugin '{}': it is being asked what it offers; try "
+                                             "again in a moment",
+                                             name))
+                   : absl::OkStatus();
+      default:
+        return absl::OkStatus();
+    }
+  }
+  return NotFound(
+      fmt::format("plugin '{}': no such plugin; `talon plugins` lists those there are", name));
+}
+
 }  // namespace
 
 io::Task<bool> PluginSurface::Serve(const ApiRequest& request, io::ResponseWriter& writer) {
@@ -199,7 +227,8 @@ io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request, s
   ask.from_user = true;
   const guard::CheckedCall checked = deps_.guard.CheckCall(ask);
   if (checked.decision.verdict == hook::Verdict::kBlock) {
-    co_return ErrorResponse(InvalidArgument(checked.decision.reason));
+    absl::Status unusable = WhyUnusable(deps_.plugins, name);
+    co_return ErrorResponse(unusable.ok() ? InvalidArgument(checked.decision.reason) : unusable);
   }
   const std::shared_ptr<tool::Tool> tool = checked.entry->tool;
   const tool::ToolSpec spec = tool->spec();

@@ -86,12 +86,30 @@ class Check(unittest.TestCase):
         (self.home / "talon.yaml").write_text(json.dumps({"plugins": {"suspect": entry}}))
 
     def test_bundled_plugins_pass(self):
-        (self.home / "talon.yaml").unlink(missing_ok=True)
-        for name in ("files", "shell", "http"):
+        tokens = self.home / "tokens"
+        tokens.mkdir(exist_ok=True)
+        (tokens / "list").touch()
+        # Two that say nothing without words of the operator.
+        entries = {"auth_tokens": {"config": {"file": str(tokens / "list")},
+                                   "sandbox": {"read_paths": [str(tokens)]}},
+                   "hook_words": {"config": {"mask": ["secret"]}}}
+        (self.home / "talon.yaml").write_text(json.dumps({"plugins": entries}))
+        examples = [each.name for each in pathlib.Path(PREFIX, "lib/talon/examples").iterdir()]
+        self.assertEqual(len(examples), 7, examples)
+        for name in ("files", "shell", "http", "mcp", *sorted(examples)):
             with self.subTest(name):
                 failed, findings = self.check(name)
                 self.assertEqual(failed, {})
                 self.assertIn("pass", {each["verdict"] for each in findings if each["check"] == "shutdown"})
+
+    def test_a_plugin_in_a_folder_is_found_by_name(self):
+        (self.home / "talon.yaml").unlink(missing_ok=True)
+        folder = self.home / "plugins" / "files2"
+        shutil.copytree(pathlib.Path(PREFIX, "lib/talon/plugins/files"), folder)
+        (folder / "files").rename(folder / "files2")
+        failed, findings = self.check("files2")
+        self.assertEqual(failed, {})
+        self.assertIn("pass", {each["verdict"] for each in findings if each["check"] == "shutdown"})
 
     def test_each_fault_is_found(self):
         if not HAS_GRPC:
@@ -129,6 +147,18 @@ class Check(unittest.TestCase):
         self.assertEqual(self.check(path, "--config", '{"greeting": "Moin"}')[0], {})
         failed, _ = self.check(path, "--config", '{"greting": "Moin"}')
         self.assertIn("greting", failed["configure"])
+
+    def test_a_script_is_inspected_with_what_stands_beside_it(self):
+        if not HAS_GRPC:
+            self.skipTest(f"{PYTHON} has no grpcio")
+        inspect = [f"{PREFIX}/bin/talon", "plugin", "inspect"]
+        done = subprocess.run([*inspect, "./plugin.py"], cwd=self.project, env=self.environment,
+                              capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assertIn("greet", done.stdout)
+        done = subprocess.run([*inspect, "/bin/true"], env=self.environment, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn('{"time"', done.stderr)
 
     def test_what_is_no_plugin(self):
         failed, _ = self.check("/bin/true")

@@ -26,7 +26,9 @@ class FakePluginHost : public plugin::Host {
     info.name = "files";
     info.state = plugin::PluginState::kRunning;
     info.tools = {"files__read"};
-    return {info};
+    std::vector<plugin::PluginInfo> all = {info};
+    all.insert(all.end(), others.begin(), others.end());
+    return all;
   }
   io::Task<void> ProbeSandbox() override { co_return; }
   plugin::Sandbox* sandbox() override { return nullptr; }
@@ -77,7 +79,8 @@ class FakePluginHost : public plugin::Host {
   std::function<absl::StatusOr<std::string>(std::string_view method, const std::string& request)>
       answer;
   std::optional<plugin::Manifest> manifest;
-  bool hangs = false;  // until the call is cancelled
+  std::vector<plugin::PluginInfo> others;  // besides "files"
+  bool hangs = false;                      // until the call is cancelled
   int calls = 0;
   std::vector<std::string> asked;  // "stop files" …
   plugin::PluginLog* log = nullptr;

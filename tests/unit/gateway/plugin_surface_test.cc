@@ -70,6 +70,9 @@ TEST_F(GatewayTest, PluginsAreStoppedAndRestarted) {
 TEST_F(GatewayTest, AToolIsRunThroughTheGuard) {
   AddReader();
   AddWriter();
+  plugin::PluginInfo test;
+  test.name = "test";
+  plugins.others = {test};
   Serve();
   const Json read =
       Parsed(Post("/v1/plugins/test/run", R"({"tool":"look","arguments":{"q":"x"}})"));
@@ -82,6 +85,17 @@ TEST_F(GatewayTest, AToolIsRunThroughTheGuard) {
   EXPECT_EQ(wrong.status, 400);
   EXPECT_THAT(wrong.body, HasSubstr("argument 'p' is not known"));
   EXPECT_EQ(Post("/v1/plugins/test/run", R"({"tool":"nope"})").status, 400);
+  plugin::PluginInfo other;
+  for (const auto& [state, text] : {std::pair{plugin::PluginState::kDisabled, "it is disabled"},
+                                    {plugin::PluginState::kUntrusted, "it is untrusted: because"},
+                                    {plugin::PluginState::kFailed, "it is failed: because"}}) {
+    other.name = "other";
+    other.state = state;
+    other.last_error = "because\nand more";
+    plugins.others = {other};
+    EXPECT_THAT(Post("/v1/plugins/other/run", R"({"tool":"look"})").body, HasSubstr(text));
+  }
+  EXPECT_EQ(Post("/v1/plugins/nobody/run", R"({"tool":"look"})").status, 404);
   EXPECT_EQ(Post("/v1/plugins/test/run", R"({"tool":7})").status, 400);
   EXPECT_EQ(world.calls.size(), 2u);
 }
