@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plugin calls, 256 bytes there and back, to a plugin in another process (grpc++ sync server): by
 // our transport, by the whole host (as a tool call), and by grpc++'s clients as the floor to
-// compare with. One in flight: latency and our process's CPU. 64 in flight: throughput, against
-// grpc++'s callback client, its fastest. Rounds alternate; each figure is the median of them.
+// compare with. Every side encodes each request and parses each answer, over a connection that was
+// warm before the clock started. One in flight: latency and our process's CPU, against grpc++'s
+// sync client. 64 in flight: throughput, against its callback client, its fastest. Rounds
+// alternate, as does who is first in one; a ratio is the median of the rounds' ratios.
 //   bench_plugin_rtt [calls a round] [rounds] [idle seconds]
 #include <fmt/format.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <memory>
 #include <string>
@@ -88,15 +90,22 @@ double Microseconds(SteadyClock::duration time) {
   return std::chrono::duration<double, std::micro>(time).count();
 }
 
+io::Task<void> OurCall(PluginTransport& transport, const v1::ExecuteRequest& request) {
+  CallContext context;
+  context.deadline = SteadyClock::now() + kDeadline;
+  const auto answer =
+      co_await transport.Call("/talon.v1.Plugin/Execute", request.SerializeAsString(), context);
+  v1::ExecuteResponse response;
+  TALON_CHECK(answer.ok() && response.ParseFromString(*answer));
+  TALON_CHECK(response.content().size() == 245);
+}
+
 io::Task<std::vector<double>> OurRound(PluginTransport& transport, int calls) {
-  const std::string request = MakeRequest().SerializeAsString();
+  const v1::ExecuteRequest request = MakeRequest();
   std::vector<double> samples;
   for (int i = -kWarmUp; i < calls; ++i) {
     const auto begin = SteadyClock::now();
-    CallContext context;
-    context.deadline = begin + kDeadline;
-    const auto answer = co_await transport.Call("/talon.v1.Plugin/Execute", request, context);
-    TALON_CHECK(answer.ok() && answer->size() > 245);
+    co_await OurCall(transport, request);
     if (i >= 0) samples.push_back(Microseconds(SteadyClock::now() - begin));
   }
   co_return samples;
@@ -118,9 +127,7 @@ io::Task<std::vector<double>> HostRound(tool::Tool& tool, int calls) {
   co_return samples;
 }
 
-std::vector<double> GrpcRound(const std::string& socket, int calls) {
-  const auto channel = grpc::CreateChannel("unix:" + socket, grpc::InsecureChannelCredentials());
-  const auto stub = v1::Plugin::NewStub(channel);
+std::vector<double> GrpcRound(v1::Plugin::Stub& stub, int calls) {
   const v1::ExecuteRequest request = MakeRequest();
   std::vector<double> samples;
   for (int i = -kWarmUp; i < calls; ++i) {
@@ -128,7 +135,8 @@ std::vector<double> GrpcRound(const std::string& socket, int calls) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kDeadline);
     v1::ExecuteResponse response;
-    TALON_CHECK(stub->Execute(&context, request, &response).ok());
+    TALON_CHECK(stub.Execute(&context, request, &response).ok());
+    TALON_CHECK(response.content().size() == 245);
     if (i >= 0) samples.push_back(Microseconds(SteadyClock::now() - begin));
   }
   return samples;
@@ -139,15 +147,12 @@ double OurThroughput(io::Loop& loop, PluginTransport& transport, int calls) {
   const auto begin = SteadyClock::now();
   (void)loop.RunUntilDone([](io::Loop* on, PluginTransport* to, int total) -> io::Task<bool> {
     io::Nursery lanes(*on);
-    const std::string request = MakeRequest().SerializeAsString();
+    const v1::ExecuteRequest request = MakeRequest();
     for (int lane = 0; lane < kInFlight; ++lane) {
-      lanes.Spawn([](PluginTransport* wire, const std::string* bytes, int count) -> io::Task<void> {
-        for (int i = 0; i < count; ++i) {
-          CallContext context;
-          context.deadline = SteadyClock::now() + kDeadline;
-          TALON_CHECK((co_await wire->Call("/talon.v1.Plugin/Execute", *bytes, context)).ok());
-        }
-      }(to, &request, total / kInFlight));
+      lanes.Spawn(
+          [](PluginTransport* wire, const v1::ExecuteRequest* asked, int count) -> io::Task<void> {
+            for (int i = 0; i < count; ++i) co_await OurCall(*wire, *asked);
+          }(to, &request, total / kInFlight));
     }
     co_await lanes.Join();
     co_return true;
@@ -165,7 +170,7 @@ struct GrpcLane {
     context = std::make_unique<grpc::ClientContext>();
     context->set_deadline(std::chrono::system_clock::now() + kDeadline);
     stub->async()->Execute(context.get(), request, &response, [this](grpc::Status status) {
-      TALON_CHECK(status.ok());
+      TALON_CHECK(status.ok() && response.content().size() == 245);
       Next();
     });
   }
@@ -178,9 +183,7 @@ struct GrpcLane {
   v1::ExecuteResponse response = {};
 };
 
-double GrpcThroughput(const std::string& socket, int calls) {
-  const auto channel = grpc::CreateChannel("unix:" + socket, grpc::InsecureChannelCredentials());
-  const auto stub = v1::Plugin::NewStub(channel);
+double GrpcThroughput(v1::Plugin::Stub& stub, int calls) {
   const v1::ExecuteRequest request = MakeRequest();
   std::atomic<int> open = kInFlight;
   std::promise<void> done;
@@ -188,22 +191,39 @@ double GrpcThroughput(const std::string& socket, int calls) {
   lanes.reserve(kInFlight);
   const auto begin = SteadyClock::now();
   for (int lane = 0; lane < kInFlight; ++lane) {
-    lanes.push_back({stub.get(), &request, calls / kInFlight, &open, &done});
+    lanes.push_back({&stub, &request, calls / kInFlight, &open, &done});
   }
   for (GrpcLane& lane : lanes) lane.Next();
   done.get_future().wait();
   return calls * 1e6 / Microseconds(SteadyClock::now() - begin);
 }
 
-// Times the loop's thread slept and woke while the connection was open and nothing was due.
+// Times a thread of this process has slept and woken.
+long WakeUps() {
+  long sum = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(task.path() / "status");
+    const std::string label = "voluntary_ctxt_switches:";
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with(label)) sum += std::stol(line.substr(label.size()));
+    }
+  }
+  return sum;
+}
+
+// Those of all threads while connections are open and nothing is due.
 io::Task<long> IdleWakeUps(io::Loop& loop, std::chrono::seconds time) {
   (void)co_await loop.SleepUntil(SteadyClock::now() + 200ms, {});
-  rusage before{};
-  rusage after{};
-  getrusage(RUSAGE_THREAD, &before);
+  const long before = WakeUps();
   (void)co_await loop.SleepUntil(SteadyClock::now() + time, {});
-  getrusage(RUSAGE_THREAD, &after);
-  co_return after.ru_nvcsw - before.ru_nvcsw - 1;  // one is the end of the measurement
+  co_return WakeUps() - before - 1;  // one is the end of the measurement
+}
+
+// Round by round.
+std::vector<double> Ratios(const std::vector<double>& ours, const std::vector<double>& theirs) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < ours.size(); ++i) ratios.push_back(ours[i] / theirs[i]);
+  return ratios;
 }
 
 void Print(const char* name, const Figures& figures) {
@@ -237,39 +257,49 @@ int Main(int calls, int rounds, int idle_seconds) {
   soon.deadline = SteadyClock::now() + 10s;
   const auto transport = *loop.RunUntilDone(ConnectUnix(loop, socket, {}, soon));
 
+  const std::chrono::seconds idle(idle_seconds);
+  // Before there is any object of grpc++, whose threads stay.
+  const long our_idle = loop.RunUntilDone(IdleWakeUps(loop, idle));
+  const auto channel = grpc::CreateChannel("unix:" + socket, grpc::InsecureChannelCredentials());
+  const auto stub = v1::Plugin::NewStub(channel);
+  (void)GrpcRound(*stub, 1);
+  const long grpc_idle = loop.RunUntilDone(IdleWakeUps(loop, idle)) - our_idle;
+  (void)OurThroughput(loop, *transport, kManyCalls);
+  (void)GrpcThroughput(*stub, kManyCalls);
+
   Figures ours;
   Figures whole;
   Figures grpc;
   std::vector<double> our_rate;
   std::vector<double> grpc_rate;
   for (int round = 0; round < rounds; ++round) {
+    const bool first = round % 2 == 0;
+    if (!first) grpc.Measure([&] { return GrpcRound(*stub, calls); });
     ours.Measure([&] { return loop.RunUntilDone(OurRound(*transport, calls)); });
+    if (first) grpc.Measure([&] { return GrpcRound(*stub, calls); });
     whole.Measure([&] { return loop.RunUntilDone(HostRound(*echo, calls)); });
+    if (!first) grpc_rate.push_back(GrpcThroughput(*stub, kManyCalls));
     our_rate.push_back(OurThroughput(loop, *transport, kManyCalls));
-    if (round == 0 && idle_seconds > 0) {
-      const long idle = loop.RunUntilDone(IdleWakeUps(loop, std::chrono::seconds(idle_seconds)));
-      std::printf("plugin_rtt idle         %ld wake-ups in %d s, two connections open\n", idle,
-                  idle_seconds);
-    }
-    grpc.Measure([&] { return GrpcRound(socket, calls); });
-    grpc_rate.push_back(GrpcThroughput(socket, kManyCalls));
+    if (first) grpc_rate.push_back(GrpcThroughput(*stub, kManyCalls));
   }
   Print("transport", ours);
   Print("host", whole);
   Print("grpc++ sync", grpc);
-  const double our_calls = Figures::Median(our_rate);
-  const double grpc_calls = Figures::Median(grpc_rate);
-  std::printf("plugin_rtt ratio        transport/grpc++ %.2f  host/grpc++ %.2f  (bar 2.00)\n",
-              ours.p50() / grpc.p50(), whole.p50() / grpc.p50());
-  std::printf(
-      "plugin_rtt in flight    %d: transport %.0f calls/s  grpc++ %.0f calls/s  (bar 1.00, "
-      "is %.2f)\n",
-      kInFlight, our_calls, grpc_calls, our_calls / grpc_calls);
+  const double latency = Figures::Median(Ratios(ours.p50_us, grpc.p50_us));
+  const double host_latency = Figures::Median(Ratios(whole.p50_us, grpc.p50_us));
+  const double cpu = Figures::Median(Ratios(ours.cpu_us, grpc.cpu_us));
+  const double rate = Figures::Median(Ratios(our_rate, grpc_rate));
+  std::printf("plugin_rtt over grpc++  p50 %.3f  host %.3f  cpu %.3f  in flight %.3f\n", latency,
+              host_latency, cpu, rate);
+  std::printf("plugin_rtt in flight    %d: transport %.0f calls/s  grpc++ %.0f calls/s\n",
+              kInFlight, Figures::Median(our_rate), Figures::Median(grpc_rate));
+  std::printf("plugin_rtt idle         transport %ld  grpc++ %ld wake-ups in %d s\n", our_idle,
+              grpc_idle, idle_seconds);
   (void)loop.RunUntilDone([](Host* stopped) -> io::Task<bool> {
     co_await stopped->Stop();
     co_return true;
   }(host.get()));
-  return whole.p50() <= 2 * grpc.p50() && our_calls >= grpc_calls ? 0 : 1;
+  return latency <= 1 && host_latency <= 2 && cpu <= 1 && rate >= 1 && our_idle <= 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -279,5 +309,5 @@ int main(int argc, char** argv) {
   const auto number = [&](int at, int fallback) {
     return argc > at ? std::max(1, std::atoi(argv[at])) : fallback;
   };
-  return talon::plugin::Main(number(1, 2000), number(2, 15), number(3, 10));
+  return talon::plugin::Main(number(1, 2000), number(2, 15), number(3, 5));
 }
