@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 
+#include "mcp/oauth.h"
 #include "talon/sdk/log.h"
 #include "talon/sdk/text.h"
 
@@ -35,6 +36,12 @@ bool IsModernError(const Reply& reply) {
 bool Lists(const Json& versions, std::string_view version) {
   return versions.is_array() &&
          std::find(versions.begin(), versions.end(), version) != versions.end();
+}
+
+bool WantsToken(const WireFailure& failure) {
+  return failure.http_status == 401 ||
+         (failure.http_status == 403 &&
+          ParseChallenge(failure.challenge).error == "insufficient_scope");
 }
 
 std::string Listed(const Json& versions) {
@@ -186,7 +193,18 @@ Reply Client::Send(const std::string& method, Json params, Caller& caller, Heade
     if (info_.modern) add(MethodHeaders(method, params));
     add(headers);
   }
-  return session_->Request(method, params, request);
+  for (int renewals = 0;; ++renewals) {
+    const std::string token = options_.tokens != nullptr ? options_.tokens->bearer() : "";
+    Reply reply = session_->Request(method, params, request);
+    if (options_.tokens == nullptr || renewals >= options_.max_token_renewals ||
+        !WantsToken(reply.failure)) {
+      return reply;
+    }
+    const absl::Status renewed = options_.tokens->Renew(token, reply.failure.challenge, caller);
+    if (renewed.ok()) continue;
+    reply.status = renewed;
+    return reply;
+  }
 }
 
 absl::Status Client::Failed(const Reply& reply) {

@@ -17,6 +17,10 @@
 #include "mcp/session.h"
 
 namespace talon::plugins::mcp {
+class Tokens;
+}
+
+namespace talon::plugins::mcp {
 
 inline constexpr char kModernVersion[] = "2026-07-28";
 inline constexpr char kLegacyVersion[] = "2025-11-25";  // offered in a handshake
@@ -30,7 +34,9 @@ struct ClientOptions {
   std::chrono::milliseconds connect_timeout{30'000};  // until the server has introduced itself
   std::size_t max_items = 1'000;                      // of one list
   int max_pages = 100;
-  int max_rounds = 10;  // of questions in one call
+  int max_rounds = 10;         // of questions in one call
+  Tokens* tokens = nullptr;    // outlives the client; null: the server gets none
+  int max_token_renewals = 3;  // in one request
 };
 
 struct ServerInfo {
@@ -83,7 +89,8 @@ class Client {
   absl::StatusOr<Era> Discover(Caller& caller, bool insist);
   absl::Status Initialize(Caller& caller);
   Json Capabilities() const;
-  // One request with what the revision wants in it.
+  // One request with what the revision wants in it, sent again with another token when the server
+  // refuses the one it has.
   Reply Send(const std::string& method, Json params, Caller& caller, Headers headers = {},
              bool progress = false);
   absl::StatusOr<Json> AskRounds(const std::string& method, Json params, Caller& caller,

@@ -2,6 +2,7 @@
 #include "mcp/config.h"
 
 #include <fmt/format.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <optional>
@@ -138,6 +139,47 @@ void ReadTools(Reader& in, ServerConfig& out) {
   }
 }
 
+OAuthConfig ReadOAuth(Reader& in) {
+  OAuthConfig out;
+  const Json& oauth = in.Get("oauth");
+  if (oauth.is_null() || oauth == false) return out;
+  out.grant = OAuthConfig::Grant::kConsent;
+  if (oauth == true) return out;
+  if (!oauth.is_object()) in.Fail("'oauth' must be true or a map of options");
+  std::string grant;
+  const std::map<std::string, std::string*> fields = {
+      {"grant", &grant},
+      {"client_id", &out.client_id},
+      {"client_secret", &out.client_secret},
+      {"client_metadata_url", &out.client_metadata_url},
+      {"scope", &out.scope},
+      {"redirect_uri", &out.redirect_uri}};
+  for (const auto& [key, value] : oauth.items()) {
+    const auto field = fields.find(key);
+    if (field == fields.end()) {
+      in.Fail(fmt::format("'oauth.{}' is not known", key));
+    } else {
+      *field->second = in.Text("oauth." + key, value);
+    }
+  }
+  if (grant == "client_credentials") {
+    out.grant = OAuthConfig::Grant::kClientCredentials;
+    if (out.client_id.empty()) in.Fail("'oauth.grant' client_credentials needs 'oauth.client_id'");
+  } else if (!grant.empty() && grant != "consent") {
+    in.Fail("'oauth.grant' must be consent or client_credentials");
+  }
+  if (!IsSafePage(out.redirect_uri)) {
+    in.Fail("'oauth.redirect_uri' must be https or on this machine");
+  }
+  return out;
+}
+
+bool NamesAuthorization(const std::map<std::string, std::string>& headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const auto& header) {
+    return strcasecmp(header.first.c_str(), "Authorization") == 0;
+  });
+}
+
 void Check(Reader& in, const ServerConfig& server) {
   if (server.command.empty() == server.url.empty()) in.Fail("needs either 'command' or 'url'");
   if (!server.url.empty() && !server.url.starts_with("https://") &&
@@ -146,6 +188,12 @@ void Check(Reader& in, const ServerConfig& server) {
   }
   if (!server.headers.empty() && !server.url.empty() && !IsSafePage(server.url)) {
     in.Fail("tokens are not sent over http:// to another machine; use https://");
+  }
+  if (server.oauth.grant != OAuthConfig::Grant::kNone) {
+    if (!IsSafePage(server.url)) in.Fail("'oauth' needs a 'url' that begins with https://");
+    if (NamesAuthorization(server.headers)) {
+      in.Fail("either 'oauth' or an Authorization header in 'headers'");
+    }
   }
   if (!server.cwd.empty() && server.cwd[0] != '/') in.Fail("'cwd' must be absolute");
   for (const std::string& root : server.roots) {
@@ -183,6 +231,7 @@ absl::StatusOr<ServerConfig> ParseServer(const std::string& name, const Json& op
   out.cwd = in.Text("cwd");
   out.headers = in.Map("headers");
   out.context_headers = in.Map("context_headers");
+  out.oauth = ReadOAuth(in);
   const std::string type = in.Text("type");
   if (type == "sse")
     in.Fail("type 'sse' (the transport of 2024) is not spoken; use streamable HTTP");

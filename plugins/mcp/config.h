@@ -16,6 +16,20 @@ namespace talon::plugins::mcp {
 
 using Credentials = std::map<std::string, std::string>;
 
+struct OAuthConfig {
+  enum class Grant {
+    kNone,               // no tokens but those in `headers`
+    kConsent,            // a person signs in (authorization code with PKCE)
+    kClientCredentials,  // the client is its own user
+  };
+  Grant grant = Grant::kNone;
+  // Registered with the authorization server; without an id the client registers itself.
+  std::string client_id, client_secret;
+  std::string client_metadata_url;  // an id that describes itself, where such are taken
+  std::string scope;                // empty: what the server asks for
+  std::string redirect_uri = "http://127.0.0.1:33418/callback";
+};
+
 struct ServerConfig {
   std::string name;
   bool enabled = true;
@@ -28,6 +42,7 @@ struct ServerConfig {
   std::map<std::string, std::string> headers;
   // Header = "user", "tenant", "agent", "origin" or "session_id" of the one who calls.
   std::map<std::string, std::string> context_headers;
+  OAuthConfig oauth;
 
   std::string protocol = "auto";  // or a revision
   std::chrono::milliseconds timeout{60'000};

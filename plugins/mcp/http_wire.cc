@@ -160,6 +160,9 @@ class HttpWire : public Wire {
   }
 
   void Add(Transfer::Plan plan) {
+    if (const std::string token = options_.bearer ? options_.bearer() : ""; !token.empty()) {
+      plan.headers.emplace_back("Authorization", "Bearer " + token);
+    }
     {
       const std::lock_guard lock(mutex_);
       if (!version_.empty()) plan.headers.emplace_back("MCP-Protocol-Version", version_);
@@ -362,7 +365,8 @@ class HttpWire : public Wire {
     }
     if (code != CURLE_OK) return transfer.ErrorText(code);
     if (transfer.is_stream()) return "the stream ended without an answer";
-    if (status == 401) return "HTTP 401: the server asks for a token; give it one in `headers`";
+    if (status == 401)
+      return "HTTP 401: the server asks for a token; give it one in `headers`, or say `oauth`";
     if (status / 100 == 3) {
       return fmt::format("HTTP {}: redirects are not followed; the server is at {}", status,
                          Shown(transfer.location()));

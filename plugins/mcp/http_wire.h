@@ -19,6 +19,7 @@ struct HttpOptions {
   std::string server;  // for log lines
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::function<std::string()> bearer;  // the access token of now; may be empty or say ""
   WireLimits limits;
   std::chrono::milliseconds connect_timeout{15'000};
   std::chrono::milliseconds notify_timeout{15'000};  // of a message that has no answer

@@ -24,7 +24,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kDefaultWait{8'000};
 constexpr milliseconds kMaxWait{600'000};
-constexpr std::size_t kMaxTools = 127;  // the daemon takes 128 of one plugin; one is `status`
+constexpr std::size_t kMaxTools = 127;  // the daemon takes 128 of one plugin, with `status`
 constexpr int kCallTimeouts = 10;       // a call may take this many times its server's timeout
 constexpr milliseconds kMaxCall{3'600'000};
 
@@ -86,6 +86,11 @@ class McpPlugin : public sdk::Plugin {
   void Offered() {
     const std::lock_guard lock(mutex_);  // the last to look is the last to set
     std::vector<sdk::Tool> tools = {Status()};
+    if (std::any_of(servers_.begin(), servers_.end(), [](const auto& server) {
+          return server->config().oauth.grant == mcp::OAuthConfig::Grant::kConsent;
+        })) {
+      tools.push_back(SignIn());
+    }
     std::size_t dropped = 0;
     for (const auto& server : servers_) {
       for (Offer& offer : server->offers()) {
@@ -126,6 +131,26 @@ class McpPlugin : public sdk::Plugin {
       return server.Call(offer, args.json(), caller);
     };
     return tool;
+  }
+
+  sdk::Tool SignIn() {
+    return {.name = "sign_in",
+            .description =
+                "Signs in at an MCP server: gives the page to open, then takes the "
+                "address where the browser ended.",
+            .schema =
+                sdk::Object().Required("server", sdk::String()).Optional("address", sdk::String()),
+            .effect = sdk::Effect::kAdmin,
+            .user_only = true,
+            .handler = [this](const sdk::Args& args, const sdk::CallInfo& call) {
+              const std::string name = args.String("server");
+              for (const auto& server : servers_) {
+                if (server->config().name != name) continue;
+                mcp::SdkCaller caller(call, server->config().context_headers);
+                return server->SignIn(args.String("address"), caller);
+              }
+              return sdk::Result::Error(fmt::format("there is no server '{}'", name));
+            }};
   }
 
   sdk::Tool Status() {

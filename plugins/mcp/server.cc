@@ -72,6 +72,11 @@ Server::Server(ServerConfig config, ServerPlace place, std::function<void()> on_
       place_(std::move(place)),
       cache_(place_.data),
       on_change_(std::move(on_change)) {
+  if (config_.oauth.grant != OAuthConfig::Grant::kNone) {
+    tokens_ = std::make_unique<Tokens>(
+        config_.name, config_.url, config_.oauth,
+        place_.data.empty() ? "" : fmt::format("{}/{}.oauth.json", place_.data, config_.name));
+  }
   if (const std::optional<Listing> known = cache_.Load(config_)) {
     offers_ = MakeOffers(config_, *known);
   }
@@ -123,8 +128,7 @@ void Server::Run() {
       failures = 1;
       continue;
     }
-    Bell pause;
-    pause.Wait(stop_.fd(), Clock::now() + Pause(++failures));
+    again_.Wait(stop_.fd(), Clock::now() + Pause(++failures));
   }
   SetLink(nullptr, absl::CancelledError("stopped"), true);
 }
@@ -140,7 +144,8 @@ absl::StatusOr<std::shared_ptr<Server::Link>> Server::Connect() {
                        .protocol = config_.protocol,
                        .roots = Roots(),
                        .timeout = config_.timeout,
-                       .connect_timeout = config_.start_timeout},
+                       .connect_timeout = config_.start_timeout,
+                       .tokens = tokens_.get()},
                       {.on_change =
                            [this, signals](const std::string& method) {
                              if (!method.ends_with("/list_changed")) return;
@@ -309,6 +314,35 @@ sdk::Result Server::Call(const Offer& offer, const Json& arguments, Caller& call
   }
 }
 
+sdk::Result Server::SignIn(const std::string& address, const Caller& caller) {
+  const auto failed = [this](std::string_view why) {
+    return sdk::Result::Error(fmt::format("server '{}': {}", config_.name, why));
+  };
+  if (config_.oauth.grant != OAuthConfig::Grant::kConsent) return failed("nobody signs in there");
+  if (address.empty()) {
+    const absl::StatusOr<std::string> page = tokens_->BeginConsent(caller);
+    if (!page.ok()) return failed(Why(page.status()));
+    return sdk::Result::Text(fmt::format(
+        "Open this page and allow the access:\n{}\nThe browser then goes to an address that begins "
+        "with {} and shows no page. Copy that address and run\ntalon plugins run mcp sign_in "
+        "server={} address='…'",
+        *page, tokens_->redirect_uri(), config_.name));
+  }
+  if (const absl::Status done = tokens_->FinishConsent(address, caller); !done.ok()) {
+    return failed(Why(done));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (link_ == nullptr) settled_ = false;
+  }
+  again_.Ring();
+  WaitSettled(std::min(caller.deadline(), Clock::now() + config_.start_timeout),
+              caller.cancel_fd());
+  const State now = state();
+  return sdk::Result::Text(fmt::format("signed in at '{}'; {}{}{}", config_.name, now.condition,
+                                       now.error.empty() ? "" : ": ", now.error));
+}
+
 absl::StatusOr<sdk::Result> Server::CallOnce(Client& client, const Offer& offer,
                                              const Json& arguments, Caller& caller) {
   absl::StatusOr<Json> result = absl::InternalError("not called");
@@ -396,6 +430,7 @@ std::unique_ptr<Wire> Server::MakeWire() const {
   if (!config_.url.empty()) {
     HttpOptions options{.server = config_.name, .url = config_.url};
     options.headers.assign(config_.headers.begin(), config_.headers.end());
+    if (tokens_ != nullptr) options.bearer = [this] { return tokens_->bearer(); };
     return MakeHttpWire(std::move(options));
   }
   StdioOptions options{.server = config_.name, .child = PlanChild(config_, place_.data)};

@@ -13,6 +13,7 @@
 #include "mcp/client.h"
 #include "mcp/config.h"
 #include "mcp/listing_cache.h"
+#include "mcp/oauth.h"
 #include "mcp/offer.h"
 
 namespace talon::plugins::mcp {
@@ -39,6 +40,9 @@ class Server {
 
   std::vector<Offer> offers() const;
   sdk::Result Call(const Offer& offer, const Json& arguments, Caller& caller);
+  // Without an address: the page where the person signs in. With the one that led to: takes the
+  // token and connects anew.
+  sdk::Result SignIn(const std::string& address, const Caller& caller);
 
   // For people and `status`.
   struct State {
@@ -76,9 +80,11 @@ class Server {
   const ServerPlace place_;
   const ListingCache cache_;
   const std::function<void()> on_change_;
+  std::unique_ptr<Tokens> tokens_;  // null: it gets none
   std::thread thread_;
   Bell stop_;   // rung once, never taken: cancels what the server's own thread waits for
   Bell event_;  // wakes the server's own thread
+  Bell again_;  // ends its pause before the next connection
 
   mutable std::mutex mutex_;  // guards what follows
   bool stopping_ = false;

@@ -17,6 +17,7 @@
 #include "io/loop.h"
 #include "plugin/check/check.h"
 #include "plugin/discovery.h"
+#include "plugin/sandbox_plan.h"
 
 namespace talon::cli {
 namespace {
@@ -75,6 +76,24 @@ absl::StatusOr<plugin::check::Target> FindTarget(const std::string& what,
   return target;
 }
 
+// What the command line says of the sandbox, into the plugin's entry.
+absl::Status Grant(const CheckOptions& options, plugin::SandboxOptions& entry) {
+  for (const auto& [name, value] : plugin::EnumNames(plugin::ProfileChoice{})) {
+    if (name == options.sandbox) entry.profile = value;
+  }
+  const auto add = [](const std::vector<std::string>& from, std::vector<std::string>& to) {
+    for (const std::string& path : from) {
+      std::error_code error;
+      std::string normal = fs::absolute(path, error).lexically_normal().string();
+      if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
+      to.push_back(std::move(normal));
+    }
+  };
+  add(options.read_paths, entry.read_paths);
+  add(options.write_paths, entry.write_paths);
+  return plugin::CheckSandbox(entry);
+}
+
 int ShowFindings(const Globals& globals, const std::vector<Finding>& findings) {
   const bool failed = std::ranges::any_of(
       findings, [](const Finding& finding) { return finding.verdict == Verdict::kFail; });
@@ -100,25 +119,29 @@ int ShowFindings(const Globals& globals, const std::vector<Finding>& findings) {
 
 }  // namespace
 
-int PluginCheck(const Globals& globals, const std::string& what, const std::string& config_json,
-                bool all) {
+int PluginCheck(const Globals& globals, const CheckOptions& options) {
   auto paths = daemon::FindPaths(&std::getenv);
   if (!paths.ok()) return Fail(globals, paths.status());
   auto loaded = config::Load(paths->config, paths->config_missing, &std::getenv);
   if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
-  auto target = FindTarget(what, loaded->config, *paths);
+  auto target = FindTarget(options.what, loaded->config, *paths);
   if (!target.ok()) return Fail(globals, target.status(), kUsage);
-  if (!config_json.empty()) {
-    const auto parsed = ParseJson(config_json, "--config");
+  target->launcher = paths->launcher;
+  if (!options.config_json.empty()) {
+    const auto parsed = ParseJson(options.config_json, "--config");
     if (!parsed.ok()) return Fail(globals, parsed.status(), kUsage);
-    target->entry.config.text = config_json;
+    target->entry.config.text = options.config_json;
+  }
+  if (absl::Status granted = Grant(options, target->entry.sandbox); !granted.ok()) {
+    return Fail(globals, granted, kUsage);
   }
   const Scratch scratch;
   if (scratch.path().empty()) return Fail(globals, Internal("make a folder below /tmp: it failed"));
   target->folder = scratch.path();
   log::Configure(log::Level::kError, loaded->config.log.format, nullptr);
   io::Loop loop;
-  const auto scope = all ? plugin::check::Scope::kAllTools : plugin::check::Scope::kReadOnlyTools;
+  const auto scope =
+      options.all ? plugin::check::Scope::kAllTools : plugin::check::Scope::kReadOnlyTools;
   return ShowFindings(globals, loop.RunUntilDone(plugin::check::CheckPlugin(
                                    loop, *std::move(target), loaded->config.plugin_host, scope)));
 }

@@ -12,8 +12,7 @@ struct Arguments {
   std::string name, tool;
   std::string language = "cpp";
   std::string directory;
-  std::string config;
-  bool all = false;
+  CheckOptions check;
   std::vector<std::string> values;
   bool yes = false, follow = false;
   int lines = 100;
@@ -58,14 +57,19 @@ void AddAuthorCommands(Table& table, const Globals& globals) {
       ->capture_default_str();
   make->add_option("--dir", table.arguments().directory, "Folder of the project (default: ./NAME)");
   CLI::App* check =
-      table.Add("check", "Test a plugin against the contract", [&globals](const Arguments& given) {
-        return PluginCheck(globals, given.name, given.config, given.all);
-      });
-  check->add_option("plugin", table.arguments().name, "Path of a program, or name of a plugin")
-      ->required();
-  check->add_option("--config", table.arguments().config, "Configuration, as a JSON object");
-  check->add_flag("--all", table.arguments().all,
+      table.Add("check", "Test a plugin against the contract",
+                [&globals](const Arguments& given) { return PluginCheck(globals, given.check); });
+  CheckOptions& options = table.arguments().check;
+  check->add_option("plugin", options.what, "Path of a program, or name of a plugin")->required();
+  check->add_option("--config", options.config_json, "Configuration, as a JSON object");
+  check->add_flag("--all", options.all,
                   "Also execute tools that are not read-only, with made-up arguments");
+  check->add_option("--sandbox", options.sandbox, "Profile of its sandbox: default, strict or none")
+      ->check(CLI::IsMember({"default", "strict", "none"}));
+  check->add_option("--read", options.read_paths, "Folder or file it may read (repeatable)")
+      ->allow_extra_args(false);
+  check->add_option("--write", options.write_paths, "Folder it may write in (repeatable)")
+      ->allow_extra_args(false);
 }
 
 }  // namespace

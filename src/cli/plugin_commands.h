@@ -49,10 +49,15 @@ int PluginChange(const Globals& globals, const std::string& name, const std::str
 // overwrites.
 int PluginNew(const Globals& globals, const std::string& name, const std::string& language,
               const std::string& directory);
-// The contract's test-suite against `what` (as of PluginInspect), without a daemon. `config_json`
-// empty: that of its entry. `all`: also tools that are not read-only. kFailed when it found
-// something.
-int PluginCheck(const Globals& globals, const std::string& what, const std::string& config_json,
-                bool all);
+// The contract's test-suite against `what` (as of PluginInspect), without a daemon. kFailed when it
+// found something.
+struct CheckOptions {
+  std::string what;
+  std::string config_json;                           // empty: that of its entry
+  bool all = false;                                  // also tools that are not read-only
+  std::string sandbox;                               // profile; empty: of its entry
+  std::vector<std::string> read_paths, write_paths;  // besides those of its entry
+};
+int PluginCheck(const Globals& globals, const CheckOptions& options);
 
 }  // namespace talon::cli

@@ -45,7 +45,18 @@ FAULTS = {
     "not_served": {"serves talon.v1.AuthProvider"},
     "dies_of_garbage": {"malformed request"},
     "sick": {"health"},
+    "streams_unserved": {"greet: answer"},
+    "bad_progress": {"greet: answer"},
+    "asks_for_secrets": {"greet: answer"},
+    "no_question_id": {"greet: answer"},
+    "dies_when_hung_up": {"greet: given up at its first word"},
+    "dies_when_declined": {"greet: questions declined"},
+    "waits_for_ever": {"greet: questions nobody answers"},
+    "no_result": {"greet: answer"},
+    "two_results": {"greet: answer"},
 }
+# And of its ways that are none, with a check that must pass.
+GOOD = {"none": "greet: answer", "streams": "ExecuteStream: unknown tool", "talks": "greet: questions declined"}
 # The same for arguments of test_plugin.
 TEST_PLUGIN_FAULTS = {
     "--exit 3": {"start"},
@@ -82,7 +93,8 @@ class Check(unittest.TestCase):
 
     def configured(self, program, *arguments, **options):
         """Names `program` in talon.yaml."""
-        entry = {"plugin": str(program), "args": list(arguments), "start_timeout": "3s", **options}
+        entry = {"plugin": str(program), "args": list(arguments), "start_timeout": "3s",
+                 "sandbox": {"read_paths": [str(self.project)]}, **options}
         (self.home / "talon.yaml").write_text(json.dumps({"plugins": {"suspect": entry}}))
 
     def test_bundled_plugins_pass(self):
@@ -114,14 +126,36 @@ class Check(unittest.TestCase):
     def test_each_fault_is_found(self):
         if not HAS_GRPC:
             self.skipTest(f"{PYTHON} has no grpcio")
-        for fault, expected in {"none": set(), **FAULTS}.items():
+        for fault, expected in FAULTS.items():
             with self.subTest(fault):
                 self.configured(self.project / "faulty.py", fault, timeout="2s")
+                failed, _ = self.check("suspect")
+                self.assertTrue(expected & set(failed), f"failed: {failed}")
+
+    def test_what_keeps_the_contract_passes(self):
+        if not HAS_GRPC:
+            self.skipTest(f"{PYTHON} has no grpcio")
+        for way, passing in GOOD.items():
+            with self.subTest(way):
+                self.configured(self.project / "faulty.py", way, timeout="2s")
                 failed, findings = self.check("suspect")
-                if expected:
-                    self.assertTrue(expected & set(failed), f"failed: {failed}")
-                else:
-                    self.assertEqual(failed, {}, findings)
+                self.assertEqual(failed, {}, findings)
+                self.assertIn(passing, {each["check"] for each in findings if each["verdict"] == "pass"})
+
+    def test_it_runs_in_the_sandbox(self):
+        if not HAS_GRPC:
+            self.skipTest(f"{PYTHON} has no grpcio")
+        path = str(self.project / "plugin.py")
+        # The module beside the script is not shown, and the way out is told.
+        failed, _ = self.check(path)
+        self.assertIn("talon_plugin", failed["start"])
+        self.assertIn("--read", failed["start"])
+        for arguments, said in ((["--read", str(self.project)], "profile default"),
+                                (["--read", str(self.project), "--sandbox", "strict"], "profile strict"),
+                                (["--sandbox", "none"], "none")):
+            failed, findings = self.check(path, *arguments)
+            self.assertEqual(failed, {}, findings)
+            self.assertIn(said, next(each["text"] for each in findings if each["check"] == "sandbox"))
 
     def test_each_fault_of_the_test_plugin_is_found(self):
         for words, expected in TEST_PLUGIN_FAULTS.items():
@@ -144,8 +178,9 @@ class Check(unittest.TestCase):
         if not HAS_GRPC:
             self.skipTest(f"{PYTHON} has no grpcio")
         path = str(self.project / "plugin.py")
-        self.assertEqual(self.check(path, "--config", '{"greeting": "Moin"}')[0], {})
-        failed, _ = self.check(path, "--config", '{"greting": "Moin"}')
+        read = ("--read", str(self.project))
+        self.assertEqual(self.check(path, *read, "--config", '{"greeting": "Moin"}')[0], {})
+        failed, _ = self.check(path, *read, "--config", '{"greting": "Moin"}')
         self.assertIn("greting", failed["configure"])
 
     def test_a_script_is_inspected_with_what_stands_beside_it(self):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The Python template with one fault. Copied into a project that `talon plugin new` made, whose modules
+"""The Python template with one fault, or without one: "none", "streams" and "talks" keep the contract. Copied into a project that `talon plugin new` made, whose modules
 it uses. Usage: faulty.py FAULT"""
+import json
 import os
 import sys
 import threading
@@ -64,6 +65,71 @@ class NotServing(grpc.GenericRpcHandler):
         return None
 
 
+class Talking(grpc.GenericRpcHandler):
+    """The tool told by ExecuteStream and Converse, with one fault of the names below."""
+
+    def __init__(self, fault):
+        self.fault = fault
+
+    def service(self, details):
+        name = details.method.rpartition("/")[2]
+        kind, work, request = {
+            "ExecuteStream": (grpc.unary_stream_rpc_method_handler, self.stream, plugin_pb2.ExecuteRequest),
+            "Converse": (grpc.stream_stream_rpc_method_handler, self.converse, plugin_pb2.HostMessage),
+        }.get(name, (None, None, None))
+        return kind and kind(work, request_deserializer=request.FromString,
+                             response_serializer=lambda message: message.SerializeToString())
+
+    def stream(self, call, context):
+        self.admit(call, context)
+        yield plugin_pb2.ExecuteUpdate(progress=self.progress())
+        yield plugin_pb2.ExecuteUpdate(result=self.result(call))
+
+    def converse(self, messages, context):
+        call = next(messages).call
+        self.admit(call, context)
+        finished = []
+        if self.fault == "dies_when_hung_up":
+            context.add_callback(lambda: finished or os._exit(7))
+        yield plugin_pb2.PluginMessage(progress=self.progress())
+        schema = {"properties": {"password" if self.fault == "asks_for_secrets" else "sure": {"type": "boolean"}}}
+        yield plugin_pb2.PluginMessage(question=plugin_pb2.Question(
+            id="" if self.fault == "no_question_id" else "1", text=b"Really?",
+            schema_json=json.dumps({"type": "object", **schema}).encode()))
+        answer = next(messages, None)
+        if answer is None:
+            return
+        if self.fault == "dies_when_declined" and answer.answer.action == plugin_pb2.ANSWER_ACTION_DECLINE:
+            os._exit(8)
+        if self.fault == "waits_for_ever" and answer.answer.action == plugin_pb2.ANSWER_ACTION_CANCEL:
+            next(messages, None)
+        if self.fault == "no_result":
+            return
+        finished.append(True)
+        yield plugin_pb2.PluginMessage(result=self.result(call))
+        if self.fault == "two_results":
+            yield plugin_pb2.PluginMessage(result=self.result(call))
+
+    def admit(self, call, context):
+        if call.tool != "greet":
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such tool")
+        try:
+            talon_plugin.check_arguments(entry["schema"], json.loads(call.arguments_json))
+        except ValueError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+
+    def progress(self):
+        return plugin_pb2.Progress(text=b"\xff" if self.fault == "bad_progress" else b"half", done=1, total=2)
+
+    def result(self, call):
+        return plugin_pb2.ExecuteResponse(call_id=call.call_id, content=b"Hello!")
+
+
+def talk(way, fault):
+    entry.update({way: True})
+    GreeterPlugin.add_services = lambda self, server: server.add_generic_rpc_handlers((Talking(fault),))
+
+
 def lenient(self, request, context):
     return plugin_pb2.ExecuteResponse(call_id=request.call_id, content=b"anything goes")
 
@@ -115,6 +181,13 @@ FAULTS = {
     "changing": lambda: manifest(lambda told: setattr(told, "version", str(next(count)))),
     "not_served": lambda: manifest(lambda told: told.auth.schemes.append("bearer")),
     "dies_of_garbage": lambda: setattr(talon_plugin, "plugin_pb2", Fragile),
+    "streams": lambda: talk("streams", ""),
+    "talks": lambda: talk("asks", ""),
+    "streams_unserved": lambda: entry.update(streams=True),
+    "bad_progress": lambda: talk("streams", "bad_progress"),
+    **{name: lambda name=name: talk("asks", name)
+       for name in ("asks_for_secrets", "no_question_id", "dies_when_hung_up", "dies_when_declined",
+                    "waits_for_ever", "no_result", "two_results")},
     "sick": lambda: setattr(GreeterPlugin, "add_services",
                             lambda self, server: server.add_generic_rpc_handlers((NotServing(),))),
 }

@@ -3,25 +3,61 @@
 // mcp_conformance_client <url>, with MCP_CONFORMANCE_SCENARIO and MCP_CONFORMANCE_CONTEXT in the
 // environment. It uses the mcp plugin's client as the plugin does and lets it do everything the
 // server offers. Exit code 0 when all of that worked.
+#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "mcp/client.h"
 #include "mcp/http_wire.h"
+#include "mcp/oauth.h"
 
 namespace talon::plugins::mcp {
 namespace {
 
-// Accepts every question with nothing filled in.
+// Accepts every question with nothing filled in, and opens every page as a browser would: where
+// that led is the address it is asked for next.
 class Willing : public Caller {
  public:
-  Answer Ask(const Question&) override {
-    return {.action = Answer::Action::kAccept, .content_json = "{}"};
+  Answer Ask(const Question& question) override {
+    if (!question.url.empty()) Open(question.url);
+    const bool address = question.schema_json.find("\"address\"") != std::string::npos;
+    return {.action = Answer::Action::kAccept,
+            .content_json = address ? Dump({{"address", address_}}) : "{}"};
   }
+
+ private:
+  void Open(const std::string& url) {
+    const std::unique_ptr<CURL, void (*)(CURL*)> easy(curl_easy_init(), curl_easy_cleanup);
+    curl_easy_setopt(easy.get(), CURLOPT_URL, url.c_str());
+    curl_easy_setopt(easy.get(), CURLOPT_NOBODY, 0L);
+    curl_easy_setopt(
+        easy.get(), CURLOPT_WRITEFUNCTION,
+        +[](char*, std::size_t, std::size_t size, void*) { return size; });
+    const char* led = nullptr;
+    if (curl_easy_perform(easy.get()) == CURLE_OK) {
+      curl_easy_getinfo(easy.get(), CURLINFO_REDIRECT_URL, &led);
+    }
+    address_ = led == nullptr ? "" : led;
+  }
+
+  std::string address_;
 };
+
+// As an operator would configure the scenario.
+OAuthConfig OAuthFor(const std::string& scenario, const Json& context) {
+  OAuthConfig out{.grant = OAuthConfig::Grant::kConsent,
+                  .client_id = StringOf(context, "client_id"),
+                  .client_secret = StringOf(context, "client_secret"),
+                  .client_metadata_url = "https://conformance-test.local/client-metadata.json"};
+  if (scenario.starts_with("auth/client-credentials")) {
+    out.grant = OAuthConfig::Grant::kClientCredentials;
+  }
+  return out;
+}
 
 Json SomeValue(const Json& schema) {
   if (schema.contains("default")) return schema["default"];
@@ -106,18 +142,25 @@ struct Run {
 int Main(const std::string& url) {
   const char* context = std::getenv("MCP_CONFORMANCE_CONTEXT");
   const auto parsed = ParseJson(context == nullptr ? "{}" : context);
+  const Json told = parsed.ok() ? *parsed : Json::object();
+  const char* name = std::getenv("MCP_CONFORMANCE_SCENARIO");
+  const std::string scenario = name == nullptr ? "" : name;
+  Tokens tokens("conformance", url, OAuthFor(scenario, told), "");
   ClientOptions options{.server = "conformance", .roots = Json::array()};
+  HttpOptions http{.server = "conformance", .url = url, .headers = {}, .bearer = {}};
+  if (scenario.starts_with("auth/")) {
+    options.tokens = &tokens;
+    http.bearer = [&tokens] { return tokens.bearer(); };
+  }
   Willing caller;
-  auto client = Client::Connect(
-      [&] { return MakeHttpWire({.server = "conformance", .url = url, .headers = {}}); }, options,
-      {}, caller);
+  auto client = Client::Connect([&] { return MakeHttpWire(http); }, options, {}, caller);
   if (!client.ok()) {
     std::printf("connect: %s\n", Why(client.status()).c_str());
     return 1;
   }
   std::printf("speaks %s\n", (*client)->info().protocol.c_str());
   (*client)->Listen();
-  Run run{**client, parsed.ok() ? *parsed : Json::object()};
+  Run run{**client, told};
   run.Tools();
   if ((*client)->Offers("resources"))
     run.Each("resources/list", "resources", "resources/read", "uri");

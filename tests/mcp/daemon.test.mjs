@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { run, startBoth, tempFolder } from '../e2e/lib/harness.mjs';
+import { startGuarded } from './guarded_server.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const everything = path.join(here, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
@@ -13,6 +14,9 @@ const everything = path.join(here, 'node_modules/@modelcontextprotocol/server-ev
 // A program that is there, and that no grant shows to the plugin.
 const hidden = path.join(tempFolder(), 'npx');
 fs.writeFileSync(hidden, '#!/bin/sh\n', { mode: 0o755 });
+
+const guarded = await startGuarded();
+after(() => guarded.stop());
 
 const SCRIPT = `
 mode: echo
@@ -44,6 +48,10 @@ const config = `plugins:
         rooted:
           command: ${process.execPath}
           roots: ["${path.dirname(hidden)}"]
+        guarded:
+          url: ${guarded.url}
+          oauth: true
+          trust_hints: true
   offline:
     plugin: ${path.join(path.dirname(process.env.TALON_BIN), '../lib/talon/plugins/mcp/mcp')}
     sandbox: {network: none}
@@ -98,4 +106,20 @@ test('a server sees the credential its entry names, and nothing of the daemon', 
   const done = await run(home, ['plugins', 'run', 'mcp', 'every__get-env']);
   assert.match(done.stdout, /SEEN/);
   assert.doesNotMatch(done.stdout, /TALON_HOME|credential-value/);
+});
+
+test('a person signs in at a server, once', async () => {
+  const plugin = (tool, ...words) => run(home, ['plugins', 'run', 'mcp', tool, ...words]);
+  assert.match((await plugin('status')).stdout, /guarded: .*a person has to sign in: `talon plugins run mcp sign_in server=guarded`/);
+  const { stdout } = await plugin('sign_in', 'server=guarded');
+  const [page] = stdout.match(/http:\/\/127\S*authorize\S*/);
+  const led = (await fetch(page, { redirect: 'manual' })).headers.get('location');
+  const done = await plugin('sign_in', 'server=guarded', `address=${led}`);
+  assert.match(done.stdout, /signed in at 'guarded'; connected/, done.stderr);
+  await talon.log(/tools have changed.*guarded__look/);
+  assert.match((await plugin('guarded__look')).stdout, /seen/);
+  // A token that is worth nothing any more is renewed without the person.
+  guarded.revoke();
+  assert.match((await plugin('guarded__look')).stdout, /seen/);
+  assert.equal(guarded.tokens(), 2);
 });

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "base/cancel.h"
@@ -15,6 +17,8 @@
 #include "io/nursery.h"
 #include "plugin/check/manifest_rules.h"
 #include "plugin/contract.h"
+#include "plugin/conversation.h"
+#include "plugin/talk.h"
 
 namespace talon::plugin::check {
 namespace {
@@ -46,6 +50,13 @@ std::string Fault(const absl::StatusOr<tool::ToolOutput>& output, const std::str
   return "";
 }
 
+// By which the daemon calls the tool.
+std::string_view MethodOf(const Manifest& manifest, std::string_view name) {
+  const auto tool = std::ranges::find(manifest.tools, name, &Manifest::Tool::name);
+  if (tool == manifest.tools.end()) return kExecuteMethod;
+  return tool->asks ? kConverseMethod : tool->streams ? kExecuteStreamMethod : kExecuteMethod;
+}
+
 }  // namespace
 
 void CallChecks::Add(std::string check, Verdict verdict, std::string text) {
@@ -59,7 +70,7 @@ void CallChecks::AddIfAlive(std::string check, std::string text) {
 
 CallContext CallChecks::InTime() const {
   CallContext context;
-  context.deadline = std::chrono::steady_clock::now() + limit_;
+  context.deadline = std::chrono::steady_clock::now() + limits_.time;
   return context;
 }
 
@@ -72,15 +83,35 @@ io::Task<absl::StatusOr<std::string>> CallChecks::Send(std::string_view method,
   co_return co_await process_.Call(method, std::move(request), InTime());
 }
 
-io::Task<absl::StatusOr<tool::ToolOutput>> CallChecks::Execute(Call call, CallContext context) {
+io::Task<absl::StatusOr<std::string>> CallChecks::Converse(std::string_view method,
+                                                           std::string request, CallContext context,
+                                                           Person& person) {
+  Conversation conversation(loop_, method == kConverseMethod ? Talk::kQuestions : Talk::kUpdates,
+                            &person, person.Listening(std::move(context)), limits_.open_questions);
+  auto stream = process_.Open(method, conversation.context());
+  if (!stream.ok()) co_return stream.status();
+  auto answer = co_await conversation.Run(**stream, std::move(request));
+  if (!person.fault().empty()) co_return Internal(person.fault());
+  co_return answer;
+}
+
+io::Task<absl::StatusOr<tool::ToolOutput>> CallChecks::Execute(Call call, CallContext context,
+                                                               Person* person) {
   tool::Invocation invocation;
   invocation.call_id = call.call_id;
   invocation.arguments = call.arguments;
   invocation.idempotency_key = call.key;
   const Principal actor{.origin = "check"};
   TALON_CO_ASSIGN_OR_RETURN(std::string request, EncodeExecute(invocation, call.tool, actor));
-  const auto answer =
-      co_await process_.Call(kExecuteMethod, std::move(request), std::move(context));
+  const std::string_view method = MethodOf(manifest_, call.tool);
+  absl::StatusOr<std::string> answer;
+  if (method == kExecuteMethod) {
+    answer = co_await process_.Call(method, std::move(request), std::move(context));
+  } else {
+    Person obliging(loop_, Manner::kAccepts);
+    answer = co_await Converse(method, std::move(request), std::move(context),
+                               person != nullptr ? *person : obliging);
+  }
   if (!answer.ok()) co_return answer.status();
   co_return DecodeExecute(*answer);
 }
@@ -98,6 +129,12 @@ io::Task<void> CallChecks::Strangers() {
     Add("malformed request", Verdict::kFail, "it was answered as if it were a call");
   } else {
     AddIfAlive("malformed request", StatusWords(garbage.status()));
+  }
+  if (std::ranges::any_of(manifest_.tools, &Manifest::Tool::streams)) {
+    co_await StrangersOn(kExecuteStreamMethod);
+  }
+  if (std::ranges::any_of(manifest_.tools, &Manifest::Tool::asks)) {
+    co_await StrangersOn(kConverseMethod);
   }
   const auto method = co_await Send("/talon.v1.Plugin/NoSuchMethod", "");
   if (method.status().code() == absl::StatusCode::kUnimplemented) {
@@ -117,6 +154,32 @@ io::Task<void> CallChecks::Strangers() {
   }
 }
 
+// The same over a stream.
+io::Task<void> CallChecks::StrangersOn(std::string_view method) {
+  const std::string name(method.substr(method.rfind('/') + 1));
+  tool::Invocation invocation;
+  invocation.call_id = NextId();
+  invocation.arguments = "{}";
+  const auto request = EncodeExecute(invocation, "no_such_tool_here", Principal{.origin = "check"});
+  Person person(loop_, Manner::kAccepts);
+  const auto unknown = co_await Converse(method, request.value_or(""), InTime(), person);
+  const auto output = unknown.ok() ? DecodeExecute(*unknown) : unknown.status();
+  if (output.ok() && output->error.empty()) {
+    Add(name + ": unknown tool", Verdict::kFail, "it was answered as if it were there");
+  } else if (ReasonOf(output.status()) == ErrorReason::kPluginMisbehaved) {
+    Add(name + ": unknown tool", Verdict::kFail, StatusWords(output.status()));
+  } else {
+    AddIfAlive(name + ": unknown tool",
+               output.ok() ? Quoted(output->error) : StatusWords(output.status()));
+  }
+  const auto garbage = co_await Send(method, std::string(kGarbage));
+  if (garbage.ok()) {
+    Add(name + ": malformed request", Verdict::kFail, "it was answered as if it were a call");
+  } else {
+    AddIfAlive(name + ": malformed request", StatusWords(garbage.status()));
+  }
+}
+
 // Bytes that are no message have no effect: a method that is there refuses them.
 io::Task<void> CallChecks::DeclaredServices() {
   for (const std::string_view method : DeclaredMethods(manifest_)) {
@@ -130,21 +193,44 @@ io::Task<void> CallChecks::DeclaredServices() {
   }
 }
 
-io::Task<void> CallChecks::Answers(const Manifest::Tool& tool, const std::string& arguments,
-                                   std::string check) {
+io::Task<std::size_t> CallChecks::Answers(const Manifest::Tool& tool, const std::string& arguments,
+                                          std::string check) {
   const std::string id = NextId();
   const SteadyTime began = std::chrono::steady_clock::now();
-  const auto output =
-      co_await Execute({tool.name, arguments, id, tool.spec.read_only ? "" : id}, InTime());
+  Person person(loop_, Manner::kAccepts);
+  const auto output = co_await Execute({tool.name, arguments, id, tool.spec.read_only ? "" : id},
+                                       InTime(), &person);
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - began);
   if (const std::string fault = Fault(output, id); !fault.empty()) {
     Add(std::move(check), Verdict::kFail, fault);
   } else {
-    AddIfAlive(std::move(check),
-               fmt::format("{} bytes in {} ms{}", output->content.size() + output->error.size(),
-                           took.count(),
-                           output->error.empty() ? "" : ", an error: " + Quoted(output->error)));
+    std::string text = fmt::format("{} bytes in {} ms",
+                                   output->content.size() + output->error.size(), took.count());
+    if (tool.streams || tool.asks) text += fmt::format(", progress {} times", person.heard());
+    if (tool.asks) text += fmt::format(", {} questions", person.asked());
+    if (!output->error.empty()) text += ", an error: " + Quoted(output->error);
+    AddIfAlive(std::move(check), std::move(text));
+  }
+  co_return person.asked();
+}
+
+// Questions that are declined, and those that nobody answers, end in a result all the same.
+io::Task<void> CallChecks::Unanswered(const Manifest::Tool& tool, const std::string& arguments) {
+  for (const auto& [manner, what] : {std::pair{Manner::kDeclines, "questions declined"},
+                                     std::pair{Manner::kAbsent, "questions nobody answers"}}) {
+    const std::string id = NextId();
+    Person person(loop_, manner);
+    const auto output = co_await Execute({tool.name, arguments, id, tool.spec.read_only ? "" : id},
+                                         InTime(), &person);
+    const std::string check = fmt::format("{}: {}", tool.name, what);
+    if (const std::string fault = Fault(output, id); !fault.empty()) {
+      Add(check, Verdict::kFail, fault);
+    } else {
+      AddIfAlive(check, fmt::format("{} asked, {}", person.asked(),
+                                    output->error.empty() ? "a result"
+                                                          : "an error: " + Quoted(output->error)));
+    }
   }
 }
 
@@ -223,6 +309,28 @@ io::Task<void> CallChecks::GivenUp(const Manifest::Tool& tool, const std::string
   }
 }
 
+// Given up at its first word: while it goes on, or while its question is open.
+io::Task<void> CallChecks::HungUp(const Manifest::Tool& tool, const std::string& arguments) {
+  Person person(loop_, Manner::kHangsUp);
+  const std::string first = NextId();
+  const auto given_up = co_await Execute(
+      {tool.name, arguments, first, tool.spec.read_only ? "" : first}, InTime(), &person);
+  const std::string check = tool.name + ": given up at its first word";
+  if (person.heard() + person.asked() == 0) {
+    Add(check, Verdict::kSkip, "it said nothing before its result");
+    co_return;
+  }
+  const std::string id = NextId();
+  const auto next =
+      co_await Execute({tool.name, arguments, id, tool.spec.read_only ? "" : id}, InTime());
+  if (const std::string fault = Fault(next, id); !fault.empty()) {
+    Add(check, Verdict::kFail, "the next call failed: " + fault);
+  } else {
+    AddIfAlive(check, fmt::format("{}; the next one is answered",
+                                  given_up.ok() ? "answered meanwhile" : "given up"));
+  }
+}
+
 io::Task<void> CallChecks::Twice(const Manifest::Tool& tool, const std::string& arguments) {
   const std::string key = "key-" + NextId();
   const auto first = co_await Execute({tool.name, arguments, NextId(), key}, InTime());
@@ -237,14 +345,18 @@ io::Task<void> CallChecks::Twice(const Manifest::Tool& tool, const std::string& 
   }
 }
 
-io::Task<void> CallChecks::OneTool(const Manifest::Tool& tool, bool first) {
+io::Task<void> CallChecks::OneTool(const Manifest::Tool& tool, bool thorough) {
   const auto samples = MakeSamples(tool.spec.schema);
   if (!samples) {
     Add(tool.name, Verdict::kSkip, "no arguments could be made up for its schema");
     co_return;
   }
-  co_await Answers(tool, samples->fitting, tool.name + ": answer");
+  const std::size_t questions = co_await Answers(tool, samples->fitting, tool.name + ": answer");
   if (!process_.alive()) co_return;
+  if (questions > 0) co_await Unanswered(tool, samples->fitting);
+  if (tool.asks && questions == 0) {
+    Add(tool.name + ": questions", Verdict::kSkip, "it asked nothing with made-up arguments");
+  }
   if (!samples->unicode.empty()) {
     co_await Answers(tool, samples->unicode, tool.name + ": text beyond ASCII");
   }
@@ -252,23 +364,25 @@ io::Task<void> CallChecks::OneTool(const Manifest::Tool& tool, bool first) {
   co_await Refuses(tool, samples->wrong_type, "argument of another type");
   co_await Refuses(tool, "[]", "arguments that are no object");
   if (tool.spec.idempotent) co_await Twice(tool, samples->fitting);
-  if (!first || !tool.spec.read_only) co_return;
+  if (tool.streams || tool.asks) co_await HungUp(tool, samples->fitting);
+  if (!thorough) co_return;
   co_await Large(tool, samples->fitting);
   co_await AtOnce(tool, samples->fitting);
   co_await GivenUp(tool, samples->fitting);
 }
 
+// One tool for each way of calling is examined thoroughly.
 io::Task<void> CallChecks::Tools(Scope scope) {
-  bool first = true;
+  std::set<std::string_view> thorough;  // methods
   for (const Manifest::Tool& tool : manifest_.tools) {
     if (!process_.alive()) {
       Add(tool.name, Verdict::kSkip, "the plugin has ended");
-    } else if (tool.streams || tool.asks) {
-      Add(tool.name, Verdict::kSkip, "it streams, and is not executed here");
     } else if (scope == Scope::kReadOnlyTools && !tool.spec.read_only) {
       Add(tool.name, Verdict::kSkip, "not read_only; --all executes it with made-up arguments");
     } else {
-      co_await OneTool(tool, std::exchange(first, first && !tool.spec.read_only));
+      const bool first =
+          tool.spec.read_only && thorough.insert(MethodOf(manifest_, tool.name)).second;
+      co_await OneTool(tool, first);
     }
   }
 }

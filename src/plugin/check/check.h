@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The contract's test-suite against one plugin program: it is started as the host starts it, asked
-// what it is, configured well and badly, called, and ended; everything is noted. What it does wrong
-// becomes a finding, never an error of the checker. Loop's thread.
+// The contract's test-suite against one plugin program: it is started as the host starts it, in the
+// sandbox its manifest and entry give it, asked what it is, configured well and badly, called, and
+// ended; everything is noted. What it does wrong becomes a finding, never an error of the checker.
+// Loop's thread.
 #pragma once
 
 #include <string>
@@ -31,10 +32,11 @@ enum class Scope {
 };
 
 struct Target {
-  std::string name;     // as the configuration would name it
-  std::string program;  // absolute path
-  PluginEntry entry;    // arguments, environment, configuration, credentials, timeouts
-  std::string folder;   // for sockets, data and workspace; short path, removed by the caller
+  std::string name;      // as the configuration would name it
+  std::string program;   // absolute path
+  PluginEntry entry;     // arguments, environment, configuration, credentials, timeouts, sandbox
+  std::string launcher;  // path of talon-launch
+  std::string folder;    // for sockets, data and workspace; short path, removed by the caller
 };
 
 // The findings in the order of the checks; those behind a check that made them senseless are left

@@ -70,6 +70,13 @@ TEST(Config, MistakesAreNamed) {
   says(R"({"servers":{"a":{"command":"x","effects":{"t":"harmless"}}}})", "effects.t");
   says(R"({"servers":{"a":{"command":"x"}},"mcpServers":{"a":{"command":"y"}}})", "twice");
   says(R"({"servers":{"a":{"command":"x","timeout_ms":0}}})", "timeout_ms");
+  says(R"({"servers":{"a":{"command":"x","oauth":true}}})", "'oauth' needs a 'url'");
+  says(R"({"servers":{"a":{"url":"https://x","oauth":{"grant":"magic"}}}})", "oauth.grant");
+  says(R"({"servers":{"a":{"url":"https://x","oauth":{"secret":"x"}}}})", "'oauth.secret'");
+  says(R"({"servers":{"a":{"url":"https://x","oauth":{"grant":"client_credentials"}}}})",
+       "oauth.client_id");
+  says(R"({"servers":{"a":{"url":"https://x","oauth":true,"headers":{"authorization":"b"}}}})",
+       "either 'oauth'");
   says(R"({"servers":"a"})", "must map names to servers");
 }
 
