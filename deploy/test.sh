@@ -31,7 +31,9 @@ step "lint, unit, contract, integration, fuzzers"
 run_ctest asan -L '^(lint|unit|contract|integration|fuzz)$' -j2
 
 step "build release"
-deploy/build.sh release
+deploy/build.sh release all plugin_sandbox_test
+step "plugins in their sandbox"
+run_ctest release -L '^sandbox$'
 step "end to end, and killed at every write"
 run_ctest release -L '^(e2e|kill|authors)$'
 step "peers nobody here wrote: MCP servers, go-plugin, grpc-go, grpcio"
