@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 
 #include "agent/agent_impl.h"
@@ -73,6 +74,10 @@ AgentImpl::AgentImpl(Core core)
       nursery_(core_.deps.loop),
       sessions_(core_.deps.journal, core_.deps.clock, core_.deps.ids, core_.options) {}
 
+AgentImpl::~AgentImpl() {
+  core_.deps.loop.CancelTimer(forget_timer_);
+}
+
 // An exception out of a turn must not end the process, and every other turn with it.
 io::Task<TurnOutcome> AgentImpl::RunLoop(TurnRun& run, TurnLoop& loop) {
   std::string what = "something that is no std::exception";
@@ -108,6 +113,9 @@ io::Task<void> AgentImpl::Drive(Session* session, std::shared_ptr<TurnRun> run,
   runs_.erase(run->turn);
   session->Trim(core_.options.context_messages);
   if (unrecorded) Strand(*session, run);
+  if (session->record.key == session->record.id.str()) {
+    ForgetUnnamedAt(core_.deps.clock.Now() + core_.deps.journal.keep_unnamed());
+  }
   Release(*session);
   Announce(*run);
 }
@@ -256,8 +264,35 @@ io::Task<void> AgentImpl::Discard(Pin session, std::shared_ptr<TurnRun> run) {
   Announce(*run);
 }
 
+io::Task<absl::StatusOr<std::vector<Undelivered>>> AgentImpl::LoadUndelivered(std::string origin) {
+  co_await Recovered();
+  std::vector<TurnId> open;
+  for (const auto& [turn, run] : runs_) {
+    if (run->principal.origin == origin) open.push_back(turn);
+  }
+  std::vector<Undelivered> found;
+  for (const TurnId& turn : open) {
+    TALON_CO_ASSIGN_OR_RETURN(const journal::TurnRecord record,
+                              co_await core_.deps.journal.LoadTurn(turn));
+    TALON_CO_ASSIGN_OR_RETURN(TurnInput input, DecodeInput(record.payload));
+    if (!input.reply_to.empty()) found.push_back({turn, std::move(input.reply_to)});
+  }
+  // Behind them: what ended meanwhile is in both.
+  TALON_CO_ASSIGN_OR_RETURN(auto pending,
+                            co_await core_.deps.journal.PendingOutbox(std::move(origin)));
+  for (journal::OutboxRecord& answer : pending) {
+    if (std::ranges::find(open, answer.turn) != open.end()) continue;
+    found.push_back({std::move(answer.turn), std::move(answer.payload)});
+  }
+  co_return found;
+}
+
+io::Task<absl::StatusOr<bool>> AgentImpl::CountDelivery(TurnId turn, std::int64_t most) {
+  return core_.deps.journal.CountDelivery(std::move(turn), most);
+}
+
 void AgentImpl::Delivered(const TurnId& turn) {
-  core_.deps.journal.MarkDelivered(turn, "caller");
+  core_.deps.journal.MarkDelivered(turn);
 }
 
 io::Task<absl::Status> AgentImpl::Recover() {
@@ -265,6 +300,9 @@ io::Task<absl::Status> AgentImpl::Recover() {
   absl::Status status = co_await ResumeAll();
   recovering_ = false;
   for (auto& waiter : std::exchange(until_recovered_, {})) waiter->Set(true);
+  if (core_.deps.journal.keep_unnamed().count() > 0 && !std::exchange(forget_armed_, true)) {
+    nursery_.Spawn(ForgetUnnamed());
+  }
   co_return status;
 }
 
@@ -331,6 +369,7 @@ void AgentImpl::ParkWaiting() {
 
 io::Task<void> AgentImpl::Stop(SteadyTime deadline) {
   stopping_ = true;
+  core_.deps.loop.CancelTimer(forget_timer_);
   ParkWaiting();
   if (running_ > 0) {
     auto drained = drained_ = std::make_shared<io::OneShot<bool>>();

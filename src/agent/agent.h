@@ -46,6 +46,9 @@ struct TurnInput {
   std::optional<double> temperature;
   std::optional<double> top_p;
   std::vector<std::string> stop;
+  // Where the answer goes, as JSON of the room that took the message; empty: to whoever awaits the
+  // turn.
+  std::string reply_to;
 };
 
 struct TurnAnswer {
@@ -65,6 +68,11 @@ struct TurnOutcome {
   journal::TurnState state = journal::TurnState::kCompleted;
   TurnAnswer answer;
   absl::Status error;
+};
+
+struct Undelivered {
+  TurnId turn;
+  std::string reply_to;
 };
 
 struct Dependencies {
@@ -114,6 +122,12 @@ class Agent {
                                         tool::AnswerAction action, std::string content) = 0;
   // Ends a turn that runs or waits; false when there is none.
   virtual bool Cancel(const TurnId& turn, absl::Status reason) = 0;
+  // Turns of `origin` that have a `reply_to` and whose answer has not left the process, those under
+  // way too. Who opens the way there awaits and delivers them.
+  virtual io::Task<absl::StatusOr<std::vector<Undelivered>>> LoadUndelivered(
+      std::string origin) = 0;
+  // Counts a further try to deliver, before it is made; false when there were `most`.
+  virtual io::Task<absl::StatusOr<bool>> CountDelivery(TurnId turn, std::int64_t most) = 0;
   // The answer left the process: it will not be delivered again.
   virtual void Delivered(const TurnId& turn) = 0;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's inside: which turns run, wait, or are stranded. agent.cc and submit.cc
-// implement it. Loop's thread.
+// The agent's inside: which turns run, wait, or are stranded. agent.cc, submit.cc and
+// forget.cc implement it. Loop's thread.
 #pragma once
 
 #include <deque>
@@ -14,6 +14,7 @@
 #include "agent/session.h"
 #include "agent/session_cache.h"
 #include "agent/turn_loop.h"
+#include "io/loop.h"
 #include "io/nursery.h"
 #include "io/one_shot.h"
 
@@ -22,6 +23,7 @@ namespace talon::agent {
 class AgentImpl : public Agent {
  public:
   explicit AgentImpl(Core core);
+  ~AgentImpl() override;
 
   io::Task<absl::StatusOr<journal::Accepted>> Submit(journal::EventEnvelope event, TurnInput input,
                                                      TurnObserver* observer) override;
@@ -31,6 +33,8 @@ class AgentImpl : public Agent {
   io::Task<absl::Status> Answer(Principal principal, TurnId turn, QuestionId question,
                                 tool::AnswerAction action, std::string content) override;
   bool Cancel(const TurnId& turn, absl::Status reason) override;
+  io::Task<absl::StatusOr<std::vector<Undelivered>>> LoadUndelivered(std::string origin) override;
+  io::Task<absl::StatusOr<bool>> CountDelivery(TurnId turn, std::int64_t most) override;
   void Delivered(const TurnId& turn) override;
   io::Task<absl::Status> Recover() override;
   io::Task<void> Stop(SteadyTime deadline) override;
@@ -74,6 +78,10 @@ class AgentImpl : public Agent {
   // Ends when no recovery is under way.
   io::Task<void> Recovered();
   void ParkWaiting();
+  bool InUse(const SessionId& session);
+  // Forgets the sessions without a key that are due, and arms the timer for the next.
+  io::Task<void> ForgetUnnamed();
+  void ForgetUnnamedAt(WallTime due);
 
   Core core_;
   io::Nursery nursery_;
@@ -85,6 +93,8 @@ class AgentImpl : public Agent {
   bool recovering_ = false;
   std::vector<std::shared_ptr<io::OneShot<bool>>> until_recovered_;
   std::shared_ptr<io::OneShot<bool>> drained_;
+  io::TimerId forget_timer_;
+  bool forget_armed_ = false;  // or running
 };
 
 }  // namespace talon::agent

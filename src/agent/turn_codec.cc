@@ -59,6 +59,7 @@ std::string EncodeInput(const TurnInput& input) {
   if (input.temperature) json["temperature"] = *input.temperature;
   if (input.top_p) json["top_p"] = *input.top_p;
   if (!input.stop.empty()) json["stop"] = input.stop;
+  if (!input.reply_to.empty()) json["reply_to"] = input.reply_to;
   return DumpJson(json);
 }
 
@@ -87,6 +88,7 @@ absl::StatusOr<TurnInput> DecodeInput(std::string_view text) {
   }
   input.tool_choice = static_cast<model::ToolChoice>(IntWithin(json, "tool_choice", kLastChoice));
   input.only_tool = JsonString(json, "only_tool");
+  input.reply_to = JsonString(json, "reply_to");
   if (json.contains("max_output_tokens")) {
     input.max_output_tokens = JsonInt(json, "max_output_tokens");
   }

@@ -8,6 +8,7 @@
 
 #include "agent/advice.h"
 #include "agent/turn_codec.h"
+#include "agent/turn_sink.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -17,37 +18,6 @@ namespace talon::agent {
 namespace {
 
 constexpr double kShrink = 0.5;  // of the messages sent, after a provider's refusal
-
-// Passes deltas to the observers so that what they see adds up to the answer: without the space
-// around the text of a round, and with a blank line between the texts of two.
-class TurnSink : public model::DeltaSink {
- public:
-  TurnSink(TurnRun& run, const std::vector<std::string>& texts) : run_(run), texts_(texts) {}
-  void OnText(std::string_view text) override {
-    const std::string_view words = TrimSpace(text);
-    if (words.empty()) {
-      if (begun_) space_ += text;
-      return;
-    }
-    const auto at = static_cast<std::size_t>(words.data() - text.data());
-    std::string piece = begun_           ? space_ + std::string(text.substr(0, at))
-                        : texts_.empty() ? ""
-                                         : "\n\n";
-    piece += words;
-    space_ = text.substr(at + words.size());
-    begun_ = true;
-    for (TurnObserver* observer : run_.observers) observer->OnText(piece);
-  }
-  void OnReasoning(std::string_view text) override {
-    for (TurnObserver* observer : run_.observers) observer->OnReasoning(text);
-  }
-
- private:
-  TurnRun& run_;
-  const std::vector<std::string>& texts_;  // before it
-  bool begun_ = false;
-  std::string space_;  // held back until more text follows
-};
 
 double CostOf(const model::Usage& usage, const model::CostOptions& cost) {
   const auto fresh = static_cast<double>(usage.input_tokens - usage.cached_input_tokens -
@@ -389,84 +359,6 @@ io::Task<absl::Status> TurnLoop::RunRounds() {
   co_return absl::OkStatus();
 }
 
-void TurnLoop::AddAnswer(TurnOutcome& outcome) {
-  answer_.text = fmt::format("{}", fmt::join(texts_, "\n\n"));
-  answer_.rounds = round_;
-  if (!answer_.client_calls.empty()) answer_.finish_reason = model::FinishReason::kToolCalls;
-  outcome.answer = answer_;
-  const std::string encoded = EncodeAnswer(answer_);
-  journal::OutboxRecord out;
-  out.id = NewOutboxId(core_.deps.ids);
-  out.turn = run_.turn;
-  out.session = run_.session;
-  out.target = "caller";
-  out.dedupe_key = run_.turn.str();
-  out.payload = encoded;
-  out.principal = run_.principal;
-  out.label = session_.label;
-  writer_.entry().outbox.push_back(std::move(out));
-  writer_.entry().turn_end = {run_.turn, journal::TurnState::kCompleted, encoded, ""};
-}
-
-// Who asks again under the same key gets another try when nothing was done, else the error.
-void TurnLoop::AddFailure(const absl::Status& status, TurnOutcome& outcome) {
-  const bool cancelled = status.code() == absl::StatusCode::kCancelled;
-  outcome.state = cancelled ? journal::TurnState::kCancelled : journal::TurnState::kFailed;
-  writer_.entry().turn_end = {run_.turn, outcome.state, "", EncodeError(status),
-                              /*release_key=*/!cancelled && !tool_round_.effects()};
-}
-
-io::Task<TurnOutcome> TurnLoop::End(absl::Status status) {
-  TurnOutcome outcome;
-  outcome.turn = run_.turn;
-  outcome.session = run_.session;
-  outcome.error = status;
-  if (run_.parked && !status.ok()) {
-    outcome.state = journal::TurnState::kRunning;
-    co_return outcome;
-  }
-  if (!writer_.store_failed()) {
-    if (status.ok()) {
-      AddAnswer(outcome);
-    } else {
-      AddFailure(status, outcome);
-    }
-    writer_.AddStep(journal::StepKind::kFinished,
-                    fmt::format(R"({{"state":"{}"}})", journal::TurnStateName(outcome.state)));
-    absl::Status stored = co_await writer_.Flush();
-    if (stored.ok()) co_return outcome;
-    outcome.answer = {};
-    outcome.error = Annotate(stored, "the end of the turn could not be recorded");
-  }
-  co_await EndUnrecorded(outcome);
-  co_return outcome;
-}
-
-// The turn resumes where the journal has it, unless what it writes would be refused again: then it
-// ends, and only that is written.
-io::Task<void> TurnLoop::EndUnrecorded(TurnOutcome& outcome) {
-  outcome.state = journal::TurnState::kRunning;
-  switch (outcome.error.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kOutOfRange:
-    case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kFailedPrecondition:
-      break;
-    default:
-      co_return;
-  }
-  co_await RecordFailure(outcome);
-}
-
-io::Task<void> TurnLoop::RecordFailure(TurnOutcome& outcome) {
-  journal::Entry end;
-  end.turn_end = {run_.turn, journal::TurnState::kFailed, "", EncodeError(outcome.error)};
-  unrecorded_ = !(co_await core_.deps.journal.Append(std::move(end))).ok();
-  if (unrecorded_) co_return;
-  outcome.state = journal::TurnState::kFailed;
-  session_.stale = true;
-}
-
 ContextReport TurnLoop::Report() const {
   const router::Route& route = chain_.front();
   const model::ChatRequest& request = built_.request;
@@ -482,17 +374,6 @@ ContextReport TurnLoop::Report() const {
   report.tools_shown = request.tools.size();
   report.tools_listed = core_.deps.catalogue.size();
   return report;
-}
-
-io::Task<TurnOutcome> TurnLoop::Abandon(absl::Status why) {
-  TurnOutcome outcome;
-  outcome.turn = run_.turn;
-  outcome.session = run_.session;
-  outcome.error = std::move(why);
-  outcome.state = journal::TurnState::kRunning;
-  writer_.SetStoreFailed();  // the session in memory is ahead of it, by nobody knows what
-  co_await RecordFailure(outcome);
-  co_return outcome;
 }
 
 io::Task<TurnOutcome> TurnLoop::Run() {

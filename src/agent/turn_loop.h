@@ -82,6 +82,7 @@ class TurnLoop {
   io::Task<void> RecordFailure(TurnOutcome& outcome);
   void AddAnswer(TurnOutcome& outcome);
   void AddFailure(const absl::Status& status, TurnOutcome& outcome);
+  void AddReply(journal::Entry& entry) const;
 
   Core& core_;
   Session& session_;

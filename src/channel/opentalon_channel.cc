@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kSendAttempts = 3;  // over restarts of the channel
 constexpr std::size_t kLeastPiece = 16;
+constexpr std::string_view kRefused = "I cannot take this message now; please send it again later.";
 
 }  // namespace
 
@@ -40,6 +41,7 @@ std::vector<std::string> CutForChannel(std::string_view text, std::size_t max_by
 
 OpenTalonChannel::OpenTalonChannel(std::string name, ChannelEntry entry, Dependencies dependencies)
     : name_(std::move(name)),
+      origin_("channel:" + name_),
       entry_(std::move(entry)),
       dependencies_(std::move(dependencies)),
       loop_(dependencies_.loop),
@@ -129,6 +131,10 @@ io::Task<absl::Status> OpenTalonChannel::Serve(Process process) {
   policy_.NoteStart(dependencies_.clock.SteadyNow());
   for (const auto& waiter : std::exchange(waiting_, {})) waiter->Set(true);
   log::Info("channel is open", {{"channel", name_}, {"pid", process->pid()}});
+  if (absl::Status taken = co_await TakeUpUndelivered(); !taken.ok()) {
+    log::Warn("answers that did not reach their channel cannot be read",
+              {{"channel", name_}, {"reason", Message(taken)}});
+  }
   while (true) {
     TALON_CO_ASSIGN_OR_RETURN(const auto bytes, co_await stream->Read());
     if (!bytes) co_return Unavailable("the channel ended its stream");
@@ -155,25 +161,30 @@ io::Task<absl::Status> OpenTalonChannel::Introduce(plugin::PluginProcess& proces
 }
 
 io::Task<void> OpenTalonChannel::Answer(Inbound message) {
-  TurnId turn;
-  const std::string text = co_await RunTurn(message, &turn);
-  const absl::Status sent = text.empty() ? absl::OkStatus() : co_await Send(message, text);
+  const auto turn = co_await Submit(message);
+  absl::Status sent;
+  if (turn.ok()) {
+    in_hand_.insert(*turn);
+    sent = co_await Deliver(message, *turn);
+    in_hand_.erase(*turn);
+  } else {
+    log::Warn("message of a channel is refused",
+              {{"channel", name_}, {"reason", Message(turn.status())}});
+    sent = co_await Send(message, kRefused, "");
+  }
   if (!sent.ok()) {
-    log::Warn("answer did not reach its channel",
-              {{"channel", name_}, {"turn_id", turn.str()}, {"reason", Message(sent)}});
-  } else if (!turn.empty()) {
-    dependencies_.agent.Delivered(turn);
+    log::Warn(
+        "answer did not reach its channel",
+        {{"channel", name_}, {"turn_id", turn.ok() ? turn->str() : ""}, {"reason", Message(sent)}});
   }
   --answering_;
   if (turn_ended_) turn_ended_->Set(true);
 }
 
-// The answer, or what to tell the person instead; empty when there is nobody to tell it.
-io::Task<std::string> OpenTalonChannel::RunTurn(const Inbound& message, TurnId* turn) {
-  const std::string origin = "channel:" + name_;
+io::Task<absl::StatusOr<TurnId>> OpenTalonChannel::Submit(const Inbound& message) {
   journal::EventEnvelope event;
-  event.source = origin;
-  event.principal.origin = origin;
+  event.source = origin_;
+  event.principal.origin = origin_;
   // Who the channel says it is: somebody of that channel, nobody of this machine.
   event.principal.user = fmt::format("{}:{}", name_, message.sender);
   event.label.integrity = Integrity::kUntrusted;
@@ -181,31 +192,79 @@ io::Task<std::string> OpenTalonChannel::RunTurn(const Inbound& message, TurnId* 
   if (!message.thread.empty()) event.session_key += ":" + message.thread;
   agent::TurnInput input;
   input.messages = {model::TextMessage(model::Role::kUser, message.text, Integrity::kUntrusted)};
+  input.reply_to = EncodeReplyTo(message);
   const auto accepted =
       co_await dependencies_.agent.Submit(std::move(event), std::move(input), nullptr);
-  if (!accepted.ok()) {
-    log::Warn("message of a channel is refused",
-              {{"channel", name_}, {"reason", Message(accepted.status())}});
-    co_return "I cannot take this message now; please send it again later.";
-  }
-  *turn = accepted->turn;
-  CallContext context;
-  context.cancel = stop_.token();
-  const auto outcome = co_await dependencies_.agent.Await(*turn, context);
-  if (!outcome.ok()) co_return "";
-  if (outcome->error.ok()) co_return outcome->answer.text;
-  log::Warn("message of a channel was not answered",
-            {{"channel", name_}, {"turn_id", turn->str()}, {"reason", Message(outcome->error)}});
-  co_return fmt::format("I could not answer this message (turn {}).", turn->str());
+  if (!accepted.ok()) co_return accepted.status();
+  co_return accepted->turn;
 }
 
-io::Task<absl::Status> OpenTalonChannel::Send(const Inbound& to, std::string_view text) {
+io::Task<absl::Status> OpenTalonChannel::TakeUpUndelivered() {
+  TALON_CO_ASSIGN_OR_RETURN(auto found, co_await dependencies_.agent.LoadUndelivered(origin_));
+  for (agent::Undelivered& each : found) {
+    if (!in_hand_.insert(each.turn).second) continue;
+    turns_.Spawn(Redeliver(std::move(each.turn), std::move(each.reply_to)));
+  }
+  co_return absl::OkStatus();
+}
+
+io::Task<void> OpenTalonChannel::Redeliver(TurnId turn, std::string reply_to) {
+  const absl::Status sent = co_await TryAgain(turn, reply_to);
+  if (!sent.ok()) {
+    log::Warn(
+        "answer did not reach its channel",
+        {{"channel", name_}, {"turn_id", turn.str()}, {"again", true}, {"reason", Message(sent)}});
+  }
+  in_hand_.erase(turn);
+}
+
+io::Task<absl::Status> OpenTalonChannel::TryAgain(const TurnId& turn, const std::string& reply_to) {
+  TALON_CO_ASSIGN_OR_RETURN(const Inbound to, DecodeReplyTo(reply_to));
+  CallContext context;
+  context.cancel = stop_.token();
+  const auto outcome = co_await dependencies_.agent.Await(turn, context);
+  if (!outcome.ok() || outcome->state == journal::TurnState::kRunning) co_return absl::OkStatus();
+  // Before the try: one that ends the daemon counts.
+  TALON_CO_ASSIGN_OR_RETURN(
+      const bool left, co_await dependencies_.agent.CountDelivery(turn, entry_.max_deliveries));
+  if (!left) {
+    co_return ResourceExhausted(
+        fmt::format("given up after {} further tries; it is a dead letter in the journal",
+                    entry_.max_deliveries));
+  }
+  co_return co_await Deliver(to, turn);
+}
+
+io::Task<absl::Status> OpenTalonChannel::Deliver(const Inbound& to, const TurnId& turn) {
+  const std::string text = co_await TextOf(turn);
+  if (text.empty()) co_return absl::OkStatus();
+  TALON_CO_RETURN_IF_ERROR(co_await Send(to, text, turn.str()));
+  dependencies_.agent.Delivered(turn);
+  co_return absl::OkStatus();
+}
+
+// The answer, or what to tell the person instead; empty when that is not known yet.
+io::Task<std::string> OpenTalonChannel::TextOf(const TurnId& turn) {
+  CallContext context;
+  context.cancel = stop_.token();
+  const auto outcome = co_await dependencies_.agent.Await(turn, context);
+  if (!outcome.ok() || outcome->state == journal::TurnState::kRunning) co_return "";
+  if (outcome->error.ok()) co_return outcome->answer.text;
+  log::Warn("message of a channel was not answered",
+            {{"channel", name_}, {"turn_id", turn.str()}, {"reason", Message(outcome->error)}});
+  co_return fmt::format("I could not answer this message (turn {}).", turn.str());
+}
+
+io::Task<absl::Status> OpenTalonChannel::Send(const Inbound& to, std::string_view text,
+                                              const std::string& key) {
+  int number = 0;
   for (const std::string& piece : CutForChannel(text, capabilities_.max_message_bytes)) {
+    const std::string piece_key = key.empty() ? "" : fmt::format("{}/{}", key, ++number);
     absl::Status sent;
     for (int attempt = 0; attempt < kSendAttempts; ++attempt) {
       const CallContext context = Within(entry_.send_timeout);
       TALON_CO_ASSIGN_OR_RETURN(const Process process, co_await Running(context));
-      sent = (co_await process->Call(kSend, EncodeSend(to, piece), context)).status();
+      sent = (co_await process->Call(kSend, EncodeSend(to, piece, piece_key), context)).status();
       if (ReasonOf(sent) != ErrorReason::kPluginCrashed) break;
       if (serving_ == process) serving_ = nullptr;  // its end is not known yet
     }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A chat channel in a process of its own that speaks opentalon.channel.v1: its messages become
-// turns, the answers go back. The process is started again when it ends, its stream is opened
-// again, answers wait meanwhile. Owned by daemon/. Loop's thread.
+// turns, the answers go back, at least once. The process is started again when it ends, its stream
+// is opened again, answers wait meanwhile; what did not get out goes when the channel opens next.
+// Owned by daemon/. Loop's thread.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,8 +53,8 @@ class OpenTalonChannel {
 
   // Runs until Stop(); what goes wrong is logged.
   void Start();
-  // Ends the process and the wait for answers, which are then lost to the channel and not to the
-  // journal. Must be awaited before destruction when it was started.
+  // Ends the process and the wait for answers, which go out at the next start. Must be awaited
+  // before destruction when it was started.
   io::Task<void> Stop();
 
  private:
@@ -64,12 +66,20 @@ class OpenTalonChannel {
   io::Task<absl::Status> Serve(Process process);
   io::Task<absl::Status> Introduce(plugin::PluginProcess& process);
   io::Task<void> Answer(Inbound message);
-  io::Task<std::string> RunTurn(const Inbound& message, TurnId* turn);
-  io::Task<absl::Status> Send(const Inbound& to, std::string_view text);
+  io::Task<absl::StatusOr<TurnId>> Submit(const Inbound& message);
+  // Delivers what turns of before have to say, those under way too.
+  io::Task<absl::Status> TakeUpUndelivered();
+  io::Task<void> Redeliver(TurnId turn, std::string reply_to);
+  io::Task<absl::Status> TryAgain(const TurnId& turn, const std::string& reply_to);
+  // Waits for the turn's end and sends what came of it.
+  io::Task<absl::Status> Deliver(const Inbound& to, const TurnId& turn);
+  io::Task<std::string> TextOf(const TurnId& turn);
+  io::Task<absl::Status> Send(const Inbound& to, std::string_view text, const std::string& key);
   io::Task<absl::StatusOr<Process>> Running(CallContext context);
   CallContext Within(std::chrono::milliseconds time) const;
 
   const std::string name_;
+  const std::string origin_;  // of its messages
   const ChannelEntry entry_;
   const Dependencies dependencies_;
   io::Loop& loop_;
@@ -79,6 +89,7 @@ class OpenTalonChannel {
   Capabilities capabilities_;
   std::vector<std::shared_ptr<io::OneShot<bool>>> waiting_;  // for serving_; shared with timers
   std::size_t answering_ = 0;                                // turns under way
+  std::set<TurnId> in_hand_;                                 // turns whose answer is seen to
   std::optional<io::OneShot<bool>> turn_ended_;              // while intake waits for one
   CancelSource stop_;
   io::Nursery running_;  // the run itself

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "opentalon/channel/v1/channel.pb.h"
@@ -53,11 +56,24 @@ absl::StatusOr<Inbound> DecodeInbound(std::string_view bytes) {
                  message.content()};
 }
 
-std::string EncodeSend(const Inbound& to, std::string_view text) {
+std::string EncodeReplyTo(const Inbound& message) {
+  return DumpJson({{"conversation", message.conversation},
+                   {"thread", message.thread},
+                   {"sender", message.sender}});
+}
+
+absl::StatusOr<Inbound> DecodeReplyTo(std::string_view text) {
+  TALON_ASSIGN_OR_RETURN(const Json json, ParseJson(text, "reply_to"));
+  return Inbound{JsonString(json, "conversation"), JsonString(json, "thread"),
+                 JsonString(json, "sender"), ""};
+}
+
+std::string EncodeSend(const Inbound& to, std::string_view text, const std::string& dedupe_key) {
   theirs::OutboundMessage message;
   message.set_conversation_id(to.conversation);
   message.set_thread_id(to.thread);
   message.set_content(RepairUtf8(text));
+  (*message.mutable_metadata())["dedupe_key"] = dedupe_key;
   return message.SerializeAsString();
 }
 

@@ -33,7 +33,11 @@ struct Inbound {
 };
 absl::StatusOr<Inbound> DecodeInbound(std::string_view bytes);
 
-// An answer to `to`.
-std::string EncodeSend(const Inbound& to, std::string_view text);
+// Where answers to a message go, as JSON for the journal and back.
+std::string EncodeReplyTo(const Inbound& message);
+absl::StatusOr<Inbound> DecodeReplyTo(std::string_view json);
+
+// A piece of an answer to `to`. The same piece has the same `dedupe_key` when it is sent again.
+std::string EncodeSend(const Inbound& to, std::string_view text, const std::string& dedupe_key);
 
 }  // namespace talon::channel

@@ -24,6 +24,7 @@ struct ChannelEntry {
   std::chrono::milliseconds start_timeout{10'000};
   std::chrono::milliseconds send_timeout{120'000};
   std::uint32_t max_turns = 16;
+  std::uint32_t max_deliveries = 5;
   plugin::SandboxOptions sandbox;
 
   static constexpr auto Fields() {
@@ -40,6 +41,9 @@ struct ChannelEntry {
                "How long an answer waits for a channel that is being restarted."),
         Option("max_turns", &O::max_turns, kPositive,
                "Messages that are answered at once; more wait in the channel."),
+        Option("max_deliveries", &O::max_deliveries, kPositive,
+               "How often an answer that did not reach the channel is sent again, each time at the "
+               "channel's next start; then it is left as a dead letter."),
         Option("sandbox", &O::sandbox,
                "What it may reach, as of a plugin whose manifest asks for the network."));
   }

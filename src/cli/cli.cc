@@ -116,10 +116,15 @@ class Commands {
     Add(app_, "tools", "List what a model can call", [this] { return Tools(globals_); });
     CLI::App* sessions = Add(app_, "sessions", "List, show and delete sessions", nullptr);
     sessions->require_subcommand(0, 1);
-    sessions->callback([this] {
-      if (!run_) run_ = [this] { return SessionsList(globals_); };
+    const auto list = [this] {
+      return SessionsList(globals_, all_ ? ListedSessions::kAll : ListedSessions::kNamed);
+    };
+    sessions->callback([this, list] {
+      if (!run_) run_ = list;
     });
-    Add(*sessions, "list", "List sessions", [this] { return SessionsList(globals_); });
+    for (CLI::App* each : {sessions, Add(*sessions, "list", "List sessions", list)}) {
+      each->add_flag("--all", all_, "Also those without a key, as `talon ask` leaves them");
+    }
     Add(*sessions, "show", "Show a session's messages",
         [this] { return SessionShow(globals_, session_); })
         ->add_option("id", session_, "Session id or key")
@@ -164,6 +169,7 @@ class Commands {
   NotifyOptions notify_;
   std::string session_, shell_;
   bool prompt_ = false;
+  bool all_ = false;
   bool force_ = false;
   Run run_;
 };

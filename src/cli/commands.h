@@ -44,7 +44,9 @@ int Tools(const Globals& globals);
 int Models(const Globals& globals);
 int Status(const Globals& globals);
 int Notify(const Globals& globals, const NotifyOptions& options);
-int SessionsList(const Globals& globals);
+// Those that somebody gave a key, or also those of single questions.
+enum class ListedSessions { kNamed, kAll };
+int SessionsList(const Globals& globals, ListedSessions which);
 int SessionShow(const Globals& globals, const std::string& id);
 int SessionDelete(const Globals& globals, const std::string& id, bool force);
 int Context(const Globals& globals, const std::string& session, const std::string& model,

@@ -84,8 +84,9 @@ int Notify(const Globals& globals, const NotifyOptions& options) {
       [](const Json& json) { Print("sent " + JsonString(json, "id")); }, DumpJson(body));
 }
 
-int SessionsList(const Globals& globals) {
-  return Report(globals, "GET", "/v1/sessions", [](const Json& json) {
+int SessionsList(const Globals& globals, ListedSessions which) {
+  const char* path = which == ListedSessions::kAll ? "/v1/sessions" : "/v1/sessions?named=true";
+  return Report(globals, "GET", path, [](const Json& json) {
     ForEach(json, "sessions", [](const Json& session) {
       Print(fmt::format("{} {:24} {:5} messages  {}", JsonString(session, "id"),
                         JsonString(session, "key"), JsonInt(session, "messages"),

@@ -207,8 +207,7 @@ io::Task<void> CompletionsSurface::SendAnswer(const StartedTurn& started, const 
   io::ServerResponse response =
       error.ok() ? JsonResponse(200, FormatCompletion(ids, outcome->answer)) : ErrorResponse(error);
   NameTurn(started.accepted, response.headers);
-  const bool sent = (co_await writer.Send(std::move(response))).ok();
-  if (sent && error.ok()) deps_.agent.Delivered(started.accepted.turn);
+  co_await Reply(writer, std::move(response));
 }
 
 io::Task<void> CompletionsSurface::SendStream(const StartedTurn& started, TurnStream& stream,
@@ -235,7 +234,6 @@ io::Task<void> CompletionsSurface::SendStream(const StartedTurn& started, TurnSt
   if (written.ok()) written = co_await writer.Write(std::move(start));
   if (written.ok()) written = co_await stream.Pump(writer);
   deps_.agent.Forget(turn, &stream);
-  if (written.ok()) deps_.agent.Delivered(turn);
   if (!written.ok() && !started.keyed) {
     deps_.agent.Cancel(turn, Cancelled("the client went away"));
   }

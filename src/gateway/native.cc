@@ -245,8 +245,7 @@ io::Task<void> NativeSurface::SendAnswer(const StartedTurn& started, io::Respons
   }
   io::ServerResponse response = Ok(OutcomeJson(*outcome));
   if (!outcome->error.ok()) response.status = HttpStatusOf(outcome->error);
-  const bool sent = (co_await writer.Send(std::move(response))).ok();
-  if (sent && outcome->error.ok()) deps_.agent.Delivered(started.accepted.turn);
+  co_await Reply(writer, std::move(response));
 }
 
 // The head comes at once: a client needs the turn's id to cancel it.
@@ -275,7 +274,6 @@ io::Task<void> NativeSurface::SendStream(const StartedTurn& started, TurnStream&
   }
   if (written.ok()) written = co_await stream.Pump(writer);
   deps_.agent.Forget(turn, &stream);
-  if (written.ok()) deps_.agent.Delivered(turn);
   if (!written.ok() && !started.keyed) {
     deps_.agent.Cancel(turn, Cancelled("the client went away"));
   }
@@ -339,7 +337,10 @@ io::Task<io::ServerResponse> NativeSurface::Turn(const ApiRequest& request, std:
 }
 
 io::Task<io::ServerResponse> NativeSurface::Sessions(const ApiRequest& request) {
-  auto sessions = co_await deps_.journal.ListSessions(PrincipalOf(request, "api"), kMaxListed);
+  const bool named = QueryValue(request.query, "named") == "true";
+  auto sessions = co_await deps_.journal.ListSessions(
+      PrincipalOf(request, "api"), kMaxListed,
+      named ? journal::Sessions::kNamed : journal::Sessions::kAll);
   if (!sessions.ok()) co_return ErrorResponse(sessions.status());
   Json list = Json::array();
   for (const journal::SessionRecord& session : *sessions) list.push_back(SessionJson(session));

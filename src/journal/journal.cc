@@ -34,7 +34,10 @@ absl::StatusOr<std::vector<Record>> ReadAll(const absl::StatusOr<Rows>& rows, Re
 }  // namespace
 
 Journal::Journal(store::Store& store, const Clock& clock, const JournalOptions& options)
-    : store_(store), clock_(clock), memory_(std::make_unique<WriteMemory>(options)) {}
+    : store_(store),
+      clock_(clock),
+      keep_unnamed_(options.keep_unnamed),
+      memory_(std::make_unique<WriteMemory>(options)) {}
 Journal::~Journal() = default;
 
 io::Task<absl::StatusOr<Accepted>> Journal::Accept(EventEnvelope event, TurnRecord turn,
@@ -147,8 +150,10 @@ io::Task<absl::StatusOr<SessionRecord>> Journal::LoadSession(SessionId session) 
 }
 
 io::Task<absl::StatusOr<std::vector<SessionRecord>>> Journal::ListSessions(Principal principal,
-                                                                           std::int64_t limit) {
-  std::vector<Value> params{principal.tenant, principal.user, limit};
+                                                                           std::int64_t limit,
+                                                                           Sessions which) {
+  const std::int64_t named_only = which == Sessions::kNamed ? 1 : 0;
+  std::vector<Value> params{principal.tenant, principal.user, limit, named_only};
   co_return ReadAll<SessionRecord>(co_await store_.Read("list_sessions", std::move(params)),
                                    ReadSession);
 }
@@ -173,20 +178,40 @@ io::Task<absl::Status> Journal::UpdateSession(SessionRecord session) {
 
 io::Task<absl::Status> Journal::DeleteSession(SessionId session) {
   const std::string attempt = fmt::format("journal: delete session '{}'", session.str());
-  Batch batch;
-  for (const std::string_view part :
-       {"delete_session_steps", "delete_session_messages", "delete_session_events"}) {
-    batch.push_back({part, {session.str()}});
-  }
-  batch.push_back({"delete_unused_prompts", {}});
-  batch.push_back({"delete_session", {session.str()}, /*expect_change=*/true});
-  // What comes behind this must write its prompts anew.
-  memory_->snapshots.clear();
-  const absl::Status stored = co_await store_.Commit(std::move(batch));
-  memory_->snapshots.clear();
+  const absl::Status stored = co_await Delete({std::move(session)}, /*expected=*/true);
   if (ReasonOf(stored) == ErrorReason::kDuplicate)
     co_return NotFound(attempt + ": no such session");
   co_return stored.ok() ? stored : Annotate(stored, attempt);
+}
+
+io::Task<absl::Status> Journal::DeleteSessions(std::vector<SessionId> sessions) {
+  const absl::Status stored = co_await Delete(std::move(sessions), /*expected=*/false);
+  co_return stored.ok() ? stored : Annotate(stored, "journal: delete sessions");
+}
+
+io::Task<absl::Status> Journal::Delete(std::vector<SessionId> sessions, bool expected) {
+  Batch batch;
+  for (const SessionId& session : sessions) {
+    for (const std::string_view part :
+         {"delete_session_steps", "delete_session_messages", "delete_session_events"}) {
+      batch.push_back({part, {session.str()}});
+    }
+    batch.push_back({"delete_session", {session.str()}, expected});
+  }
+  batch.push_back({"delete_unused_prompts", {}});
+  // What comes behind this must write its prompts anew.
+  memory_->snapshots.clear();
+  absl::Status stored = co_await store_.Commit(std::move(batch));
+  memory_->snapshots.clear();
+  co_return stored;
+}
+
+io::Task<absl::StatusOr<std::vector<SessionUse>>> Journal::UnnamedSessions(std::int64_t limit) {
+  std::vector<Value> params{limit};
+  co_return ReadAll<SessionUse>(
+      co_await store_.Read("unnamed_sessions", std::move(params)), [](const store::Row& row) {
+        return SessionUse{SessionId(row.Text(0)), WallTime(std::chrono::microseconds(row.Int(1)))};
+      });
 }
 
 io::Task<absl::StatusOr<std::string>> Journal::ReadArtifact(SessionId session, ArtifactId artifact,
@@ -217,9 +242,21 @@ io::Task<absl::StatusOr<std::vector<OutboxRecord>>> Journal::PendingOutbox(std::
                                   ReadOutbox);
 }
 
-void Journal::MarkDelivered(TurnId turn, std::string target) {
+io::Task<absl::StatusOr<bool>> Journal::CountDelivery(TurnId turn, std::int64_t most) {
+  Batch count;
+  count.push_back({"count_delivery", {turn.str(), most}, /*expect_change=*/true});
+  absl::Status counted = co_await store_.Commit(std::move(count));
+  if (counted.ok()) co_return true;
+  if (ReasonOf(counted) != ErrorReason::kDuplicate) co_return counted;
+  Batch bury;
+  bury.push_back({"bury_delivery", {turn.str()}});
+  TALON_CO_RETURN_IF_ERROR(co_await store_.Commit(std::move(bury)));
+  co_return false;
+}
+
+void Journal::MarkDelivered(TurnId turn) {
   Batch batch;
-  batch.push_back({"mark_delivered", {turn.str(), std::move(target)}});
+  batch.push_back({"mark_delivered", {turn.str()}});
   store_.CommitLater(std::move(batch));
 }
 

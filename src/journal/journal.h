@@ -4,6 +4,7 @@
 // event loop's thread. Errors are Store's.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +59,13 @@ struct UnfinishedPage {
   std::int64_t last = 0;
 };
 
+struct SessionUse {
+  SessionId session;
+  WallTime used_at;
+};
+
+enum class Sessions { kAll, kNamed };
+
 struct WriteMemory;
 
 // Times that are not set in a record are the clock's.
@@ -91,8 +99,8 @@ class Journal {
                                                                      std::string key);
   io::Task<absl::StatusOr<SessionRecord>> LoadSession(SessionId session);  // NotFound
   // Newest first. Only those of the principal's tenant and user.
-  io::Task<absl::StatusOr<std::vector<SessionRecord>>> ListSessions(Principal principal,
-                                                                    std::int64_t limit);
+  io::Task<absl::StatusOr<std::vector<SessionRecord>>> ListSessions(
+      Principal principal, std::int64_t limit, Sessions which = Sessions::kAll);
   // The last `limit` messages, oldest first.
   io::Task<absl::StatusOr<std::vector<MessageRecord>>> LoadMessages(SessionId session,
                                                                     std::int64_t limit);
@@ -101,6 +109,11 @@ class Journal {
   // With its events, turns, steps, messages, effects, artifacts, outbox, and the prompt snapshots
   // that no other turn was sent. NotFound.
   io::Task<absl::Status> DeleteSession(SessionId session);
+  // The same of several at once; those that are not there are passed over.
+  io::Task<absl::Status> DeleteSessions(std::vector<SessionId> sessions);
+  // Those that nobody gave a key (their id stands for it), the longest unused first.
+  io::Task<absl::StatusOr<std::vector<SessionUse>>> UnnamedSessions(std::int64_t limit);
+  std::chrono::milliseconds keep_unnamed() const { return keep_unnamed_; }
 
   // `limit` bytes from `offset`; `*total` is the whole size. NotFound when it is not this
   // session's.
@@ -110,8 +123,11 @@ class Journal {
   io::Task<absl::StatusOr<std::string>> LoadSnapshot(std::string hash);
 
   io::Task<absl::StatusOr<std::vector<OutboxRecord>>> PendingOutbox(std::string target);
-  // Marks the turn's answer to `target` delivered. Does not wait.
-  void MarkDelivered(TurnId turn, std::string target);
+  // Counts a further try to bring the turn's answer out, before it is made. False when none of
+  // `most` is left, or nothing of it is pending: then it is a dead letter.
+  io::Task<absl::StatusOr<bool>> CountDelivery(TurnId turn, std::int64_t most);
+  // The turn's answer is out. Does not wait.
+  void MarkDelivered(TurnId turn);
 
   // Durable when it ends; replaces the timer of the same id.
   io::Task<absl::Status> PutTimer(TimerRecord timer);
@@ -119,8 +135,11 @@ class Journal {
   io::Task<absl::StatusOr<std::vector<TimerRecord>>> LoadTimers(std::string kind);
 
  private:
+  io::Task<absl::Status> Delete(std::vector<SessionId> sessions, bool expected);
+
   store::Store& store_;
   const Clock& clock_;
+  const std::chrono::milliseconds keep_unnamed_;
   const std::unique_ptr<WriteMemory> memory_;
 };
 

@@ -140,15 +140,16 @@ struct TimerRecord {
   Label label{.integrity = Integrity::kSystem, .readers = {}};
 };
 
-// An answer on its way out. Delivered at least once; receivers drop duplicates by `dedupe_key`.
+// An answer that the daemon itself brings to somebody. Delivered at least once; receivers drop
+// duplicates by `dedupe_key`. Who waits for its turn needs none: the turn has the answer.
 enum class OutboxState { kPending, kDelivered, kDead };
 struct OutboxRecord {
   OutboxId id;
   TurnId turn;
   SessionId session;
-  std::string target;      // "caller", "channel:telegram:1234", …
-  std::string dedupe_key;  // turn and part
-  std::string payload;     // JSON
+  std::string target;      // the origin that asked: "channel:telegram"
+  std::string dedupe_key;  // of the turn
+  std::string payload;     // JSON of the target's room: where it goes there
   OutboxState state = OutboxState::kPending;
   std::int64_t attempts = 0;
   Principal principal;

@@ -45,6 +45,14 @@ class FakeAgent : public agent::Agent {
                                 std::string) override {
     co_return NotFound("a fake asks nothing");
   }
+  io::Task<absl::StatusOr<std::vector<agent::Undelivered>>> LoadUndelivered(
+      std::string origin) override {
+    EXPECT_EQ(origin, "channel:chat");
+    co_return undelivered;
+  }
+  io::Task<absl::StatusOr<bool>> CountDelivery(TurnId turn, std::int64_t most) override {
+    co_return ++tries[turn.str()] <= most;
+  }
   void Delivered(const TurnId& turn) override { delivered.push_back(turn.str()); }
   void Forget(const TurnId&, agent::TurnObserver*) override {}
   bool Cancel(const TurnId&, absl::Status) override { return false; }
@@ -63,6 +71,8 @@ class FakeAgent : public agent::Agent {
   std::vector<journal::EventEnvelope> events;
   std::vector<agent::TurnInput> inputs;
   std::vector<std::string> delivered;
+  std::vector<agent::Undelivered> undelivered;
+  std::map<std::string, std::int64_t> tries;  // by turn
 };
 
 class ChannelTest : public testing::TestWithParam<bool> {  // Go?
@@ -160,6 +170,23 @@ TEST_P(ChannelTest, AChannelThatDiesIsStartedAgainAndGetsItsAnswer) {
   EXPECT_EQ(agent_.events.size(), 1U);
   Stop();
   EXPECT_EQ(agent_.delivered, std::vector<std::string>{"0"});
+}
+
+TEST_P(ChannelTest, WhatWasNotDeliveredBeforeGoesOutWhenItOpens) {
+  agent::TurnInput earlier;
+  earlier.messages = {model::TextMessage(model::Role::kUser, "earlier", Integrity::kUntrusted)};
+  agent_.inputs = {earlier, earlier};
+  agent_.events.resize(2);
+  const std::string reply_to = EncodeReplyTo({"room 9", "", "u1", ""});
+  agent_.undelivered = {{TurnId("0"), reply_to}, {TurnId("1"), reply_to}};
+  entry_.max_deliveries = 3;
+  agent_.tries["1"] = 3;  // a dead letter
+  Open();
+  ASSERT_TRUE(UntilAnswers(1)) << Answers();
+  Stop();
+  EXPECT_EQ(Answers(), "chat/room 9/: re: earlier\n");
+  EXPECT_EQ(agent_.delivered, std::vector<std::string>{"0"});
+  EXPECT_EQ(agent_.tries["0"], 1);
 }
 
 TEST_P(ChannelTest, TheStreamOfTheNextProcessIsOpenedToo) {

@@ -49,14 +49,23 @@ FROM sessions s LEFT JOIN messages m ON m.id =
      (SELECT max(id) FROM messages WHERE id BETWEEN s.no << 24 AND s.no << 24 | 16777215)
 WHERE s.id = ?1;
 
+-- The key of a session that nobody gave one is its id.
 -- name: list_sessions
--- tenant, user, limit
+-- tenant, user, limit, 1 = only those with a key
 SELECT s.id, s.key, s.tenant, s."user", s.agent, s.origin, s.title, s.model, s.settings,
        s.created_at, max(s.updated_at, ifnull(m.created_at, 0)) AS used_at,
        ifnull(m.id & 16777215, 0)
 FROM sessions s LEFT JOIN messages m ON m.id =
      (SELECT max(id) FROM messages WHERE id BETWEEN s.no << 24 AND s.no << 24 | 16777215)
-WHERE s.tenant = ?1 AND s."user" = ?2 ORDER BY used_at DESC, s.no DESC LIMIT ?3;
+WHERE s.tenant = ?1 AND s."user" = ?2 AND (?4 = 0 OR s.key <> s.id)
+ORDER BY used_at DESC, s.no DESC LIMIT ?3;
+
+-- name: unnamed_sessions
+-- limit
+SELECT s.id, max(s.updated_at, ifnull(m.created_at, 0)) AS used_at
+FROM sessions s LEFT JOIN messages m ON m.id =
+     (SELECT max(id) FROM messages WHERE id BETWEEN s.no << 24 AND s.no << 24 | 16777215)
+WHERE s.key = s.id ORDER BY used_at, s.no LIMIT ?1;
 
 -- name: load_messages
 -- session, limit

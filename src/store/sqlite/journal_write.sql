@@ -86,12 +86,23 @@ INSERT INTO outbox (turn, target, dedupe_key, id, payload, state, attempts, prin
 SELECT t.no, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM turns t WHERE t.id = ?1;
 
 -- name: mark_delivered
--- turn, target
+-- turn
 UPDATE outbox SET state = 'delivered'
-WHERE turn = (SELECT no FROM turns WHERE id = ?1) AND target = ?2 AND state = 'pending';
+WHERE turn = (SELECT no FROM turns WHERE id = ?1) AND state = 'pending';
+
+-- name: count_delivery
+-- turn, most attempts
+UPDATE outbox SET attempts = attempts + 1
+WHERE turn = (SELECT no FROM turns WHERE id = ?1) AND state = 'pending' AND attempts < ?2;
+
+-- name: bury_delivery
+-- turn
+UPDATE outbox SET state = 'dead'
+WHERE turn = (SELECT no FROM turns WHERE id = ?1) AND state = 'pending';
 
 -- The parts of forgetting a session, in this order. Deleting the events takes their turns, effects,
--- outbox rows and uses of prompts with them; deleting the session takes its artifacts.
+-- outbox rows and uses of prompts with them; deleting the session takes its artifacts. Once for all
+-- that are forgotten together: the prompts.
 -- name: delete_session_steps
 DELETE FROM steps WHERE id IN (
   SELECT st.id FROM turns t CROSS JOIN steps st
@@ -104,9 +115,9 @@ WHERE id BETWEEN (SELECT no FROM sessions WHERE id = ?1) << 24
 -- name: delete_session_events
 DELETE FROM events WHERE no IN (
   SELECT no FROM turns WHERE session = (SELECT no FROM sessions WHERE id = ?1));
+-- name: delete_session
+DELETE FROM sessions WHERE id = ?1;
 -- Prompts that no turn names any more.
 -- name: delete_unused_prompts
 DELETE FROM prompt_snapshots
 WHERE NOT EXISTS (SELECT 1 FROM prompt_uses u WHERE u.prompt = prompt_snapshots.no);
--- name: delete_session
-DELETE FROM sessions WHERE id = ?1;

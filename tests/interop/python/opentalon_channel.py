@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A channel of OpenTalon's contract on Python's grpcio. A person is played by files, as in the Go
 one: the lines of `say` in its folder become messages, answers go to `answers`; while there is a file
-`armed`, the next answer makes it the next `say` and ends the process."""
+`armed`, the next answer makes it the next `say` and ends the process. While there is a pipe `hold`, an
+answer opens it, waits for the end of `release` and removes it. The answers' keys go to `keys`."""
 import os
 import threading
 from concurrent import futures
@@ -39,6 +40,14 @@ def start(request, context):
 
 
 def send(request, context):
+    hold = os.path.join(state["folder"], "hold")
+    if os.path.exists(hold):
+        with open(hold, "w"):
+            with open(os.path.join(state["folder"], "release")) as release:
+                release.read()
+            os.unlink(hold)
+    with open(os.path.join(state["folder"], "keys"), "a") as file:
+        file.write(request.metadata["dedupe_key"] + "\n")
     with open(os.path.join(state["folder"], "answers"), "a") as file:
         file.write("%s/%s/%s: %s\n" % (state["name"], request.conversation_id, request.thread_id,
                                        request.content))

@@ -125,7 +125,7 @@ class AgentTest : public testing::Test {
         store::OpenSqlite(loop, folder_.path(), {.durability = store::Durability::kProcess});
     ASSERT_OK(opened);
     store = std::make_unique<FaultStore>(*std::move(opened));
-    journal = std::make_unique<journal::Journal>(*store, clock);
+    journal = std::make_unique<journal::Journal>(*store, clock, journal_options);
     catalogue = std::make_unique<tool::Catalogue>();
     for (const auto& tool : tools_) ASSERT_OK(catalogue->Add(tool));
     guard = std::make_unique<guard::Guard>(*catalogue, guard_options);
@@ -303,6 +303,7 @@ class AgentTest : public testing::Test {
   }
 
   io::Loop loop;
+  journal::JournalOptions journal_options;
   ShiftedClock clock;
   RandomIdSource ids;
   World world;

@@ -320,6 +320,38 @@ TEST_F(RecoveryTest, ATurnCancelledAfterTheRestartEnds) {
   EXPECT_EQ(Await(running).state, journal::TurnState::kCancelled);
 }
 
+TEST_F(RecoveryTest, AnAnswerWithAWayBackIsUndeliveredUntilItIsOut) {
+  Start();
+  TurnInput input = Input("hi");
+  input.reply_to = R"({"room":1})";
+  model.Say("hello");
+  const TurnId answered = SubmitInput(input, "one")->turn;
+  ASSERT_OK(Await(answered).error);
+  model.Say("to a caller");
+  ASSERT_OK(Ask("hi", "three").error);
+  model.Hold(Closed(), Answer(Says("never")));
+  input.reply_to = R"({"room":2})";
+  const TurnId running = SubmitInput(input, "two")->turn;
+  Run(model.asked.Reached(3));
+  Crash();
+  model.Say("late");
+  Start();
+  const auto found = Run(agent->LoadUndelivered("test"));
+  ASSERT_OK(found);
+  std::map<std::string, std::string> by_turn;
+  for (const Undelivered& each : *found) by_turn[each.turn.str()] = each.reply_to;
+  EXPECT_EQ(by_turn, (std::map<std::string, std::string>{{answered.str(), R"({"room":1})"},
+                                                         {running.str(), R"({"room":2})"}}));
+  ASSERT_OK(Await(running).error);
+  EXPECT_TRUE(*Run(agent->CountDelivery(running, 1)));
+  EXPECT_FALSE(*Run(agent->CountDelivery(running, 1)));
+  agent->Delivered(answered);
+  Stop();
+  Start();
+  EXPECT_THAT(*Run(agent->LoadUndelivered("test")), testing::IsEmpty());
+  EXPECT_THAT(*Run(agent->LoadUndelivered("elsewhere")), testing::IsEmpty());
+}
+
 // Every commit of a turn fails once, and so does every commit of its recovery.
 class SweepTest : public AgentTest {
  public:
@@ -346,6 +378,11 @@ class SweepTest : public AgentTest {
       co_return Says("done");
     };
   }
+  static TurnInput Go() {
+    TurnInput input = Input("go");
+    input.reply_to = "{}";
+    return input;
+  }
   // What must hold once the turn has ended.
   void ExpectEnded(const TurnId& turn, const std::string& session) {
     const TurnOutcome outcome = Await(turn);
@@ -370,8 +407,8 @@ class SweepTest : public AgentTest {
       }
     }
     EXPECT_EQ(world.effects.size(), 2u);
-    EXPECT_THAT(*Run(journal->PendingOutbox("caller")),
-                Contains(testing::Field(&journal::OutboxRecord::turn, turn)).Times(1));
+    EXPECT_THAT(*Run(agent->LoadUndelivered("test")),
+                Contains(testing::Field(&Undelivered::turn, turn)).Times(1));
   }
   int Commits() {
     Start();
@@ -393,7 +430,7 @@ TEST_F(SweepTest, ACrashBeforeEachCommitAndBeforeEachOfTheRecovery) {
       Start();
       store->fail_after = first;
       RecordingObserver observer;
-      const auto accepted = Submit("go", session, "", &observer);
+      const auto accepted = SubmitInput(Go(), session, "", &observer);
       ASSERT_OK(accepted);
       EXPECT_EQ(Await(accepted->turn).state, journal::TurnState::kRunning);
       ASSERT_THAT(observer.ends, SizeIs(1));
@@ -421,7 +458,7 @@ TEST_F(SweepTest, AFullDiskAtEachCommitThenTheSessionsNextTurn) {
     Start();
     store->fail_after = first;
     RecordingObserver observer;
-    const auto accepted = Submit("go", session, "", &observer);
+    const auto accepted = SubmitInput(Go(), session, "", &observer);
     if (first == 0) {
       EXPECT_EQ(ReasonOf(accepted.status()), ErrorReason::kDiskFull);
     } else {

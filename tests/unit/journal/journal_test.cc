@@ -252,23 +252,61 @@ TEST_F(JournalTest, APromptGoesWithTheLastSessionThatWasSentIt) {
 TEST_F(JournalTest, OutboxIsPendingUntilDelivered) {
   ASSERT_OK(Arrive("a"));
   Entry entry;
-  entry.outbox = {Outbox("a", "caller"), Outbox("a", "channel:x")};
+  entry.outbox = {Outbox("a", "channel:x")};
   ASSERT_OK(Run(journal_->Append(entry)));
   Reopen();
-  const auto pending = Run(journal_->PendingOutbox("caller"));
+  const auto pending = Run(journal_->PendingOutbox("channel:x"));
   ASSERT_OK(pending);
   ASSERT_THAT(*pending, SizeIs(1));
   EXPECT_EQ(pending->front().payload, R"({"text":"done"})");
   EXPECT_EQ(pending->front().session, SessionId("ses_a"));
   EXPECT_EQ(pending->front().label, MakeLabel(Integrity::kUntrusted, "owner,guest"));
-  journal_->MarkDelivered(TurnId("turn_a"), "caller");
+  EXPECT_THAT(*Run(journal_->PendingOutbox("channel:y")), IsEmpty());
+  journal_->MarkDelivered(TurnId("turn_a"));
   Entry later;
   later.steps = {Step("a", 2, StepKind::kDelivered)};
   journal_->AppendLater(later);
   Reopen();
-  EXPECT_THAT(*Run(journal_->PendingOutbox("caller")), IsEmpty());
-  EXPECT_THAT(*Run(journal_->PendingOutbox("channel:x")), SizeIs(1));
+  EXPECT_THAT(*Run(journal_->PendingOutbox("channel:x")), IsEmpty());
   EXPECT_THAT(*Run(journal_->LoadSteps(TurnId("turn_a"))), SizeIs(2));
+  EXPECT_FALSE(*Run(journal_->CountDelivery(TurnId("turn_a"), 9))) << "it is out";
+}
+
+TEST_F(JournalTest, DeliveriesAreCountedOverRestartsAndThenItIsADeadLetter) {
+  ASSERT_OK(Arrive("a"));
+  Entry entry;
+  entry.outbox = {Outbox("a", "channel:x")};
+  ASSERT_OK(Run(journal_->Append(entry)));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(*Run(journal_->CountDelivery(TurnId("turn_a"), 2)));
+    Reopen();
+    EXPECT_EQ(Run(journal_->PendingOutbox("channel:x"))->front().attempts, i + 1);
+  }
+  EXPECT_FALSE(*Run(journal_->CountDelivery(TurnId("turn_a"), 2)));
+  EXPECT_THAT(*Run(journal_->PendingOutbox("channel:x")), IsEmpty());
+  EXPECT_EQ(CountRows("outbox WHERE state = 'dead'"), 1);
+}
+
+TEST_F(JournalTest, SessionsWithoutAKeyAreTheOnesNamedByTheirId) {
+  clock_.now += std::chrono::seconds(1);
+  ASSERT_OK(Arrive("a"));
+  clock_.now += std::chrono::seconds(1);
+  Entry entry;
+  SessionRecord unnamed;
+  unnamed.id = SessionId("ses_u");
+  unnamed.key = "ses_u";
+  entry.new_sessions = {unnamed};
+  ASSERT_OK(Run(journal_->Append(entry)));
+  const auto found = Run(journal_->UnnamedSessions(10));
+  ASSERT_OK(found);
+  ASSERT_THAT(*found, SizeIs(1));
+  EXPECT_EQ(found->front().session, SessionId("ses_u"));
+  EXPECT_EQ(found->front().used_at, clock_.now);
+  EXPECT_THAT(*Run(journal_->ListSessions({}, 10, Sessions::kNamed)), SizeIs(1));
+  EXPECT_THAT(*Run(journal_->ListSessions({}, 10)), SizeIs(2));
+  ASSERT_OK(Run(journal_->DeleteSessions({SessionId("ses_u"), SessionId("ses_none")})));
+  EXPECT_THAT(*Run(journal_->UnnamedSessions(10)), IsEmpty());
+  EXPECT_EQ(CountRows("sessions"), 1);
 }
 
 }  // namespace
