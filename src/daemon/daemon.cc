@@ -169,7 +169,8 @@ io::Task<absl::Status> Daemon::StartParts() {
                                     .cache = paths_.home + "/plugins/cache",
                                     .workspace = workspace,
                                     .launcher = paths_.launcher,
-                                    .home = paths_.home + "/plugins"},
+                                    .home = paths_.home + "/plugins",
+                                    .hidden = paths_.home},
                                    config.plugin_host, {.redactor = &parts.redactor});
   // Those that plugins serve are known when these are loaded.
   const bool by_plugins = HasPluginModels(config.models);

@@ -43,6 +43,14 @@ inline constexpr long kDenied[] = {
 #endif
 };
 
+// Memory that belongs to no process: denied where no control group counts it.
+inline constexpr long kUncountedMemory[] = {
+    SYS_shmget, SYS_msgget, SYS_memfd_create,
+#ifdef SYS_memfd_secret
+    SYS_memfd_secret,
+#endif
+};
+
 // All that the strict profile allows, besides what CheckArguments() and CheckSocket() decide.
 inline constexpr long kStrictAllowed[] = {
     SYS_read, SYS_write, SYS_close, SYS_fstat, SYS_lseek, SYS_mmap, SYS_mprotect, SYS_munmap,

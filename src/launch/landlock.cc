@@ -42,6 +42,8 @@ std::uint64_t RightsOf(char mode, bool strict) {
       return kReadFile | kReadDir | kExecute;
     case 'd':
       return kReadFile | kWriteFile;
+    case 's':
+      return kReadFile;
     default:
       return ((1u << 16) - 1) & ~(kMakeChar | kMakeBlock | kIoctlDev | (strict ? kExecute : 0));
   }
@@ -78,6 +80,7 @@ Outcome ConfineFiles(const Policy& policy, bool own_view) {
   const int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &rules, size, 0));
   if (ruleset < 0) return Failed();
   for (const Grant& grant : policy.grants) {
+    if (grant.mode == 'c') continue;
     if (!Allow(ruleset, grant.path, RightsOf(grant.mode, policy.strict) & known)) return Failed();
   }
   // Without a view of its own they are everybody's.

@@ -32,7 +32,9 @@ Outcome EnterNamespaces(const Policy& policy);
 // its own processes; else /proc is empty.
 Outcome BuildView(const Policy& policy, Outcome& proc);
 
-// Resource limits. `count_processes`: those of the process's user are its own alone.
+// Resource limits. Each process has its own: their memory together is bounded by a control group
+// or, without one, where there can be one process only. Details of the layer in policy.h.
+// `count_processes`: those of the process's user are its own alone.
 Outcome SetLimits(const Policy& policy, bool count_processes);
 
 // Another user, no groups, no capabilities, now or by any later exec. Detail 1: own user.

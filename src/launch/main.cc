@@ -125,9 +125,15 @@ bool CountsProcesses(const Policy& policy, const Around& around) {
   }
   const bool view = Note("view", built, policy.require);
   Note("proc", proc, policy.require);
+  // Landlock cannot take back what it gives around it.
+  for (const Grant& grant : policy.grants) {
+    if (grant.mode == 'c' && !view) Fatal("view", EACCES, kLayerFailed);
+  }
   umask(077);
   if (chdir(policy.directory) != 0) Fatal("directory", errno, kLayerFailed);
-  Note("limits", SetLimits(policy, CountsProcesses(policy, around)), true);
+  Outcome limits = SetLimits(policy, CountsProcesses(policy, around));
+  if (policy.cgroups.size == 0) limits.detail = policy.forks ? kUncounted : kThreadsOnly;
+  Note("limits", limits, true);
   // Before it changes who may write where the program is found.
   Note("user", DropPrivileges(policy), true);
   // A change of user forgets it.

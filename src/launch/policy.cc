@@ -34,7 +34,7 @@ bool ReadChoice(const char* text, const char* no, const char* yes, bool& out) {
 }
 
 bool ReadGrant(const char* text, Policy& policy) {
-  if (*text == '\0' || std::strchr("rxwd", *text) == nullptr) return false;
+  if (*text == '\0' || std::strchr("rxwdsc", *text) == nullptr) return false;
   return text[1] == ':' && text[2] == '/' && policy.grants.Add({*text, text + 2});
 }
 
@@ -108,15 +108,19 @@ bool ReadOnce(int index, char* value, Policy& policy) {
       return *value == '/';
     case 11:
       return ReadFlag(value, policy.probe);
+    case 12:
+      return ReadFlag(value, policy.shared);
+    case 13:
+      return ReadFlag(value, policy.forks);
     default:
       return false;
   }
 }
 
 bool ReadRecord(char* record, Policy& policy, Seen& seen) {
-  static constexpr const char* kOnce[] = {"parent",  "program",    "program_fd", "directory",
-                                          "profile", "require",    "network",    "uid",
-                                          "gid",     "namespaces", "scratch",    "probe"};
+  static constexpr const char* kOnce[] = {
+      "parent", "program", "program_fd", "directory", "profile", "require", "network",
+      "uid",    "gid",     "namespaces", "scratch",   "probe",   "shared",  "forks"};
   char* equals = std::strchr(record, '=');
   if (equals == nullptr) return false;
   *equals = '\0';

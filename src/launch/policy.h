@@ -11,7 +11,10 @@
 //   require  1: a missing layer is fatal            network   none | outbound
 //   uid, gid   become them                          cgroup    folder of a group to join
 //   limit    <name> <number>                        namespaces 0: do not try
-//   grant    <mode>:<path>; mode r (read), x (read, execute), w (all), d (device)
+//   shared   0: no memory that several processes share and nothing counts
+//   forks    0: threads, but no processes
+//   grant    <mode>:<path>; mode r (read), x (read, execute), w (all), d (device), s (device to
+//            read from); c covers what a grant around it would show, but for grants in it
 //   link     symbolic link of the system to keep    tmp       <bytes>:<path>, a private file system
 //   scratch  folder to build the view in            probe     1: apply all, then exit 0
 //
@@ -32,6 +35,10 @@ inline constexpr int kProgramFd = 5;
 inline constexpr std::size_t kMaxPolicy = 4u << 20;
 inline constexpr std::size_t kMaxStatus = 16u << 10;
 inline constexpr std::size_t kMaxList = 1024;  // of each kind of record that may stand often
+
+// Details of layer "limits" without a control group.
+inline constexpr int kThreadsOnly = 1;  // one process: what bounds it bounds all
+inline constexpr int kUncounted = 2;    // the memory of all processes together is not bounded
 
 struct Grant {
   char mode = 0;
@@ -73,7 +80,7 @@ struct Policy {
   List<Tmp> tmps;
   std::uint64_t parent = 0, uid = 0, gid = 0;
   bool program_fd = false, own_uid = false, strict = false, require = false, outbound = false;
-  bool namespaces = true, probe = false;
+  bool namespaces = true, probe = false, shared = true, forks = true;
 };
 
 // `buffer` must stay. False when the policy is not one.

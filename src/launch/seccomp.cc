@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -54,6 +55,10 @@ class Program {
     Add({BPF_JMP | BPF_JSET | BPF_K, 0, 1, bits});
     Return(action);
   }
+  void ReturnIfAllBits(std::uint32_t bits, std::uint32_t action) {
+    Add({BPF_ALU | BPF_AND | BPF_K, 0, 0, bits});
+    ReturnIf(bits, action);
+  }
   void ReturnUnless(std::uint32_t value, std::uint32_t action) {
     Add({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
     Return(action);
@@ -98,12 +103,34 @@ void CheckSocket(Program& program, bool outbound) {
   program.End();
 }
 
-void CheckArguments(Program& program) {
+// What no limit of a process bounds. A file in the private /dev/shm is bounded by its size.
+void CheckSharedMemory(Program& program) {
+  for (const long number : kUncountedMemory) {
+    program.ReturnIf(static_cast<std::uint32_t>(number), Errno(EPERM));
+  }
+  program.Begin(SYS_mmap);
+  program.Load(Argument(3));
+  program.ReturnIfAllBits(MAP_SHARED | MAP_ANONYMOUS, Errno(EPERM));
+  program.Return(SECCOMP_RET_ALLOW);
+  program.End();
+}
+
+void CheckClone(Program& program, bool forks) {
+#if defined(__x86_64__)
+  if (!forks) {
+    program.ReturnIf(SYS_fork, Errno(EPERM));
+    program.ReturnIf(SYS_vfork, Errno(EPERM));
+  }
+#endif
   program.Begin(SYS_clone);
   program.Load(Argument(0));
   program.ReturnIfBits(kNewNamespaces, Errno(EPERM));
-  program.Return(SECCOMP_RET_ALLOW);
+  if (!forks) program.ReturnIfBits(CLONE_THREAD, SECCOMP_RET_ALLOW);
+  program.Return(forks ? SECCOMP_RET_ALLOW : Errno(EPERM));
   program.End();
+}
+
+void CheckArguments(Program& program) {
   program.Begin(SYS_ioctl);
   program.Load(Argument(1));
   program.ReturnIf(TIOCSTI, Errno(EPERM));
@@ -135,6 +162,8 @@ Outcome FilterCalls(const Policy& policy) {
   }
   CheckSocket(program, policy.outbound);
   CheckArguments(program);
+  CheckClone(program, policy.forks);
+  if (!policy.shared) CheckSharedMemory(program);
   if (policy.strict) {
     for (const long number : kStrictAllowed) {
       program.ReturnIf(static_cast<std::uint32_t>(number), SECCOMP_RET_ALLOW);

@@ -21,6 +21,8 @@ constexpr unsigned kMoveMountEmptyPath = 4;
 constexpr unsigned kRecursive = 0x8000;                                       // AT_RECURSIVE
 constexpr std::uint64_t kReadOnly = 1, kNoSuid = 2, kNoDev = 4, kNoExec = 8;  // MOUNT_ATTR_*
 
+constexpr char kSmall[] = "mode=755,size=1m,nr_inodes=4096";
+
 struct MountAttr {
   std::uint64_t set, clear, propagation, userns;
 };
@@ -67,6 +69,7 @@ bool MakeTarget(const char* relative, int tree) {
 std::uint64_t AttributesOf(char mode, bool strict) {
   switch (mode) {
     case 'd':
+    case 's':
       return kNoSuid | kNoExec;
     case 'w':
       return kNoSuid | kNoDev | (strict ? kNoExec : 0);
@@ -83,7 +86,7 @@ bool TakeGrants(const Policy& policy, int* trees) {
   for (const Grant& grant : policy.grants) {
     int& tree = trees[index++];
     tree = -1;
-    if (std::strcmp(grant.path, "/proc") == 0) continue;
+    if (grant.mode == 'c' || std::strcmp(grant.path, "/proc") == 0) continue;
     tree = OpenTree(grant.path);
     if (tree < 0 && (errno == ENOENT || errno == ENOTDIR)) continue;
     if (tree < 0 || !Restrict(tree, AttributesOf(grant.mode, policy.strict))) return false;
@@ -91,16 +94,39 @@ bool TakeGrants(const Policy& policy, int* trees) {
   return true;
 }
 
+// An empty folder over what is shown there, if anything is.
+bool Cover(const char* path) {
+  const char* relative = MakeParents(path);
+  if (relative == nullptr) return false;
+  if (access(relative, F_OK) != 0) return errno == ENOENT;
+  return mount("tmpfs", relative, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, kSmall) == 0;
+}
+
+// Once all that belongs into it is in it.
+bool CloseCovers(const Policy& policy) {
+  for (const Grant& grant : policy.grants) {
+    const char* relative = grant.path + std::strspn(grant.path, "/");
+    const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    if (grant.mode == 'c' && access(relative, F_OK) == 0 &&
+        mount(nullptr, relative, nullptr, flags, nullptr) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// An outer folder stands before what is in it.
 bool PlaceGrants(const Policy& policy, const int* trees) {
   std::size_t index = 0;
   for (const Grant& grant : policy.grants) {
     const int tree = trees[index++];
+    if (grant.mode == 'c' && !Cover(grant.path)) return false;
     if (tree < 0) continue;
     const char* relative = MakeParents(grant.path);
     if (relative == nullptr || !MakeTarget(relative, tree) || !Place(tree, relative)) return false;
     close(tree);
   }
-  return true;
+  return CloseCovers(policy);
 }
 
 bool MakeLinks(const Policy& policy, int old_root) {
@@ -170,8 +196,7 @@ Outcome BuildView(const Policy& policy, Outcome& proc) {
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return Unavailable();
   if (!TakeGrants(policy, trees)) return Unavailable();
   const int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  const char* options = "mode=755,size=1m,nr_inodes=4096";
-  if (mount("tmpfs", policy.scratch, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0) {
+  if (mount("tmpfs", policy.scratch, "tmpfs", MS_NOSUID | MS_NODEV, kSmall) != 0) {
     return Unavailable();
   }
   if (chdir(policy.scratch) != 0 || !MakeLinks(policy, old_root) || !MakeTmps(policy) ||

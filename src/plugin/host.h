@@ -40,6 +40,8 @@ struct HostPaths {
   std::string launcher;   // talon-launch; empty: no plugin is sandboxed
   // <home>/plugins: the user's plugins, plugins.lock, the logs. Empty: none of them.
   std::string home;
+  // Of the daemon: what its plugins must not see, whatever folder is granted. Empty: none.
+  std::string hidden;
 };
 
 enum class PluginState {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -15,6 +16,8 @@
 #include "plugin/connect.h"
 #include "plugin/contract.h"
 #include "plugin/diagnosis.h"
+#include "plugin/disk_use.h"
+#include "plugin/disk_watch.h"
 #include "plugin/go_plugin.h"
 #include "plugin/handshake.h"
 #include "plugin/sandbox.h"
@@ -28,6 +31,10 @@ constexpr std::chrono::milliseconds kLastWords{200};
 constexpr std::chrono::seconds kKillWait{5};
 // From a socket's appearance to its first use: a socket is named before it listens.
 constexpr std::chrono::milliseconds kSocketSettles{20};
+// Between two looks at what a plugin writes; at least so many times what the last look took.
+constexpr std::chrono::milliseconds kDiskPause{250};
+constexpr std::chrono::milliseconds kDiskPauseUnwatched{2000};
+constexpr int kDiskRest = 4;
 constexpr std::string_view kEndedEarly = "handshake: the plugin ended without one";
 
 SteadyTime Now() {
@@ -104,6 +111,7 @@ io::Task<absl::Status> PluginProcess::Start(CallContext context) {
   tasks_.Spawn(PumpStderr());
   tasks_.Spawn(WatchExit());
   tasks_.Spawn(Record());
+  if (report_) tasks_.Spawn(BoundDisk());
   if (!spawned.ok()) co_return spawned;
 
   TALON_CO_ASSIGN_OR_RETURN(const std::string line, co_await ReadHandshake(context));
@@ -216,6 +224,34 @@ io::Task<void> PluginProcess::Record() {
     RecordOwner(folder, pid);
     return true;
   });
+}
+
+// Looks at what it has written when it has written, and ends it when that is too much.
+io::Task<void> PluginProcess::BoundDisk() {
+  CallContext context;
+  context.cancel = stopped_.token();
+  const auto watch = MakeDiskWatch(loop_);
+  DiskLimits limits{.most_bytes = spec_.sandbox_plan.disk_bytes};
+  while (true) {
+    const SteadyTime begin = Now();
+    absl::Status status = co_await loop_.Blocking([this, limits, &watch] {
+      return CheckDisk({spec_.data_directory, socket_directory_}, limits,
+                       watch.ok() ? (*watch)->descriptor() : -1);
+    });
+    if (stopped_.token().cancelled()) co_return;
+    if (!status.ok()) {
+      disk_ = std::move(status);
+      log::Warn("plugin is ended for what it writes",
+                {{"plugin", spec_.name}, {"reason", Message(disk_)}});
+      co_return Kill();
+    }
+    const auto taken = (Now() - begin) * kDiskRest;
+    if (watch.ok() && !co_await (*watch)->Written(context.cancel)) co_return;
+    const auto pause = watch.ok() ? kDiskPause : kDiskPauseUnwatched;
+    const SteadyTime next = Now() + std::max<SteadyTime::duration>(pause, taken);
+    if (!(co_await loop_.SleepUntil(next, context)).ok()) co_return;
+    limits.min_free_bytes = options_.sandbox.min_free.value;  // from now on it has written
+  }
 }
 
 void PluginProcess::Ended() {
@@ -365,6 +401,7 @@ std::string PluginProcess::ExitText() const {
 }
 
 io::Task<absl::Status> PluginProcess::Explain(absl::Status cause) {
+  if (!disk_.ok()) cause = disk_;
   const std::string program =
       co_await loop_.Blocking([path = spec_.program] { return DescribeProgram(path); });
   const std::string tail = log_.Redact(stderr_.Tail());

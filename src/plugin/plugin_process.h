@@ -101,6 +101,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   io::Task<void> PumpStderr();
   io::Task<void> WatchExit();
   io::Task<void> Record();
+  io::Task<void> BoundDisk();
   io::Task<void> AskToEnd();
   io::Task<void> StderrEnds();
   io::Task<bool> ExitsBy(SteadyTime deadline);
@@ -130,6 +131,7 @@ class PluginProcess : public std::enable_shared_from_this<PluginProcess> {
   std::size_t stray_output_ = 0;
   std::shared_ptr<io::OneShot<bool>> drained_;  // of who waits in Drained(), and its timer
   absl::AnyInvocable<void()> on_ended_;
+  absl::Status disk_;  // why it was ended, when its files were the reason
   bool ended_ = false;
   bool killed_ = false;  // by us
   std::string cut_;      // of NoteCut()

@@ -39,8 +39,8 @@ class ProcessHost : public Host {
         random_(std::random_device()()),
         drains_(loop) {
     if (paths_.launcher.empty()) return;
-    sandbox_ =
-        std::make_unique<Sandbox>(paths_.launcher, paths_.workspace, paths_.run, options_.sandbox);
+    sandbox_ = std::make_unique<Sandbox>(paths_.launcher, paths_.workspace, paths_.run,
+                                         paths_.hidden, options_.sandbox);
   }
 
   io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) override;

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "io/loop.h"
 #include "launch/policy.h"
+#include "plugin/disk_use.h"
 #include "plugin/plugin_user.h"
 #include "plugin/sandbox_policy.h"
 
@@ -45,11 +46,12 @@ io::Task<absl::StatusOr<SandboxReport>> ReadSandboxReport(io::Process& process) 
   co_return Internal("sandbox: talon-launch reports too much");
 }
 
-Sandbox::Sandbox(std::string launcher, std::string workspace, std::string run,
+Sandbox::Sandbox(std::string launcher, std::string workspace, std::string run, std::string home,
                  SandboxDefaults defaults)
     : launcher_(std::move(launcher)),
       workspace_(std::move(workspace)),
       run_(std::move(run)),
+      home_(std::move(home)),
       defaults_(std::move(defaults)),
       root_(::geteuid() == 0) {}
 
@@ -136,7 +138,11 @@ io::Task<void> Sandbox::TryAll(io::Loop& loop) {
 
 // With the workspace or other folders to write to it keeps the daemon's user: what it makes there
 // must stay the daemon's.
-bool Sandbox::WantsUser(const SandboxPlan& plan) {
+bool Sandbox::WantsUser(const SandboxPlan& plan) const {
+  // Its own folders would be behind one that is the daemon's alone, as /root is.
+  for (const std::string& path : plan.read_paths) {
+    if (home_.starts_with(path + "/")) return false;
+  }
   return plan.workspace == FileAccess::kNone && plan.write_paths.empty();
 }
 
@@ -147,6 +153,9 @@ bool Sandbox::GivesUser(const SandboxPlan& plan) const {
 SandboxReport Sandbox::Expected(const SandboxPlan& plan) const {
   SandboxReport report = probe_;
   if (SandboxLayer* user = report.Find("user"); user != nullptr) user->detail = GivesUser(plan);
+  if (SandboxLayer* limits = report.Find("limits"); limits != nullptr) {
+    limits->detail = cgroups_.usable() ? 0 : plan.forks ? launch::kUncounted : launch::kThreadsOnly;
+  }
   return report;
 }
 
@@ -193,13 +202,16 @@ absl::StatusOr<PreparedLaunch> Sandbox::Prepare(const LaunchSpec& spec,
                     "sandbox.profile: none to run the plugin without a sandbox");
   }
   if (plan.require) TALON_RETURN_IF_ERROR(CheckRequired(plan));
-  PolicyFacts facts{.program = direct.program,
+  TALON_RETURN_IF_ERROR(CheckDisk({spec.data_directory}, {.most_bytes = plan.disk_bytes}));
+  PolicyFacts facts{.plugin = spec.name,
+                    .program = direct.program,
                     .program_is_descriptor = direct.program_fd >= 0,
                     .args = direct.args,
                     .env = direct.env,
                     .data_directory = spec.data_directory,
                     .socket_directory = socket_directory,
                     .workspace = workspace_,
+                    .home = home_,
                     // Asked for all the same when it must be: the refusal then names the layer.
                     .namespaces = works_.namespaces || plan.require};
   TALON_ASSIGN_OR_RETURN(facts.own_uid, GiveFolders(spec, socket_directory));

@@ -32,7 +32,9 @@ struct PreparedLaunch {
 class Sandbox {
  public:
   // `launcher`: path of talon-launch. `workspace`: the agent's folder. `run`: of the sockets.
-  Sandbox(std::string launcher, std::string workspace, std::string run, SandboxDefaults defaults);
+  // `home`: of the daemon, which no grant may show; empty: none.
+  Sandbox(std::string launcher, std::string workspace, std::string run, std::string home,
+          SandboxDefaults defaults);
 
   // Tries every layer with a process that runs no program, and ends what a killed daemon has left
   // in control groups. The first call does it, those that come meanwhile wait for it: before the
@@ -57,14 +59,14 @@ class Sandbox {
   io::Task<void> TryAll(io::Loop& loop);
   absl::StatusOr<PreparedLaunch> PrepareProbe(const std::string& scratch, Attempt attempt) const;
   io::Task<absl::StatusOr<SandboxReport>> Try(io::Loop& loop, std::string scratch, Attempt attempt);
-  static bool WantsUser(const SandboxPlan& plan);
+  bool WantsUser(const SandboxPlan& plan) const;
   bool GivesUser(const SandboxPlan& plan) const;
   absl::Status CheckRequired(const SandboxPlan& plan) const;
   absl::StatusOr<uid_t> GiveFolders(const LaunchSpec& spec,
                                     const std::string& socket_directory) const;
   std::string GroupName(const std::string& socket_directory) const;
 
-  const std::string launcher_, workspace_, run_;
+  const std::string launcher_, workspace_, run_, home_;
   const SandboxDefaults defaults_;
   const bool root_;
   Turnstile probing_;

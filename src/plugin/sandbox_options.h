@@ -76,6 +76,7 @@ struct SandboxOptions {
   FileChoice workspace = FileChoice::kManifest;
   Bytes memory{0};
   std::uint32_t processes = 0;
+  Bytes disk{0};
   std::vector<std::string> read_paths, write_paths;
 
   bool operator==(const SandboxOptions&) const = default;
@@ -91,6 +92,8 @@ struct SandboxOptions {
         Option("memory", &O::memory, "Most memory; 0 = what its manifest asks for."),
         Option("processes", &O::processes,
                "Most processes, threads counted; 0 = what its manifest asks for."),
+        Option("disk", &O::disk,
+               "Most its own folders hold; 0 = `plugin_host.sandbox.disk`. It is ended above."),
         Option("read_paths", &O::read_paths, "Absolute paths it may read and execute."),
         Option("write_paths", &O::write_paths, "Absolute paths it may change."));
   }
@@ -107,6 +110,8 @@ struct SandboxDefaults {
   std::uint32_t max_processes = 256;
   std::uint32_t cpu_percent = 200;
   Bytes max_file{64u << 20};
+  Bytes disk{1u << 30};
+  Bytes min_free{256u << 20};
   std::uint32_t max_open_files = 256;
   std::uint32_t first_uid = 1'879'100'000;
   std::uint32_t uids = 1000;
@@ -127,6 +132,10 @@ struct SandboxDefaults {
         Option("cpu_percent", &O::cpu_percent,
                "Of one processor, where there are control groups; 0 = no limit."),
         Option("max_file", &O::max_file, "Largest file a plugin may write."),
+        Option("disk", &O::disk, "Most a plugin's own folders hold; it is ended above."),
+        Option("min_free", &O::min_free,
+               "A plugin that writes while its disk has less left than this, or less than a 20th, "
+               "is ended; 0 = never."),
         Option("max_open_files", &O::max_open_files, "Of each process of a plugin."),
         Option("first_uid", &O::first_uid,
                "First of the users that plugins run as when the daemon is root."),

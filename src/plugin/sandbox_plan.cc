@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "launch/policy.h"
 
 namespace talon::plugin {
 namespace {
@@ -114,6 +115,8 @@ SandboxPlan PlanSandbox(const SandboxOptions& entry, const SandboxDefaults& defa
                              defaults.max_memory.value);
   plan.processes =
       Amount(entry.processes, needs.processes, defaults.processes, defaults.max_processes);
+  plan.disk_bytes = entry.disk.value > 0 ? entry.disk.value : defaults.disk.value;
+  plan.forks = entry.processes > 0 || needs.processes > 0;
   plan.read_paths = entry.read_paths;
   plan.write_paths = entry.write_paths;
   return plan;
@@ -186,6 +189,7 @@ std::string SandboxGrade(const SandboxPlan& plan, const SandboxReport& report, b
   for (const char* layer : {"limits", "user", "files", "calls"}) {
     if (!report.Has(layer)) return "C";
   }
+  if (report.Find("limits")->detail == launch::kUncounted) return "C";
   const bool own_user = !root || report.Find("user")->detail == 1;
   const bool all = own_user && report.Has("cgroup") && report.Has("namespaces") &&
                    report.Has("view") && report.Has("proc") &&
@@ -200,6 +204,12 @@ std::vector<std::string> DescribeLayers(const SandboxReport& report) {
     if (layer.error != 0) line += fmt::format(" ({})", std::strerror(layer.error));
     if (layer.state == "ok") {
       if (layer.name == "files") line += fmt::format(", Landlock {}", layer.detail);
+      if (layer.name == "limits" && layer.detail == launch::kThreadsOnly) {
+        line += ", threads but no processes";
+      }
+      if (layer.name == "limits" && layer.detail == launch::kUncounted) {
+        line += ", not the memory of all processes together";
+      }
       if (layer.name == "user") line += layer.detail == 1 ? ", its own" : ", the daemon's";
       if (layer.name == "namespaces" && layer.detail == 1) line += ", of a user's own";
     }

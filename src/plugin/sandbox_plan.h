@@ -21,7 +21,9 @@ struct SandboxPlan {
   NetworkAccess network = NetworkAccess::kNone;
   FileAccess workspace = FileAccess::kNone;
   std::uint64_t memory_bytes = 0;
+  std::uint64_t disk_bytes = 0;
   std::uint32_t processes = 0;
+  bool forks = false;  // somebody asked for processes; else they need a control group
   std::vector<std::string> read_paths, write_paths;
 };
 
@@ -55,7 +57,8 @@ SandboxReport ParseSandboxReport(std::string_view text);
 absl::Status ReportStatus(const SandboxReport& report, const std::string& program);
 
 // "A": all layers. "B": files, system calls and limits are confined, something else is missing.
-// "C": less. "none": no sandbox. `root`: the daemon is root.
+// "C": less; also when nothing bounds the memory of its processes together. "none": no sandbox.
+// `root`: the daemon is root.
 std::string SandboxGrade(const SandboxPlan& plan, const SandboxReport& report, bool root);
 
 // One line a layer for people: "files: ok, Landlock 7".

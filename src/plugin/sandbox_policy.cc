@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -20,6 +21,9 @@ namespace fs = std::filesystem;
 
 // Reserved address space is not memory: Go and Java reserve a gigabyte before they use one.
 constexpr std::uint64_t kAddressSpacePerMemory = 32;
+// Where nothing else bounds it, it is: memory that was written and is then marked read-only counts
+// as nobody's data.
+constexpr std::uint64_t kAddressSpaceAlone = 8;
 constexpr std::uint64_t kLockedBytes = 64 << 10;
 
 // Where a merged /usr has links and an older system folders.
@@ -42,8 +46,9 @@ constexpr std::string_view kNetworkFiles[] = {"/etc/resolv.conf", "/etc/hosts",
                                               "/etc/ssl/certs",   "/etc/ca-certificates",
                                               "/etc/pki/tls",     "/etc/pki/ca-trust/extracted"};
 
-constexpr std::string_view kDevices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
-                                         "/dev/urandom"};
+constexpr std::string_view kDevices[] = {"/dev/null", "/dev/full", "/dev/random", "/dev/urandom"};
+// Mapped by who may write to it, it is shared memory.
+constexpr std::string_view kSource = "/dev/zero";
 
 // The private file systems in memory.
 constexpr std::string_view kTmps[] = {"/tmp", "/dev/shm"};
@@ -55,7 +60,7 @@ class Writer {
   void Add(std::string_view key, std::uint64_t value) { Add(key, std::to_string(value)); }
   // Of two grants of one path the one that allows more counts.
   void Grant(char mode, std::string_view path) {
-    constexpr std::string_view kWeakFirst = "rxdw";
+    constexpr std::string_view kWeakFirst = "rxsdw";
     char& granted = grants_.try_emplace(std::string(path), mode).first->second;
     if (kWeakFirst.find(mode) > kWeakFirst.find(granted)) granted = mode;
   }
@@ -90,33 +95,90 @@ void GrantSystem(Writer& policy, bool network) {
     for (const std::string_view file : kNetworkFiles) policy.Grant('r', file);
   }
   for (const std::string_view device : kDevices) policy.Grant('d', device);
+  policy.Grant('s', kSource);
   policy.Grant('r', "/proc");
 }
 
-absl::Status GrantPaths(Writer& policy, char mode, const std::vector<std::string>& paths) {
-  for (const std::string& path : paths) {
-    struct stat info{};
-    if (::stat(path.c_str(), &info) != 0) {
-      return ErrnoToStatus(errno, fmt::format("sandbox: grant '{}'", path));
-    }
-    policy.Grant(mode, path);
+bool Within(const fs::path& path, const fs::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first ==
+         folder.end();
+}
+
+// Grants of the operator and of the plugin's own folders, none of which shows the daemon's home.
+class Grants {
+ public:
+  Grants(Writer& policy, const PolicyFacts& facts) : policy_(policy), facts_(facts) {
+    std::error_code missing;
+    if (!facts.home.empty()) home_ = fs::canonical(facts.home, missing);
   }
-  return absl::OkStatus();
-}
 
-// A plugin that is installed as a folder, with its manifest, has the folder.
-void GrantProgram(Writer& policy, const std::string& program) {
-  const fs::path folder = fs::path(program).parent_path();
-  std::error_code ignored;
-  policy.Grant('x', fs::exists(folder / "manifest.json", ignored) ? folder.string() : program);
-}
+  // In the home there is nothing to grant but the plugin's data and the workspace.
+  absl::Status Operator(char mode, const std::string& path) {
+    std::error_code missing;
+    const fs::path real = fs::canonical(path, missing);
+    if (missing) return ErrnoToStatus(missing.value(), fmt::format("sandbox: grant '{}'", path));
+    if (!home_.empty() && Within(home_, real)) TALON_RETURN_IF_ERROR(Cover(mode, path, real));
+    if (!home_.empty() && real != home_ && Within(real, home_) && !IsOwn(real)) {
+      return Refuse(path, "lies in it");
+    }
+    policy_.Grant(mode, path);
+    return absl::OkStatus();
+  }
 
-void AddLimits(Writer& policy, const SandboxPlan& plan, const SandboxDefaults& defaults) {
+  // A plugin that is installed as a folder of its name, with its manifest, has the folder.
+  void Program() {
+    const fs::path program = facts_.program;
+    const fs::path folder = program.parent_path();
+    const bool named = folder.filename() == facts_.plugin || folder.filename() == program.stem();
+    std::error_code missing;
+    const bool whole = named && fs::exists(folder / "manifest.json", missing) &&
+                       (home_.empty() || !Within(home_, folder));
+    policy_.Grant('x', whole ? folder.string() : program.string());
+  }
+
+ private:
+  absl::Status Refuse(const std::string& path, std::string_view why) const {
+    return PermissionDenied(
+        fmt::format("sandbox: grant '{}': talon's home '{}', with its token and its database, {}; "
+                    "grant another folder",
+                    path, home_.string(), why));
+  }
+
+  bool IsOwn(const fs::path& real) const {
+    for (const std::string* own : {&facts_.workspace, &facts_.data_directory}) {
+      std::error_code missing;
+      const fs::path folder = own->empty() ? fs::path() : fs::canonical(*own, missing);
+      if (!folder.empty() && !Within(home_, folder) && Within(real, folder)) return true;
+    }
+    return false;
+  }
+
+  // `path`, which is `real`, shows the home: not to a plugin.
+  absl::Status Cover(char mode, const std::string& path, const fs::path& real) {
+    if (real == home_) return Refuse(path, "is what it would show");
+    if (!facts_.namespaces) {
+      return Refuse(path, "lies in it, and cannot be covered without the layer 'view'");
+    }
+    // Who may rename a folder above it could give the daemon another home.
+    if (mode == 'w' && home_.parent_path() != real)
+      return Refuse(path, "lies deeper in it than its cover holds");
+    policy_.Grant('c', (fs::path(path) / home_.lexically_relative(real)).string());
+    return absl::OkStatus();
+  }
+
+  Writer& policy_;
+  const PolicyFacts& facts_;
+  fs::path home_;
+};
+
+void AddLimits(Writer& policy, const SandboxPlan& plan, const SandboxDefaults& defaults,
+               bool counted) {
   const auto limit = [&](std::string_view name, std::uint64_t value) {
     policy.Add("limit", fmt::format("{} {}", name, value));
   };
   limit("data", plan.memory_bytes);
-  limit("as", plan.memory_bytes * kAddressSpacePerMemory);
+  const bool alone = !counted && !plan.forks;
+  limit("as", plan.memory_bytes * (alone ? kAddressSpaceAlone : kAddressSpacePerMemory));
   limit("nproc", plan.processes);
   limit("nofile", defaults.max_open_files);
   limit("fsize", defaults.max_file.value);
@@ -151,13 +213,23 @@ absl::StatusOr<std::string> WritePolicy(const PolicyFacts& facts, const SandboxP
   for (const std::string_view folder : kTmps) {
     policy.Add("tmp", fmt::format("{}:{}", defaults.max_file.value, folder));
   }
-  AddLimits(policy, plan, defaults);
+  const bool counted = !facts.cgroup.empty();
+  if (!counted) policy.Add("shared", 0);
+  if (!counted && !plan.forks) policy.Add("forks", 0);
+  AddLimits(policy, plan, defaults, counted);
   GrantSystem(policy, network);
-  if (plan.workspace == FileAccess::kRead) policy.Grant('x', facts.workspace);
-  if (plan.workspace == FileAccess::kWrite) policy.Grant('w', facts.workspace);
-  GrantProgram(policy, facts.program);
-  TALON_RETURN_IF_ERROR(GrantPaths(policy, 'x', plan.read_paths));
-  TALON_RETURN_IF_ERROR(GrantPaths(policy, 'w', plan.write_paths));
+  Grants grants(policy, facts);
+  if (plan.workspace != FileAccess::kNone) {
+    const char mode = plan.workspace == FileAccess::kRead ? 'x' : 'w';
+    TALON_RETURN_IF_ERROR(grants.Operator(mode, facts.workspace));
+  }
+  grants.Program();
+  for (const std::string& path : plan.read_paths) {
+    TALON_RETURN_IF_ERROR(grants.Operator('x', path));
+  }
+  for (const std::string& path : plan.write_paths) {
+    TALON_RETURN_IF_ERROR(grants.Operator('w', path));
+  }
   policy.Grant('w', facts.data_directory);
   policy.Grant('w', facts.socket_directory);
   return policy.Finish();

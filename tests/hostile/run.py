@@ -42,6 +42,9 @@ class Case:
     profile: str = "default"
     workspace: str = "none"
     delegated: bool = False  # has control groups of its own
+    above: bool = False  # is granted the folder that the daemon's home stands in
+    lies: bool = False  # every lie there is: they are the host's matter, whatever the sandbox
+    outbound: bool = False
     covered: bool = False  # a part of /proc is hidden, as containers do
 
 
@@ -66,12 +69,17 @@ def cover_proc():
 
 
 def run_table(work, case, groups):
-    home = pathlib.Path(tempfile.mkdtemp(dir=work, prefix="h"))
-    os.chown(home, case.uid, case.uid)
+    parent = pathlib.Path(tempfile.mkdtemp(dir=work, prefix="h"))
+    home = parent / "t"
+    home.mkdir(0o700)
+    for folder in (parent, home):
+        os.chown(folder, case.uid, case.uid)
     command = [str(work / "hostile_table"), "--home", str(home), "--profile", case.profile,
                "--workspace", case.workspace, "--hostile", str(work / "hostile_plugin"),
                "--other", str(work / "other" / "test_plugin"), "--launcher", str(work / "talon-launch"),
-               "--lacks", "proc" if case.covered else ""]
+               "--lacks", "proc" if case.covered else "",
+               "--above", "yes" if case.above else "no", "--network", "outbound" if case.outbound else "none",
+               "--liar", str(work / "liar") if case.lies else ""]
 
     def become():
         for folder in groups:
@@ -86,7 +94,7 @@ def run_table(work, case, groups):
     environment = {"PATH": os.environ["PATH"], "HOME": str(home),
                    "HOSTILE_SECRET": "secret-" + secrets.token_hex(12)}
     result = subprocess.run(command, env=environment, preexec_fn=become, cwd=home, check=False, timeout=900)
-    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(parent, ignore_errors=True)
     return result.returncode == 0
 
 
@@ -104,7 +112,8 @@ def main():
         shutil.copy2(build / program, work)
         (work / pathlib.Path(program).name).chmod(0o755)
     shutil.copytree(build / "tests/plugins/test_plugin", work / "other")
-    for path in (work / "other", *(work / "other").iterdir()):
+    shutil.copy2(build / "tests/plugins/test_plugin/test_plugin", work / "liar")  # without its manifest
+    for path in (work / "liar", work / "other", *(work / "other").iterdir()):
         path.chmod(0o755)
     cases = []
     root = os.getuid() == 0
@@ -114,7 +123,12 @@ def main():
             cases.append(Case(f"root {profile}", 0, profile))
             cases.append(Case(f"user {profile} delegated", plain, profile, delegated=True))
         cases.append(Case(f"user {profile}", plain, profile))
+    cases.append(Case("user default outbound", plain, outbound=True))
+    cases.append(Case("user default lies", plain, lies=True))
+    cases.append(Case("user default above home", plain, above=True))
     if root:
+        cases.append(Case("root default above home", 0, above=True))
+        cases.append(Case("root default workspace above home", 0, workspace="write", above=True))
         cases.append(Case("user default covered /proc", plain, covered=True))
         cases.append(Case("root default workspace", 0, workspace="write"))
     else:

@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -21,8 +23,10 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/guard.h"
+#include "guard/question.h"
 #include "io/loop.h"
 #include "plugin/host.h"
+#include "tool/events.h"
 #include "world.h"
 
 namespace talon::hostile {
@@ -33,14 +37,18 @@ namespace fs = std::filesystem;
 using Output = absl::StatusOr<tool::ToolOutput>;
 
 struct Setup {
-  std::string home, hostile, other, launcher, secret, lacks;
+  std::string home, hostile, other, launcher, secret, lacks, liar;
   plugin::SandboxProfile profile = plugin::SandboxProfile::kDefault;
   plugin::FileChoice workspace = plugin::FileChoice::kNone;
+  plugin::NetworkChoice network = plugin::NetworkChoice::kNone;
+  bool above = false;  // what is granted is the folder that the home stands in
 };
 
 constexpr std::uint64_t kMemory = 160u << 20;  // small: less to touch
+constexpr std::uint64_t kAlone = 8;            // times that where there is no control group
 constexpr std::uint32_t kProcesses = 40;
 constexpr std::uint64_t kFile = 24u << 20;
+constexpr std::uint64_t kDisk = 32u << 20;
 constexpr std::uint32_t kDescriptors = 200;
 constexpr long kMostGrowthKb = 96 << 10;  // of this process, whatever a plugin sends
 
@@ -63,6 +71,31 @@ long ResidentKb() {
   return pages * (sysconf(_SC_PAGESIZE) >> 10);
 }
 
+// What a person would be shown, through the guard as in a turn.
+class Hearing : public tool::CallEvents {
+ public:
+  explicit Hearing(const guard::Guard& guard) : guard_(guard) {}
+  void OnProgress(const tool::Progress& progress) override {
+    const std::string text = guard_.AdmitProgress(progress.text);
+    if (!IsValidUtf8(text) || text.size() > 4096 || text.find('\x1b') != text.npos) {
+      problem_ = "progress is not one harmless line";
+    }
+    if (!(progress.done >= 0) || !(progress.total >= 0)) problem_ = "progress is no number";
+  }
+  io::Task<tool::Answer> Ask(tool::Question question, CallContext) override {
+    const auto admitted = guard_.AdmitQuestion(std::move(question));
+    if (admitted.ok() && guard::SanitizeUntrusted(admitted->text, nullptr) != admitted->text) {
+      problem_ = "the question is not sanitised";
+    }
+    co_return tool::Answer{};
+  }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  const guard::Guard& guard_;
+  std::string problem_;
+};
+
 class Table {
  public:
   explicit Table(Setup setup) : setup_(std::move(setup)), world_(setup_.home, setup_.secret) {
@@ -72,6 +105,7 @@ class Table {
     options_.sandbox.memory = {kMemory};
     options_.sandbox.processes = kProcesses;
     options_.sandbox.max_file = {kFile};
+    options_.sandbox.disk = {kDisk};
     options_.sandbox.max_open_files = kDescriptors;
     options_.sandbox.profile = setup_.profile;
   }
@@ -96,9 +130,11 @@ class Table {
     Stop();
     const int after = Count(Marker());
     Row("processes left behind, after the plugin's end", "pid ns",
-        fmt::format("{} before, {} after", before, after), after == 0 && before > 0);
+        fmt::format("{} before, {} after", before, after),
+        after == 0 && before > (has_cgroup_ ? 0 : -1));
     Requires();
     Lies();
+    if (!setup_.liar.empty()) LieInEveryField();
     std::printf("%d rows, %d failed\n", rows_, failed_);
     return failed_ == 0 && rows_ > 0 ? 0 : 1;
   }
@@ -110,6 +146,8 @@ class Table {
     entry.args = std::move(args);
     entry.start_timeout = 5s;
     entry.sandbox.workspace = setup_.workspace;
+    entry.sandbox.network = setup_.network;
+    if (setup_.above) entry.sandbox.read_paths = {Workspace()};
     return entry;
   }
 
@@ -118,8 +156,9 @@ class Table {
                              {.run = setup_.home + "/run/p",
                               .data = setup_.home + "/plugins/data",
                               .cache = setup_.home + "/plugins/cache",
-                              .workspace = setup_.home + "/workspace",
-                              .launcher = setup_.launcher},
+                              .workspace = Workspace(),
+                              .launcher = setup_.launcher,
+                              .hidden = setup_.home},
                              options_);
     const absl::Status loaded = loop_.RunUntilDone(host_->Load(std::move(entries)));
     TALON_CHECK(loaded.ok());
@@ -134,11 +173,12 @@ class Table {
   }
 
   Output Call(const std::string& name, const Json& arguments = Json::object(),
-              std::chrono::milliseconds time = 60s) {
+              std::chrono::milliseconds time = 60s, tool::CallEvents* events = nullptr) {
     const tool::Entry* entry = catalogue_.Find(name);
     if (entry == nullptr) return NotFound("tool " + name);
     tool::Invocation invocation{.call_id = "call_1", .tool = name};
     invocation.arguments = arguments.dump();
+    invocation.events = events;
     CallContext context;
     context.deadline = std::chrono::steady_clock::now() + time;
     return loop_.RunUntilDone(entry->tool->Execute(std::move(invocation), std::move(context)));
@@ -156,6 +196,10 @@ class Table {
       if (info.name == name) return info;
     }
     return {};
+  }
+
+  std::string Workspace() const {
+    return setup_.above ? fs::path(setup_.home).parent_path().string() : setup_.home + "/workspace";
   }
 
   std::string Marker() const { return "talon-hostile-remains-" + std::to_string(getpid()); }
@@ -183,7 +227,9 @@ class Table {
     facts["data"] = setup_.home + "/plugins/data/hostile";
     facts["processes"] = std::to_string(kProcesses);
     facts["memory"] = std::to_string(kMemory);
+    facts["hidden_memory"] = std::to_string(has_cgroup_ ? kMemory : kAlone * kMemory);
     facts["file"] = std::to_string(kFile);
+    facts["disk"] = std::to_string(kDisk);
     facts["descriptors"] = std::to_string(kDescriptors);
     facts["marker"] = Marker();
     for (const auto& entry : fs::recursive_directory_iterator(setup_.home + "/run/p")) {
@@ -195,10 +241,13 @@ class Table {
   }
 
   void Attempt(const std::string& name, const std::string& layer) {
-    // Two limits are the control group's alone: without one the attempt is not let loose.
-    if (!has_cgroup_ && name == "memory: shared") {
-      std::printf("%-60s %-26s not tried: no control group (grade B)\n", name.c_str(),
-                  layer.c_str());
+    // What the outbound network gives is no secret: that it is nothing else is what counts.
+    const bool granted = setup_.network == plugin::NetworkChoice::kOutbound &&
+                         (name.starts_with("tcp to") || name == "udp" || name == "resolve a name");
+    if (granted) {
+      const std::string got = Out("hostile__try", {{"what", name}, {"facts", FactsNow()}});
+      Row(name, "granted", got, !got.starts_with("call:"));
+      (void)world_.Touched();
       return;
     }
     const std::string before = Out("other__pid");
@@ -215,6 +264,15 @@ class Table {
     if (growth > kMostGrowthKb) result += fmt::format(" · the daemon grew by {} KB", growth);
     good &= growth <= kMostGrowthKb;
     Row(name, layer, touched + result, good);
+    if (layer == "disk") StaysRefused();
+  }
+
+  // Until somebody has made room.
+  void StaysRefused() {
+    const std::string said = Out("hostile__list");
+    Row("start again with it", "disk", said, said.find("sandbox.disk") != std::string::npos);
+    std::error_code ignored;
+    fs::remove_all(setup_.home + "/plugins/data/hostile/hoard", ignored);
   }
 
   void Row(const std::string& name, const std::string& layer, std::string result, bool good) {
@@ -242,6 +300,15 @@ class Table {
         whole ? said == "alive" : said.find("sandbox: layer '") != std::string::npos);
     Stop();
     options_.sandbox.require = false;
+    if (has_cgroup_) return;
+    // Whoever asks for processes all the same has them, and a grade that says so.
+    plugin::PluginEntry entry = Entry(setup_.other, {});
+    entry.sandbox.processes = kProcesses;
+    Start({{"other", std::move(entry)}});
+    (void)Out("other__echo", {{"text", "alive"}});
+    const std::string grade = Info("other").sandbox.grade;
+    Row("processes whose memory nothing bounds", "report", "grade " + grade, grade == "C");
+    Stop();
   }
 
   // A host of its own for a plugin that lies; what it says must not get further than an error.
@@ -292,6 +359,84 @@ class Table {
         [](const Output& output) { return output.ok(); });
   }
 
+  // Plain text of an allowed length.
+  static bool Plain(std::string_view text, std::size_t most) {
+    return text.size() <= most && IsValidUtf8(text) && std::ranges::none_of(text, [](char c) {
+             return static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t';
+           });
+  }
+
+  // What of the liar's is offered to models and shown to people; what is not plain.
+  std::string ManifestProblem() const {
+    for (const tool::Entry* entry : catalogue_.All()) {
+      const tool::ToolSpec& spec = entry->tool->spec();
+      if (spec.plugin != "liar") continue;
+      if (!Plain(spec.name, 64)) return "a tool's name";
+      if (!Plain(spec.description, options_.max_description.value)) return "a description";
+    }
+    const plugin::PluginInfo info = Info("liar");
+    if (!Plain(info.description, options_.max_description.value)) return "its description";
+    if (!Plain(info.version, options_.max_description.value)) return "its version";
+    return IsValidUtf8(info.last_error) ? "" : "its error";
+  }
+
+  // What comes through of the answer, the progress or the question that lies; what is not harmless.
+  std::string AnswerProblem(const std::string& lie) {
+    const guard::Guard guard(catalogue_, {});
+    tool::ToolSpec spec;
+    spec.name = "liar__x";
+    spec.plugin = "liar";
+    Hearing hearing(guard);
+    Json step = {{"result", "done"}};
+    std::string tool = "echo";
+    if (lie.starts_with("Progress.")) tool = "tell", step = {{"progress", "half"}};
+    if (lie.starts_with("Question.")) tool = "talk", step = {{"question", "q"}};
+    const Json script = Json::array({step, Json{{"result", "done"}}});
+    const Output output =
+        Call("liar__" + tool, {{"text", "honest"}, {"script", script}}, 3s, &hearing);
+    const guard::AdmittedResult admitted =
+        output.ok() ? guard.AdmitResult(spec, "call_1", *output, "artifact")
+                    : guard.AdmitError(spec, output.status());
+    const std::string_view inner = guard::PluginOutputText(admitted.content);
+    if (!Plain(admitted.content, 1 << 20)) return "the result is not plain";
+    if (guard::SanitizeUntrusted(inner, nullptr) != inner) return "the result is not sanitised";
+    return hearing.problem();
+  }
+
+  // One row a message: each of its fields holds each hostile value once.
+  void LieInEveryField() {
+    std::map<std::string, std::pair<int, std::string>>
+        told;  // by message: how many, what came of it
+    for (const std::string& lie : AllLies()) {
+      auto& [count, problems] = told[lie.substr(0, lie.find('.'))];
+      ++count;
+      Start({{"liar", Entry(setup_.liar, {"--lie", lie})}, {"other", Entry(setup_.other, {})}});
+      std::string problem = ManifestProblem();
+      if (problem.empty()) problem = AnswerProblem(lie);
+      if (problem.empty() && Out("other__echo", {{"text", "alive"}}) != "alive") {
+        problem = "the other plugin is gone";
+      }
+      if (!problem.empty()) problems += lie + ": " + problem + "; ";
+      Stop();
+    }
+    for (const auto& [message, result] : told) {
+      Row(fmt::format("{} lies in the fields of {}", result.first, message), "host, guard",
+          result.second, result.second.empty());
+    }
+    if (told.size() < 4) Row("the lies of the contract", "", "the liar told none", false);
+  }
+
+  std::vector<std::string> AllLies() const {
+    std::vector<std::string> lies;
+    FILE* program = popen(("'" + setup_.liar + "' --lies").c_str(), "r");
+    char line[512];
+    while (program != nullptr && std::fgets(line, sizeof(line), program) != nullptr) {
+      lies.emplace_back(line, std::strcspn(line, "\n"));
+    }
+    if (program != nullptr) pclose(program);
+    return lies;
+  }
+
   const Setup setup_;
   World world_;
   io::Loop loop_;
@@ -314,9 +459,14 @@ Setup Parse(int argc, char** argv) {
     if (name == "--home") setup.home = value;
     if (name == "--hostile") setup.hostile = value;
     if (name == "--other") setup.other = value;
+    if (name == "--liar") setup.liar = value;
     if (name == "--lacks") setup.lacks = value;
     if (name == "--launcher") setup.launcher = value;
     if (name == "--profile" && value == "strict") setup.profile = plugin::SandboxProfile::kStrict;
+    if (name == "--network" && value == "outbound") {
+      setup.network = plugin::NetworkChoice::kOutbound;
+    }
+    if (name == "--above") setup.above = value == "yes";
     if (name == "--workspace" && value == "write") setup.workspace = plugin::FileChoice::kWrite;
   }
   return setup;

@@ -118,6 +118,7 @@ std::string OtherAbi(const Facts&) {
 #if defined(__x86_64__)
   tally.Way("x32 call", syscall(0x40000000 | SYS_getpid));
   const pid_t child = fork();
+  if (child < 0) return tally.Say();  // and it would end this process
   if (child == 0) {
     long result = 20;  // getpid of the 32-bit table
     asm volatile("int $0x80" : "+a"(result) : : "memory");

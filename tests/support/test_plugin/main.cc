@@ -20,6 +20,7 @@
 #include <set>
 #include <string>
 
+#include "lies.h"
 #include "talk.h"
 #include "talon/v1/plugin.grpc.pb.h"
 #include "tools.h"
@@ -31,7 +32,8 @@ struct Mode {
   bool manifest = false, silent = false, not_grpc = false, extra_tool = false;
   bool refuse_config = false, stubborn = false, orphan = false, dynamic = false;
   int exit_code = -1;
-  std::string print;
+  std::string print, lie;
+  bool lies = false;
 };
 
 v1::Manifest ManifestOf(const Mode& mode) {
@@ -50,6 +52,7 @@ class Service final : public v1::Plugin::Service {
     const std::lock_guard lock(mutex_);
     *manifest = ManifestOf(mode_);
     AddNamed(names_, *manifest);
+    Lie(mode_.lie, *manifest);
     return grpc::Status::OK;
   }
   grpc::Status Configure(grpc::ServerContext*, const v1::ConfigureRequest* request,
@@ -62,13 +65,18 @@ class Service final : public v1::Plugin::Service {
   grpc::Status Execute(grpc::ServerContext*, const v1::ExecuteRequest* request,
                        v1::ExecuteResponse* response) override {
     if (request->tool() == "dyn_set") TakeNames(request->arguments_json());
-    return StatusOf(test_plugin::Execute(*request, configured_, *response));
+    const Failure failure = test_plugin::Execute(*request, configured_, *response);
+    Lie(mode_.lie, *response);
+    return StatusOf(failure);
   }
   grpc::Status ExecuteStream(grpc::ServerContext*, const v1::ExecuteRequest* request,
                              grpc::ServerWriter<v1::ExecuteUpdate>* writer) override {
     const auto say = [&](const v1::PluginMessage& message) {
       v1::ExecuteUpdate update;
-      if (message.has_progress()) *update.mutable_progress() = message.progress();
+      if (message.has_progress()) {
+        *update.mutable_progress() = message.progress();
+        Lie(mode_.lie, *update.mutable_progress());
+      }
       if (message.has_result()) *update.mutable_result() = message.result();
       return writer->Write(update);
     };
@@ -87,10 +95,13 @@ class Service final : public v1::Plugin::Service {
       *answer = message.answer();
       return true;
     };
-    return StatusOf(
-        RunScript(first.call(),
-                  {.say = [&](const v1::PluginMessage& message) { return stream->Write(message); },
-                   .hear = hear}));
+    return StatusOf(RunScript(first.call(), {.say =
+                                                 [&](v1::PluginMessage message) {
+                                                   if (message.has_question())
+                                                     Lie(mode_.lie, *message.mutable_question());
+                                                   return stream->Write(message);
+                                                 },
+                                             .hear = hear}));
   }
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest*,
                      grpc::ServerWriter<v1::PluginEvent>* writer) override {
@@ -147,6 +158,8 @@ Mode ParseArguments(int argc, char** argv) {
     if (argument == "--orphan") mode.orphan = true;
     if (argument == "--dynamic") mode.dynamic = true;
     if (argument == "--exit") mode.exit_code = std::atoi(next.c_str());
+    if (argument == "--lies") mode.lies = true;
+    if (argument == "--lie") mode.lie = next;
     if (argument == "--print") mode.print = next;
   }
   return mode;
@@ -196,6 +209,10 @@ int Main(int argc, char** argv) {
     std::string json;
     (void)google::protobuf::util::MessageToJsonString(ManifestOf(mode), &json);
     Greet(json);
+    return 0;
+  }
+  if (mode.lies) {
+    for (const std::string& lie : AllLies()) Greet(lie);
     return 0;
   }
   if (!mode.orphan) prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/status.h"
+#include "launch/policy.h"
 
 namespace talon::plugin {
 namespace {
@@ -29,6 +30,8 @@ TEST(SandboxPlanTest, AManifestThatAsksForNothingGetsNothing) {
   EXPECT_EQ(plan.workspace, FileAccess::kNone);
   EXPECT_EQ(plan.memory_bytes, 256U << 20);
   EXPECT_EQ(plan.processes, 64U);
+  EXPECT_FALSE(plan.forks);
+  EXPECT_EQ(plan.disk_bytes, 1U << 30);
   EXPECT_FALSE(plan.require);
 }
 
@@ -39,6 +42,7 @@ TEST(SandboxPlanTest, WishesAreGrantedUpToTheDefaults) {
   EXPECT_EQ(plan.workspace, FileAccess::kWrite);
   EXPECT_EQ(plan.memory_bytes, 1U << 30) << "capped";
   EXPECT_EQ(plan.processes, 10U);
+  EXPECT_TRUE(plan.forks);
   EXPECT_TRUE(plan.read_paths.empty()) << "a path is granted by the operator alone";
   defaults.network = NetworkAccess::kNone;
   defaults.workspace = FileAccess::kRead;
@@ -99,6 +103,11 @@ TEST(SandboxReportTest, IsParsedAndGraded) {
   EXPECT_EQ(SandboxGrade(plan, report, true), "B") << "/proc is empty";
   report.Find("cgroup")->state = "unavailable";
   EXPECT_EQ(SandboxGrade(plan, report, false), "B");
+  report.Find("limits")->detail = launch::kThreadsOnly;
+  EXPECT_EQ(SandboxGrade(plan, report, false), "B") << "one process: its limits bound all";
+  report.Find("limits")->detail = launch::kUncounted;
+  EXPECT_EQ(SandboxGrade(plan, report, false), "C");
+  report.Find("limits")->detail = 0;
   report.Find("files")->state = "unavailable";
   EXPECT_EQ(SandboxGrade(plan, report, false), "C");
   EXPECT_EQ(SandboxGrade({}, report, false), "none");

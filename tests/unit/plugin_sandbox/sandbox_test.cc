@@ -152,6 +152,30 @@ TEST_F(SandboxTest, ALocalFileGrantIsNeeded) {
   EXPECT_THAT(Shell("echo x > " + folder_ / "outside.txt"), HasSubstr("exit code 2"));
 }
 
+TEST_F(SandboxTest, NoGrantShowsTheDaemonsHome) {
+  paths_.hidden = folder_ / "home";
+  std::filesystem::create_directories(paths_.hidden);
+  std::ofstream(paths_.hidden + "/token") << "secret";
+  std::ofstream(folder_ / "beside") << "open";
+  PluginEntry entry;
+  entry.sandbox.read_paths = {folder_.path()};
+  Load("shell", entry);
+  EXPECT_EQ(Shell("cat " + folder_ / "beside"), "open\n[exit code 0]");
+  EXPECT_EQ(Shell("ls -A " + paths_.hidden), "[exit code 0]");
+  Stop();
+  std::filesystem::create_symlink(paths_.hidden, folder_ / "link");
+  for (const std::string& grant : {paths_.hidden, paths_.hidden + "/token", folder_ / "link"}) {
+    entry.sandbox.read_paths = {grant};
+    Load("shell", entry);
+    EXPECT_THAT(Shell("true"), HasSubstr("talon's home")) << grant;
+    Stop();
+  }
+  entry.sandbox.read_paths.clear();
+  entry.sandbox.write_paths = {std::filesystem::path(folder_.path()).parent_path().string()};
+  Load("shell", entry);
+  EXPECT_THAT(Shell("true"), HasSubstr("talon's home")) << "what is above it could be renamed";
+}
+
 TEST_F(SandboxTest, WorkspaceCanBeTakenAway) {
   PluginEntry entry;
   entry.sandbox.workspace = FileChoice::kRead;
