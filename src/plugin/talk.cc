@@ -3,6 +3,7 @@
 
 #include <google/protobuf/stubs/logging.h>
 
+#include <cmath>
 #include <utility>
 
 #include "base/text.h"
@@ -17,10 +18,15 @@ bool Parse(google::protobuf::MessageLite& message, std::string_view bytes) {
   return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
+// What is no amount is none.
+double Amount(double given) {
+  return std::isfinite(given) && given > 0 ? given : 0;
+}
+
 tool::Progress Take(v1::Progress& progress) {
   return {.text = std::move(*progress.mutable_text()),
-          .done = progress.done(),
-          .total = progress.total()};
+          .done = Amount(progress.done()),
+          .total = Amount(progress.total())};
 }
 
 v1::AnswerAction ActionOf(tool::AnswerAction action) {

@@ -362,7 +362,7 @@ class Table {
   // Plain text of an allowed length.
   static bool Plain(std::string_view text, std::size_t most) {
     return text.size() <= most && IsValidUtf8(text) && std::ranges::none_of(text, [](char c) {
-             return static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t';
+             return static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\r' && c != '\t';
            });
   }
 
