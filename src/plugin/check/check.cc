@@ -45,7 +45,8 @@ class Examination {
         options_(options),
         scope_(scope),
         log_(loop, clock_, options, redactor_, target_.name, ""),
-        sandbox_(target_.launcher, WorkspaceFolder(), target_.folder, options.sandbox) {
+        sandbox_(target_.launcher, WorkspaceFolder(), target_.folder, /*home=*/"",
+                 options.sandbox) {
     for (const auto& [name, value] : target_.entry.env) redactor_.Register(value);
     for (const auto& [name, value] : target_.entry.credentials) redactor_.Register(value);
   }
