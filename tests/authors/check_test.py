@@ -171,7 +171,7 @@ class Check(unittest.TestCase):
         folder = self.home / "lied"
         shutil.copytree(self.project, folder)
         (folder / "manifest.json").write_text('{"protocol": 1, "name": "greeter", "version": "7"}')
-        failed, _ = self.check(str(folder / "plugin.py"))
+        failed, _ = self.check(str(folder / "plugin.py"), "--read", str(folder))
         self.assertEqual(set(failed), {"manifest.json"})
 
     def test_options_reach_the_plugin(self):
