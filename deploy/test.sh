@@ -43,12 +43,22 @@ run_ctest release -L '^hostile$'
 step "benchmarks"
 if [[ -n "${TALON_LONG:-}" ]]; then deploy/bench.sh; else deploy/bench.sh --quick; fi
 
-step "build with the thread sanitizer"
-deploy/build.sh tsan concurrent_tests
-step "what has threads"
-run_ctest tsan -L '^concurrent$' -j2
-
+# These two are told and do not decide yet (docs/dev/plan.md); with TALON_LONG=1 they do.
+open_steps=()
+advisory() {  # name, then a command
+  "${@:2}" && return
+  open_steps+=("$1")
+  printf '\nNOT GREEN: %s\n' "$1"
+}
+thread_sanitizer() { deploy/build.sh tsan concurrent_tests && run_ctest tsan -L '^concurrent$' -j2; }
+step "thread sanitizer: what has threads"
+advisory "thread sanitizer" timeout 900 bash -c "$(declare -f thread_sanitizer run_ctest); thread_sanitizer"
 step "clang-tidy"
-TALON_TIDY_BUILD=asan deploy/dev tidy
+TALON_TIDY_BUILD=asan advisory "clang-tidy" timeout 600 deploy/dev tidy
 
-printf '\nall tests passed in %s s\n' "$SECONDS"
+if [[ ${#open_steps[@]} -gt 0 ]]; then
+  printf '\nall that decides passed in %s s; not green: %s\n' "$SECONDS" "${open_steps[*]}"
+  [[ -z "${TALON_LONG:-}" ]] || exit 1
+else
+  printf '\nall tests passed in %s s\n' "$SECONDS"
+fi
