@@ -48,16 +48,16 @@ def plugin_rtt(bench):
     ours, theirs = idle.groups()
     return [Figure("plugin_round_trip", host, "×", "<= 2",
                    f"whole host, warm, 256 bytes: p50 {p50['host']} us, over grpc++ alone: "
-                   f"p50 {p50['grpc++ sync']} us", steady=True, paired=True),
+                   f"p50 {p50['grpc++ sync']} us", steady=True),
             Figure("plugin_transport_latency", latency, "×", "<= 1",
                    f"transport alone: p50 {p50['transport']} us, over grpc++'s sync client",
-                   steady=True, paired=True),
+                   steady=True),
             Figure("plugin_calls_64_in_flight", flight, "×", ">= 1",
                    f"one plugin: {rate[1]} calls/s, by grpc++'s callback client {rate[2]}",
-                   steady=True, paired=True),
+                   steady=True),
             Figure("plugin_call_cpu", cpu_ratio, "×", "<= 1",
                    f"CPU of our process a call: {cpu['transport']} us, with grpc++ "
-                   f"{cpu['grpc++ sync']} us", steady=True, paired=True),
+                   f"{cpu['grpc++ sync']} us", steady=True),
             Figure("plugin_idle_wakeups", max(int(ours), 0), "", "= 0",
                    "of all threads in 5 s with two connections open", steady=True),
             Figure("plugin_idle_wakeups_grpc", max(int(theirs), 0), "", "",
