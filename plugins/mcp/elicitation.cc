@@ -102,20 +102,22 @@ Json AskPage(std::string_view server, const Json& params, Caller& caller) {
 
 }  // namespace
 
-bool IsSafePage(const std::string& url) {
+bool IsThisMachine(const std::string& url) {
   const std::size_t scheme = url.find("://");
-  if (scheme == std::string::npos ||
-      std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c == 0x7F; })) {
-    return false;
-  }
-  if (url.starts_with("https://")) return true;
-  if (!url.starts_with("http://")) return false;
+  if (scheme == std::string::npos) return false;
   std::string host = url.substr(scheme + 3);
   host = host.substr(0, host.find_first_of("/?#"));
   if (host.find('@') != std::string::npos) return false;
   if (host.starts_with("[::1]")) return true;
   host = host.substr(0, host.find(':'));
   return host == "localhost" || host == "127.0.0.1";
+}
+
+bool IsSafePage(const std::string& url) {
+  if (std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c == 0x7F; })) {
+    return false;
+  }
+  return url.starts_with("https://") || (url.starts_with("http://") && IsThisMachine(url));
 }
 
 absl::StatusOr<Json> FitAnswer(const Json& schema, const Json& answer) {

@@ -20,6 +20,7 @@ Json Elicit(std::string_view server, const Json& params, Caller& caller);
 // Completes and checks the person's answer; InvalidArgument names the member.
 absl::StatusOr<Json> FitAnswer(const Json& schema, const Json& answer);
 
+bool IsThisMachine(const std::string& url);
 // https, or http to this machine itself.
 bool IsSafePage(const std::string& url);
 

@@ -120,7 +120,7 @@ absl::Status Tokens::Renew(const std::string& refused, const std::string& challe
                            Caller& caller) {
   const std::lock_guard one(renewing_);
   if (const std::string now = bearer(); !now.empty() && now != refused) return absl::OkStatus();
-  const Web web(caller);
+  const Web web(url_, caller);
   const Challenge said = ParseChallenge(challenge);
   const absl::StatusOr<Issuer> issuer = Find(web, said);
   if (!issuer.ok()) return issuer.status();
@@ -148,7 +148,7 @@ absl::StatusOr<Issuer> Tokens::Find(const Web& web, const Challenge& challenge) 
 
 absl::StatusOr<std::string> Tokens::BeginConsent(const Caller& caller) {
   const std::lock_guard one(renewing_);
-  const Web web(caller);
+  const Web web(url_, caller);
   const absl::StatusOr<Issuer> issuer = Find(web, {});
   if (!issuer.ok()) return issuer.status();
   absl::StatusOr<Consent> consent = MakePage(web, *issuer, ScopeFor(*issuer, {}));
@@ -160,7 +160,7 @@ absl::StatusOr<std::string> Tokens::BeginConsent(const Caller& caller) {
 absl::Status Tokens::FinishConsent(const std::string& address, const Caller& caller) {
   const std::lock_guard one(renewing_);
   if (!consent_) return absl::FailedPreconditionError("no page was given out; begin again");
-  absl::Status done = Finish(*consent_, address, Web(caller));
+  absl::Status done = Finish(*consent_, address, Web(url_, caller));
   if (done.ok()) consent_.reset();
   return done;
 }

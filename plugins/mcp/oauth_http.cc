@@ -35,10 +35,14 @@ int HexDigit(char c) {
 
 }  // namespace
 
+Web::Web(const std::string& server, const Caller& caller)
+    : local_(IsThisMachine(server)), caller_(caller) {}
+
 absl::StatusOr<WebAnswer> Web::Send(const Request& request) const {
-  if (!IsSafePage(request.url)) {
-    return absl::PermissionDeniedError(fmt::format(
-        "'{}' is neither https nor on this machine; it is not asked", request.url.substr(0, 200)));
+  if (!IsSafePage(request.url) || (IsThisMachine(request.url) && !local_)) {
+    return absl::PermissionDeniedError(
+        fmt::format("'{}' is not asked: it must be https, or on this machine as the server is",
+                    request.url.substr(0, 200)));
   }
   const std::unique_ptr<CURL, void (*)(CURL*)> easy(curl_easy_init(), curl_easy_cleanup);
   curl_slist* headers = curl_slist_append(nullptr, "Accept: application/json");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The few plain requests that OAuth needs: one document, one form, one JSON body. Blocks the
-// calling thread until the answer, the caller's cancellation or 15 s. Redirects are not followed;
-// only https and this machine itself are spoken to.
+// calling thread until the answer, the caller's cancellation or 15 s. Redirects are not followed.
+// Only https is spoken, and this machine is spoken to only for a server that is on it: the
+// addresses come from the server.
 #pragma once
 
 #include <map>
@@ -22,8 +23,8 @@ struct WebAnswer {
 
 class Web {
  public:
-  // `caller` must outlive it.
-  explicit Web(const Caller& caller) : caller_(caller) {}
+  // `server`: address of the MCP server. `caller` must outlive it.
+  Web(const std::string& server, const Caller& caller);
 
   absl::StatusOr<WebAnswer> Get(const std::string& url) const;
   // application/x-www-form-urlencoded. `basic`: "user:password", or empty.
@@ -38,6 +39,7 @@ class Web {
   };
   absl::StatusOr<WebAnswer> Send(const Request& request) const;
 
+  const bool local_;
   const Caller& caller_;
 };
 

@@ -180,7 +180,7 @@ io::Task<void> CompletionsSurface::RunAgent(const ApiRequest& request, ChatCompl
   agent::TurnInput input = InputOf(std::move(chat), !event.session_key.empty());
 
   OpenAiStream format(ids, include_usage);
-  TurnStream stream(format, deps_.loop, deps_.clock, options_);
+  TurnStream stream(format, deps_.loop, deps_.clock, options_, request.headers);
   auto accepted =
       co_await deps_.agent.Submit(std::move(event), std::move(input), streams ? &stream : nullptr);
   if (!accepted.ok()) {
@@ -259,7 +259,8 @@ io::Task<void> CompletionsSurface::PassThrough(const ApiRequest& request,
                           .created = UnixSeconds(deps_.clock.Now())};
   if (chat.stream) {
     OpenAiStream format(ids, chat.include_usage);
-    co_await StreamModel(std::move(chain), RequestOf(std::move(chat)), context, format, writer);
+    co_await StreamModel(request, std::move(chain), RequestOf(std::move(chat)), context, format,
+                         writer);
     co_return;
   }
   auto routed = co_await deps_.router.Complete(std::move(chain), RequestOf(std::move(chat)),
@@ -270,10 +271,11 @@ io::Task<void> CompletionsSurface::PassThrough(const ApiRequest& request,
                                      : ErrorResponse(routed.status()));
 }
 
-io::Task<void> CompletionsSurface::StreamModel(std::vector<router::Route> chain,
+io::Task<void> CompletionsSurface::StreamModel(const ApiRequest& request,
+                                               std::vector<router::Route> chain,
                                                model::ChatRequest ask, CallContext context,
                                                OpenAiStream& format, io::ResponseWriter& writer) {
-  TurnStream stream(format, deps_.loop, deps_.clock, options_);
+  TurnStream stream(format, deps_.loop, deps_.clock, options_, request.headers);
   PassSink sink(stream);
   CancelSource unread(context.cancel);
   context.cancel = unread.token();

@@ -218,7 +218,7 @@ io::Task<void> NativeSurface::StartTurn(const ApiRequest& request, io::ResponseW
   if (JsonString(*body, "mode") == "task") input.mode = agent::TurnMode::kTask;
 
   NativeStream format;
-  TurnStream stream(format, deps_.loop, deps_.clock, options_);
+  TurnStream stream(format, deps_.loop, deps_.clock, options_, request.headers);
   const bool streams = JsonBool(*body, "stream", true);
   auto accepted =
       co_await deps_.agent.Submit(std::move(event), std::move(input), streams ? &stream : nullptr);

@@ -20,7 +20,8 @@ struct GatewayOptions {
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
   Bytes stream_buffer{16u << 20};
-  std::chrono::milliseconds keep_alive{240'000};  // HTTP libraries give up after 5 minutes
+  std::chrono::milliseconds keep_alive{15'000};
+  std::chrono::milliseconds keep_alive_direct{240'000};  // HTTP libraries give up after 5 minutes
 
   static constexpr auto Fields() {
     using O = GatewayOptions;
@@ -39,9 +40,11 @@ struct GatewayOptions {
         Option("stream_buffer", &O::stream_buffer, kPositive,
                "Bytes a slow client may be behind its stream; then the stream ends."),
         Option("keep_alive", &O::keep_alive,
-               "Silence in a stream after which a comment is sent, so that nobody cuts it while a "
-               "model thinks; 0 = none. Behind a proxy less than its read timeout: 45s for nginx's "
-               "60."));
+               "Silence in a stream that goes through a proxy (it said so: Forwarded, "
+               "X-Forwarded-For or Via) after which a comment is sent, so that it is not cut while "
+               "a model thinks; 0 = none."),
+        Option("keep_alive_direct", &O::keep_alive_direct,
+               "The same for a client that is connected itself. Every comment wakes the daemon."));
   }
 };
 

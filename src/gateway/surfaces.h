@@ -41,8 +41,9 @@ class CompletionsSurface {
                             io::ResponseWriter& writer);
   io::Task<void> SendStream(const StartedTurn& started, TurnStream& stream, std::string start,
                             io::ResponseWriter& writer);
-  io::Task<void> StreamModel(std::vector<router::Route> chain, model::ChatRequest ask,
-                             CallContext context, OpenAiStream& format, io::ResponseWriter& writer);
+  io::Task<void> StreamModel(const ApiRequest& request, std::vector<router::Route> chain,
+                             model::ChatRequest ask, CallContext context, OpenAiStream& format,
+                             io::ResponseWriter& writer);
   Dependencies& deps_;
   const GatewayOptions& options_;
 };

@@ -4,14 +4,21 @@
 #include "base/status.h"
 
 namespace talon::gateway {
+namespace {
+
+bool CameThroughProxy(const io::Headers& headers) {
+  return headers.Has("Forwarded") || headers.Has("X-Forwarded-For") || headers.Has("Via");
+}
+
+}  // namespace
 
 TurnStream::TurnStream(StreamFormat& format, io::Loop& loop, const Clock& clock,
-                       const GatewayOptions& options)
+                       const GatewayOptions& options, const io::Headers& headers)
     : format_(format),
       loop_(loop),
       clock_(clock),
       max_buffer_(options.stream_buffer.value),
-      keep_alive_(options.keep_alive),
+      keep_alive_(CameThroughProxy(headers) ? options.keep_alive : options.keep_alive_direct),
       last_piece_(clock.SteadyNow()) {}
 
 TurnStream::~TurnStream() {

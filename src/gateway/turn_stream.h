@@ -39,9 +39,10 @@ class StreamFormat {
 
 class TurnStream : public agent::TurnObserver {
  public:
-  // All must outlive this.
+  // `headers`: of the request, which tell whether a proxy could cut a silent stream. The others
+  // must outlive this.
   TurnStream(StreamFormat& format, io::Loop& loop, const Clock& clock,
-             const GatewayOptions& options);
+             const GatewayOptions& options, const io::Headers& headers);
   ~TurnStream() override;
   TurnStream(const TurnStream&) = delete;
   TurnStream& operator=(const TurnStream&) = delete;

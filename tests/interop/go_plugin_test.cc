@@ -20,7 +20,7 @@ TEST_F(GoPluginTest, RunsPlainAndWithAutoMtls) {
     entry_.mtls = mtls;
     Load();
     EXPECT_EQ(Content("echo", R"({"text":"naïve"})"), R"({"text":"naïve"})");
-    Stop();
+    StopHost();
   }
 }
 
@@ -36,7 +36,7 @@ TEST_F(GoPluginTest, TheProtocolIsFoundOut) {
   Load();
   EXPECT_EQ(Content("print"), "{}");
   const auto begin = clock_.SteadyNow();
-  Stop();
+  StopHost();
   // Asked by its own method: it does not wait for a signal.
   EXPECT_LT(clock_.SteadyNow() - begin, options_.stop_grace);
 }

@@ -4,8 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-#include <memory>
 #include <string>
 
 #include "base/check.h"
@@ -13,35 +11,20 @@
 #include "io/loop.h"
 #include "plugin/host.h"
 #include "tests/interop/peers.h"
+#include "tests/support/plugin_host_rig.h"
 
 namespace talon::plugin {
 
-class HostRig : public testing::Test {
+class HostRig : public PluginHostRig {
  protected:
-  HostRig() {
-    paths_ = {.bundled = folder_ / "bundled",
-              .run = folder_ / "r",
-              .data = folder_ / "data",
-              .cache = folder_ / "cache",
-              .workspace = folder_ / "workspace"};
-    entry_.start_timeout = std::chrono::seconds(20);
-  }
-  ~HostRig() override { Stop(); }
+  HostRig() { entry_.start_timeout = std::chrono::seconds(20); }
 
   void Load() {
     host_ = MakeHost(loop_, clock_, catalogue_, paths_, options_);
     EXPECT_TRUE(loop_.RunUntilDone(host_->Load({{"t", entry_}})).ok());
   }
-  void Stop() {
-    if (host_ == nullptr) return;
-    (void)loop_.RunUntilDone([](Host* host) -> io::Task<bool> {
-      co_await host->Stop();
-      co_return true;
-    }(host_.get()));
-    host_ = nullptr;
-  }
   // Of the one plugin: why it is not usable, or what went wrong last.
-  std::string LastError() { return host_->List().at(0).last_error; }
+  std::string LastError() { return Info().last_error; }
 
   absl::StatusOr<tool::ToolOutput> Call(const std::string& tool, std::string arguments = "{}") {
     const tool::Entry* entry = catalogue_.Find("t__" + tool);
@@ -58,15 +41,6 @@ class HostRig : public testing::Test {
     const auto output = Call(tool, std::move(arguments));
     return output.ok() ? output->content : StatusText(output.status());
   }
-
-  io::Loop loop_;
-  SystemClock clock_;
-  test::TempFolder folder_{test::Where::kMemory};
-  tool::Catalogue catalogue_;
-  HostPaths paths_;
-  HostOptions options_;
-  PluginEntry entry_;
-  std::unique_ptr<Host> host_;
 };
 
 }  // namespace talon::plugin

@@ -61,7 +61,7 @@ TEST_F(OpenTalonGoTest, TheProtocolMayBeDemanded) {
   entry_.protocol = Protocol::kTalon;
   Load();
   EXPECT_NE(LastError().find("protocol: opentalon"), std::string::npos) << LastError();
-  Stop();
+  StopHost();
   entry_.protocol = Protocol::kOpenTalon;
   Load();
   EXPECT_TRUE(Call("echo", R"({"text":"x"})").ok());
@@ -82,7 +82,7 @@ TEST_F(OpenTalonPythonTest, RunsAndStopsByInterrupt) {
   Load();
   EXPECT_EQ(json::parse(Content("echo", R"({"text":"x"})")),
             json({{"args", {{"text", "x"}}}, {"config", {{"key", "value"}}}}));
-  Stop();
+  StopHost();
   EXPECT_TRUE(std::filesystem::exists(paths_.data + "/t/stopped-by-sigint"));
 }
 

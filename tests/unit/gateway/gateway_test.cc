@@ -614,6 +614,29 @@ class TurnStreamTest : public testing::Test {
       co_return status;
     }(this, &stream, std::move(meanwhile)));
   }
+  // Three of them before the text that ends the turn.
+  void ExpectComments(const GatewayOptions& options, const io::Headers& headers) {
+    TurnStream stream(format, loop, clock, options, headers);
+    writer.first->Set(true);
+    const absl::Status status =
+        loop.RunUntilDone([](TurnStreamTest* self, TurnStream* s) -> io::Task<absl::Status> {
+          co_await s->Begun();  // by a comment: the client sees the stream before the answer
+          io::Nursery nursery(self->loop);
+          nursery.Spawn([](TurnStreamTest* test, TurnStream* of) -> io::Task<void> {
+            co_await test->writer.written.Reached(3);
+            of->OnText("text");
+            of->OnEnd({});
+          }(self, s));
+          absl::Status pumped = co_await s->Pump(self->writer);
+          co_await nursery.Join();
+          co_return pumped;
+        }(this, &stream));
+    EXPECT_OK(status);
+    ASSERT_GE(writer.pieces.size(), 4u);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(writer.pieces[i], ": keep-alive\n\n");
+    EXPECT_TRUE(writer.pieces.back().ends_with("text."));
+    EXPECT_TRUE(writer.finished);
+  }
   static GatewayOptions Limits(std::uint64_t max_buffer) {
     GatewayOptions options;
     options.stream_buffer.value = max_buffer;
@@ -629,30 +652,20 @@ class TurnStreamTest : public testing::Test {
 TEST_F(TurnStreamTest, SilenceIsFilledWithComments) {
   GatewayOptions options = Limits(1000);
   options.keep_alive = std::chrono::milliseconds(1);
-  TurnStream stream(format, loop, clock, options);
-  writer.first->Set(true);
-  const absl::Status status =
-      loop.RunUntilDone([](TurnStreamTest* self, TurnStream* s) -> io::Task<absl::Status> {
-        co_await s->Begun();  // by a comment: the client sees the stream before the model's answer
-        io::Nursery nursery(self->loop);
-        nursery.Spawn([](TurnStreamTest* test, TurnStream* of) -> io::Task<void> {
-          co_await test->writer.written.Reached(3);
-          of->OnText("text");
-          of->OnEnd({});
-        }(self, s));
-        absl::Status pumped = co_await s->Pump(self->writer);
-        co_await nursery.Join();
-        co_return pumped;
-      }(this, &stream));
-  EXPECT_OK(status);
-  ASSERT_GE(writer.pieces.size(), 4u);
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(writer.pieces[i], ": keep-alive\n\n");
-  EXPECT_TRUE(writer.pieces.back().ends_with("text."));
-  EXPECT_TRUE(writer.finished);
+  io::Headers headers;
+  headers.Set("X-Forwarded-For", "192.0.2.1");
+  ExpectComments(options, headers);
+}
+
+TEST_F(TurnStreamTest, AClientWithoutAProxyHasItsOwnInterval) {
+  GatewayOptions options = Limits(1000);
+  options.keep_alive = std::chrono::milliseconds(0);
+  options.keep_alive_direct = std::chrono::milliseconds(1);
+  ExpectComments(options, {});
 }
 
 TEST_F(TurnStreamTest, WhatComesWhileTheClientIsBusyGoesOutTogether) {
-  TurnStream stream(format, loop, clock, Limits(1000));
+  TurnStream stream(format, loop, clock, Limits(1000), {});
   stream.OnText("a");
   EXPECT_OK(Pump(stream, [&] {
     stream.OnText("b");
@@ -666,7 +679,7 @@ TEST_F(TurnStreamTest, WhatComesWhileTheClientIsBusyGoesOutTogether) {
 }
 
 TEST_F(TurnStreamTest, AClientThatIsTooFarBehindIsDropped) {
-  TurnStream stream(format, loop, clock, Limits(100));
+  TurnStream stream(format, loop, clock, Limits(100), {});
   stream.OnText("a");
   const absl::Status status = Pump(stream, [&] {
     stream.OnText(std::string(60, 'b'));
@@ -678,7 +691,7 @@ TEST_F(TurnStreamTest, AClientThatIsTooFarBehindIsDropped) {
 }
 
 TEST_F(TurnStreamTest, ATurnThatWasNotWatchedGivesItsTextAtTheEnd) {
-  TurnStream stream(format, loop, clock, Limits(1000));
+  TurnStream stream(format, loop, clock, Limits(1000), {});
   agent::TurnOutcome outcome;
   outcome.answer.text = "all of it";
   stream.OnEnd(outcome);
@@ -690,7 +703,7 @@ TEST_F(TurnStreamTest, ATurnThatWasNotWatchedGivesItsTextAtTheEnd) {
 TEST_F(TurnStreamTest, AnEarlyErrorIsOneBeforeAnythingWasSeen) {
   agent::TurnOutcome failed;
   failed.error = Unavailable("down");
-  TurnStream early(format, loop, clock, Limits(1000));
+  TurnStream early(format, loop, clock, Limits(1000), {});
   early.OnReasoning("nothing to see");
   early.OnEnd(failed);
   loop.RunUntilDone([](TurnStream* s) -> io::Task<int> {
@@ -698,7 +711,7 @@ TEST_F(TurnStreamTest, AnEarlyErrorIsOneBeforeAnythingWasSeen) {
     co_return 0;
   }(&early));
   EXPECT_TRUE(absl::IsUnavailable(early.early_error()));
-  TurnStream late(format, loop, clock, Limits(1000));
+  TurnStream late(format, loop, clock, Limits(1000), {});
   late.OnToolStart({});
   late.OnEnd(failed);
   EXPECT_OK(late.early_error());

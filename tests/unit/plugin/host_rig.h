@@ -20,39 +20,28 @@
 #include "io/loop.h"
 #include "io/nursery.h"
 #include "plugin/host.h"
-#include "tests/support/temp_folder.h"
+#include "tests/support/plugin_host_rig.h"
 
 namespace talon::plugin {
 
 using namespace std::chrono_literals;
 using Output = absl::StatusOr<tool::ToolOutput>;
 
-class HostTest : public testing::Test {
+class HostTest : public PluginHostRig {
  public:
   HostTest() {
     entry_.plugin = TALON_TEST_PLUGIN;
-    paths_ = {.bundled = folder_ / "bundled",
-              .run = folder_ / "r",
-              .data = folder_ / "data",
-              .cache = folder_ / "cache",
-              .workspace = folder_ / "workspace",
-              .home = folder_ / "plugins"};
+    paths_.home = folder_ / "plugins";
     options_.backoff_base = 5ms;
     options_.stop_grace = 1s;
   }
   ~HostTest() override {
     if (host_ == nullptr) return;
-    Run(host_->Stop());
+    StopHost();
     std::error_code ignored;
     EXPECT_TRUE(std::filesystem::is_empty(paths_.run, ignored) || ignored) << "sockets are left";
   }
 
-  void Run(io::Task<void> task) {
-    (void)loop_.RunUntilDone([](io::Task<void> inner) -> io::Task<bool> {
-      co_await std::move(inner);
-      co_return true;
-    }(std::move(task)));
-  }
   void Load(std::map<std::string, PluginEntry> plugins) {
     host_ = MakeHost(loop_, clock_, catalogue_, paths_, options_, {credentials_, &redactor_});
     EXPECT_TRUE(loop_.RunUntilDone(host_->Load(std::move(plugins))).ok());
@@ -85,27 +74,9 @@ class HostTest : public testing::Test {
     const Output output = Call(tool, std::move(arguments));
     return output.ok() ? output->content : StatusText(output.status());
   }
-  PluginInfo Info() { return host_->List().at(0); }
-  // Lets the loop run until `done`, or 10 s.
-  bool Until(std::function<bool()> done) {
-    return loop_.RunUntilDone([](io::Loop* loop, std::function<bool()> check) -> io::Task<bool> {
-      for (int i = 0; i < 2000 && !check(); ++i) {
-        (void)co_await loop->SleepUntil(std::chrono::steady_clock::now() + 5ms, {});
-      }
-      co_return check();
-    }(&loop_, std::move(done)));
-  }
 
-  io::Loop loop_;
-  SystemClock clock_;
-  test::TempFolder folder_{test::Where::kMemory};
-  tool::Catalogue catalogue_;
-  HostPaths paths_;
-  HostOptions options_;
   CredentialSource* credentials_ = nullptr;
   Redactor redactor_;
-  PluginEntry entry_;
-  std::unique_ptr<Host> host_;
 };
 
 inline void ExpectText(const absl::Status& status, std::string_view text) {

@@ -21,7 +21,7 @@
 #include "io/nursery.h"
 #include "io/one_shot.h"
 #include "plugin/host.h"
-#include "tests/support/temp_folder.h"
+#include "tests/support/plugin_host_rig.h"
 
 namespace talon::plugin {
 
@@ -50,34 +50,20 @@ class Listener : public tool::CallEvents {
   std::function<void()> on_question;
 };
 
-class TalkTest : public testing::Test {
+class TalkTest : public PluginHostRig {
  public:
   TalkTest() {
-    paths_ = {.bundled = folder_ / "bundled",
-              .run = folder_ / "r",
-              .data = folder_ / "data",
-              .cache = folder_ / "cache",
-              .workspace = folder_ / "workspace"};
     options_.backoff_base = std::chrono::milliseconds(5);
     options_.stop_grace = std::chrono::seconds(1);
     options_.watch_interval = std::chrono::milliseconds(1);
   }
-  ~TalkTest() override { StopHost(); }
+  ~TalkTest() override { StopHost(); }  // before the listener goes
 
-  void StopHost() {
-    if (host_ == nullptr) return;
-    loop_.RunUntilDone([](Host* host) -> io::Task<int> {
-      co_await host->Stop();
-      co_return 0;
-    }(host_.get()));
-    host_.reset();
-  }
   void Load(const std::string& some_tool) {
     host_ = MakeHost(loop_, clock_, catalogue_, paths_, options_);
     ASSERT_TRUE(loop_.RunUntilDone(host_->Load({{"t", entry_}})).ok());
     ASSERT_NE(catalogue_.Find("t__" + some_tool), nullptr) << Info().last_error;
   }
-  PluginInfo Info() { return host_->List().at(0); }
   bool Offered(const std::string& tool) { return catalogue_.Find("t__" + tool) != nullptr; }
 
   io::Task<absl::StatusOr<tool::ToolOutput>> Start(
@@ -100,26 +86,8 @@ class TalkTest : public testing::Test {
     const auto output = loop_.RunUntilDone(Start(tool, arguments));
     return output.ok() ? output->content + output->error : StatusText(output.status());
   }
-  // Lets the loop run until `done`, or 10 s.
-  bool Until(std::function<bool()> done) {
-    return loop_.RunUntilDone([](io::Loop* loop, std::function<bool()> check) -> io::Task<bool> {
-      for (int i = 0; i < 2000 && !check(); ++i) {
-        (void)co_await loop->SleepUntil(
-            std::chrono::steady_clock::now() + std::chrono::milliseconds(5), {});
-      }
-      co_return check();
-    }(&loop_, std::move(done)));
-  }
 
-  io::Loop loop_;
-  SystemClock clock_;
-  test::TempFolder folder_{test::Where::kMemory};
-  tool::Catalogue catalogue_;
-  HostPaths paths_;
-  HostOptions options_;
-  PluginEntry entry_;
   Listener listener_;
-  std::unique_ptr<Host> host_;
 };
 
 }  // namespace talon::plugin

@@ -173,6 +173,18 @@ TEST_F(OAuthTest, ARefusalSaysWhy) {
               AllOf(HasSubstr("invalid_grant"), Not(HasSubstr("s3cret"))));
 }
 
+// Its addresses come from the server: one that is elsewhere must not reach what listens here.
+TEST_F(OAuthTest, ThisMachineIsAskedOnlyForAServerThatIsOnIt) {
+  const auto here = Web(site + "/mcp", nobody).PostJson(site + "/register", Json::object());
+  ASSERT_TRUE(here.ok()) << here.status();
+  EXPECT_EQ(here->status, 200);
+  for (const std::string& url : {site + "/register", std::string("https://localhost/register")}) {
+    const auto there = Web("https://far.example/mcp", nobody).PostJson(url, Json::object());
+    EXPECT_TRUE(absl::IsPermissionDenied(there.status())) << there.status();
+  }
+  EXPECT_EQ(registrations, 1);
+}
+
 TEST(Challenge, IsReadWithItsQuotes) {
   const Challenge said = ParseChallenge(
       R"(Basic realm="x", Bearer error="insufficient_scope", scope="a \"b\"", resource_metadata=https://x/y)");
