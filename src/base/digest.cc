@@ -11,16 +11,27 @@
 #include "base/text.h"
 
 namespace talon {
+namespace {
+
+// Looked up once: OpenSSL's own shorthands do it for each digest, which takes longer than a short
+// text's digest itself.
+const EVP_MD* Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  TALON_CHECK(algorithm != nullptr);
+  return algorithm;
+}
+
+}  // namespace
 
 std::string Sha256Hex(std::string_view data) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(data.data()), data.size(), digest);
+  TALON_CHECK(EVP_Digest(data.data(), data.size(), digest, nullptr, Algorithm(), nullptr) == 1);
   return HexEncode({reinterpret_cast<const char*>(digest), sizeof digest});
 }
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   TALON_CHECK(context_ != nullptr &&
-              EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) == 1);
+              EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), Algorithm(), nullptr) == 1);
 }
 
 Sha256::~Sha256() {
@@ -41,7 +52,7 @@ std::string Sha256::Hex() {
 std::string HmacSha256Hex(std::string_view key, std::string_view data) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  TALON_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+  TALON_CHECK(HMAC(Algorithm(), key.data(), static_cast<int>(key.size()),
                    reinterpret_cast<const unsigned char*>(data.data()), data.size(), digest,
                    &size) != nullptr);
   return HexEncode({reinterpret_cast<const char*>(digest), size});

@@ -17,11 +17,26 @@ constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 constexpr std::size_t kTimeChars = 10;
 constexpr std::size_t kRandomChars = 16;
 
+using Digits = std::array<std::uint8_t, kRandomChars>;  // five bits each
+
 struct LastId {
   std::mutex mutex;
   std::uint64_t millis = 0;
-  std::array<std::uint8_t, kRandomChars> digits{};  // five bits each
+  Digits digits{};
+  // Drawn ahead: a draw costs as much for many as for one.
+  std::array<Digits, 16> drawn{};
+  std::size_t left = 0;
 };
+
+Digits Draw(LastId& last) {
+  if (last.left == 0) {
+    TALON_CHECK(RAND_bytes(last.drawn.front().data(), static_cast<int>(sizeof last.drawn)) == 1);
+    last.left = last.drawn.size();
+  }
+  Digits digits = last.drawn[--last.left];
+  for (std::uint8_t& digit : digits) digit &= 31;
+  return digits;
+}
 
 // One a process: ids of all sources sort after each other.
 LastId& Last() {
@@ -40,8 +55,7 @@ std::string RandomIdSource::Next() {
   std::lock_guard lock(last.mutex);
   if (now > last.millis) {
     last.millis = now;
-    TALON_CHECK(RAND_bytes(last.digits.data(), static_cast<int>(last.digits.size())) == 1);
-    for (std::uint8_t& digit : last.digits) digit &= 31;
+    last.digits = Draw(last);
   } else {
     for (std::size_t i = last.digits.size(); i-- > 0;) {
       last.digits[i] = static_cast<std::uint8_t>((last.digits[i] + 1) & 31);

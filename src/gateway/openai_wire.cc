@@ -323,7 +323,12 @@ std::string FormatCompletion(const CompletionIds& ids, const agent::TurnAnswer& 
     if (answer.text.empty()) message["content"] = nullptr;
   }
   if (!passed.reasoning.empty()) message["reasoning_content"] = passed.reasoning;
-  auto logprobs = ParseJson(passed.logprobs, "logprobs");
+  Json logprobs;
+  if (!passed.logprobs.empty()) {
+    if (auto parsed = ParseJson(passed.logprobs, "logprobs"); parsed.ok()) {
+      logprobs = *std::move(parsed);
+    }
+  }
   return DumpJson({{"id", ids.id},
                    {"object", "chat.completion"},
                    {"created", ids.created},
@@ -331,7 +336,7 @@ std::string FormatCompletion(const CompletionIds& ids, const agent::TurnAnswer& 
                    {"choices",
                     {{{"index", 0},
                       {"message", std::move(message)},
-                      {"logprobs", logprobs.ok() ? *std::move(logprobs) : Json(nullptr)},
+                      {"logprobs", std::move(logprobs)},
                       {"finish_reason", model::FinishReasonName(answer.finish_reason)}}}},
                    {"usage", UsageJson(answer.usage)}});
 }

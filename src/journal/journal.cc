@@ -194,11 +194,11 @@ io::Task<absl::Status> Journal::Delete(std::vector<SessionId> sessions, bool exp
   for (const SessionId& session : sessions) {
     for (const std::string_view part :
          {"delete_session_steps", "delete_session_messages", "delete_session_events"}) {
-      batch.push_back({part, {session.str()}});
+      batch.push_back({part, {session.str()}, /*expect_change=*/false, /*many_rows=*/true});
     }
     batch.push_back({"delete_session", {session.str()}, expected});
   }
-  batch.push_back({"delete_unused_prompts", {}});
+  batch.push_back({"delete_unused_prompts", {}, /*expect_change=*/false, /*many_rows=*/true});
   // What comes behind this must write its prompts anew.
   memory_->snapshots.clear();
   absl::Status stored = co_await store_.Commit(std::move(batch));

@@ -43,6 +43,8 @@ struct Write {
   std::vector<Value> params;
   // The batch fails with kDuplicate when this statement changes no row.
   bool expect_change = false;
+  // It may take long, however small its parameters: it is never run on the loop.
+  bool many_rows = false;
 };
 using Batch = std::vector<Write>;
 
@@ -64,6 +66,7 @@ using Rows = std::vector<Row>;
 struct StoreStats {
   std::uint64_t batches = 0;  // batches committed
   std::uint64_t commits = 0;  // transactions, each with at most one sync
+  std::uint64_t on_loop = 0;  // transactions that took no hop to another thread
   std::uint64_t refused = 0;  // batches that failed
 };
 

@@ -80,7 +80,8 @@ Connection::~Connection() {
 }
 
 absl::Status Connection::Configure(Access access, const StoreOptions& options) {
-  const std::string busy = std::to_string(options.busy_timeout.count());
+  busy_timeout_ms_ = static_cast<int>(options.busy_timeout.count());
+  const std::string busy = std::to_string(busy_timeout_ms_);
   TALON_RETURN_IF_ERROR(SetPragma("busy_timeout", busy, busy));
   const std::string cache = fmt::format("-{}", options.page_cache.value >> 10);
   TALON_RETURN_IF_ERROR(SetPragma("cache_size", cache, cache));
@@ -198,6 +199,10 @@ absl::StatusOr<Rows> Connection::Query(std::string_view statement, std::span<con
 absl::Status Connection::RunScript(std::string_view what, std::string_view script) {
   const int code = sqlite3_exec(db_, std::string(script).c_str(), nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : Error(code, what);
+}
+
+void Connection::SetPatient(bool patient) {
+  sqlite3_busy_timeout(db_, patient ? busy_timeout_ms_ : 0);
 }
 
 bool Connection::InTransaction() const {

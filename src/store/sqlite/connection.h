@@ -43,6 +43,8 @@ class Connection {
   // Any number of statements, without parameters. `what` names them in errors.
   absl::Status RunScript(std::string_view what, std::string_view script);
 
+  // Whether a statement waits for another process's lock (busy_timeout) or fails at once.
+  void SetPatient(bool patient);
   // False once SQLite has rolled a transaction back by itself, as it does when the disk is full.
   bool InTransaction() const;
   // Pages in the write-ahead log after the last commit.
@@ -68,6 +70,7 @@ class Connection {
   sqlite3* db_ = nullptr;
   std::unordered_map<std::string_view, sqlite3_stmt*> prepared_;
   std::int64_t wal_pages_ = 0;
+  int busy_timeout_ms_ = 0;
 };
 
 }  // namespace talon::store

@@ -42,7 +42,7 @@ class SqliteStore : public Store {
   io::Loop& loop_;
   std::unique_ptr<FolderLock> lock_;
   const std::unique_ptr<const StatementMap> statements_;
-  std::unique_ptr<Writer> writer_;
+  std::shared_ptr<Writer> writer_;
   std::shared_ptr<Reader> reader_;
 };
 
@@ -54,7 +54,7 @@ absl::Status SqliteStore::Start(const std::string& path, const StoreOptions& opt
   TALON_ASSIGN_OR_RETURN(auto read,
                          Connection::Open(path, Connection::Access::kRead, options, *statements_));
   reader_ = std::make_shared<Reader>(loop_, std::move(read));
-  writer_ = std::make_unique<Writer>(loop_, std::move(write), options);
+  writer_ = std::make_shared<Writer>(loop_, std::move(write), options);
   return writer_->Start();
 }
 

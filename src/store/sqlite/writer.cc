@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -22,6 +23,21 @@ std::int64_t Pages(Bytes size) {
   return static_cast<std::int64_t>(size.value) / kPageBytes;
 }
 
+// What takes longer to write than a hop to the thread and back.
+constexpr std::size_t kLoopBytes = 128 << 10;
+
+bool IsShort(const Batch& batch) {
+  std::size_t bytes = 0;
+  for (const Write& write : batch) {
+    if (write.many_rows) return false;
+    for (const Value& value : write.params) {
+      if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+      if (const auto* blob = std::get_if<Blob>(&value)) bytes += blob->bytes.size();
+    }
+  }
+  return bytes <= kLoopBytes;
+}
+
 }  // namespace
 
 Writer::Writer(io::Loop& loop, std::unique_ptr<Connection> connection, const StoreOptions& options)
@@ -30,6 +46,7 @@ Writer::Writer(io::Loop& loop, std::unique_ptr<Connection> connection, const Sto
       checkpoint_pages_(Pages(options.checkpoint_at)),
       max_log_pages_(Pages(options.max_log)),
       later_delay_(options.later_delay),
+      syncs_(options.durability == Durability::kPower),
       connection_(std::move(connection)) {}
 
 Writer::~Writer() {
@@ -62,13 +79,50 @@ absl::Status Writer::Add(Batch batch, std::shared_ptr<Done> done) {
           "store: commit: {} batches wait already (store.max_queued_batches)", queue_.size()));
     }
     const bool waited_for = done != nullptr;
-    const bool known = !queue_.empty() && (urgent_ || !waited_for);  // to the thread
+    const bool at_once = waited_for && syncs_;
+    const bool known = !queue_.empty() && (handed_over_ || !at_once);  // to the thread
     queue_.push_back({std::move(batch), std::move(done), absl::OkStatus()});
-    urgent_ |= waited_for;
+    waited_for_ += waited_for ? 1 : 0;
+    handed_over_ |= at_once;
+    if (waited_for && !syncs_) {
+      if (std::exchange(round_posted_, true)) return absl::OkStatus();
+      loop_.Post([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->FlushRound();
+      });
+      return absl::OkStatus();
+    }
     if (known) return absl::OkStatus();
   }
   work_.notify_one();
   return absl::OkStatus();
+}
+
+void Writer::FlushRound() {
+  round_posted_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty()) return;
+    const bool committed = CommitOnLoop();
+    if (committed && connection_->wal_pages() < checkpoint_pages_) return;
+    handed_over_ = true;
+  }
+  work_.notify_one();
+}
+
+bool Writer::CommitOnLoop() {
+  if (busy_ || stopping_ || waited_for_ > 1) return false;
+  if (connection_->wal_pages() >= checkpoint_pages_) return false;
+  if (!std::ranges::all_of(queue_, [](const Job& job) { return IsShort(job.batch); })) return false;
+  connection_->SetPatient(false);
+  const bool begun = connection_->Execute("begin").ok();
+  connection_->SetPatient(true);
+  if (!begun) return false;
+  std::vector<Job> jobs = std::exchange(queue_, {});
+  waited_for_ = 0;
+  if (absl::Status group = RunGroup(jobs); !group.ok()) Settle(jobs, std::move(group));
+  on_loop_.fetch_add(1, std::memory_order_relaxed);
+  Report(std::move(jobs));
+  return true;
 }
 
 void Writer::Stop() {
@@ -84,29 +138,37 @@ void Writer::Stop() {
 StoreStats Writer::stats() const {
   return {.batches = batches_.load(std::memory_order_relaxed),
           .commits = commits_.load(std::memory_order_relaxed),
+          .on_loop = on_loop_.load(std::memory_order_relaxed),
           .refused = refused_.load(std::memory_order_relaxed)};
 }
 
 void Writer::Run() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::vector<Job> jobs;
-    {
-      std::unique_lock lock(mutex_);
-      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      work_.wait_for(lock, later_delay_, [this] { return stopping_ || urgent_; });
-      if (queue_.empty()) return;
-      jobs.swap(queue_);
-      urgent_ = false;
+    work_.wait(lock, [this] { return stopping_ || handed_over_ || !queue_.empty(); });
+    work_.wait_for(lock, later_delay_, [this] { return stopping_ || handed_over_; });
+    if (stopping_ && queue_.empty()) return;
+    if (!handed_over_ && queue_.empty()) continue;  // the loop was first
+    std::vector<Job> jobs = std::exchange(queue_, {});
+    waited_for_ = 0;
+    handed_over_ = false;
+    busy_ = true;
+    lock.unlock();
+    if (!jobs.empty()) {
+      Commit(jobs);
+      Report(std::move(jobs));
     }
-    Commit(jobs);
-    Report(std::move(jobs));
     CheckpointIfDue();
+    lock.lock();
+    busy_ = false;
   }
 }
 
 void Writer::Commit(std::vector<Job>& jobs) {
-  absl::Status group = TryGroup(jobs);
-  if (group.ok()) return;
+  if (absl::Status group = TryGroup(jobs); !group.ok()) Settle(jobs, std::move(group));
+}
+
+void Writer::Settle(std::vector<Job>& jobs, absl::Status group) {
   if (jobs.size() == 1) {
     jobs.front().outcome = std::move(group);
     return;
@@ -123,6 +185,10 @@ void Writer::Commit(std::vector<Job>& jobs) {
 
 absl::Status Writer::TryGroup(std::vector<Job>& jobs) {
   TALON_RETURN_IF_ERROR(connection_->Execute("begin").status());
+  return RunGroup(jobs);
+}
+
+absl::Status Writer::RunGroup(std::vector<Job>& jobs) {
   const bool grouped = jobs.size() > 1;
   std::uint64_t good = 0;
   absl::Status status;

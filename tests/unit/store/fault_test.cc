@@ -33,9 +33,10 @@ constexpr std::string_view kSkip = "skip: ";
 
 // Commits a small batch, makes the disk full, commits a large one, frees the disk, goes on.
 std::string FillAndRecover(const std::string& folder, const std::function<void()>& fill,
-                           const std::function<void()>& free_space) {
+                           const std::function<void()>& free_space,
+                           Durability durability = Durability::kPower) {
   io::Loop loop;
-  auto store = OpenSqlite(loop, folder, {});
+  auto store = OpenSqlite(loop, folder, {.durability = durability});
   if (!store.ok()) return StatusText(store.status());
   const auto commit = [&](int number, std::size_t bytes) {
     return loop.RunUntilDone((*store)->Commit(ProbeBatch(number, bytes)));
@@ -72,20 +73,24 @@ std::string PrivateMounts() {
     EXPECT_EQ(text_, "");                                                     \
   } while (false)
 
-TEST(StoreFault, DiskFullByFileSizeLimit) {
+std::string FillByFileSizeLimit(Durability durability) {
   const test::TempFolder folder;
-  EXPECT_EQ(test::RunInChild([&] {
-              signal(SIGXFSZ, SIG_IGN);
-              rlimit limit{};
-              getrlimit(RLIMIT_FSIZE, &limit);
-              const auto set = [&](rlim_t bytes) {
-                limit.rlim_cur = bytes;
-                setrlimit(RLIMIT_FSIZE, &limit);
-              };
-              return FillAndRecover(
-                  folder.path(), [&] { set(kMegabyte); }, [&] { set(limit.rlim_max); });
-            }),
-            "");
+  return test::RunInChild([&] {
+    signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    getrlimit(RLIMIT_FSIZE, &limit);
+    const auto set = [&](rlim_t bytes) {
+      limit.rlim_cur = bytes;
+      setrlimit(RLIMIT_FSIZE, &limit);
+    };
+    return FillAndRecover(
+        folder.path(), [&] { set(kMegabyte); }, [&] { set(limit.rlim_max); }, durability);
+  });
+}
+
+TEST(StoreFault, DiskFullByFileSizeLimit) {
+  EXPECT_EQ(FillByFileSizeLimit(Durability::kPower), "");
+  EXPECT_EQ(FillByFileSizeLimit(Durability::kProcess), "");
 }
 
 TEST(StoreFault, DiskFullByTmpfs) {
