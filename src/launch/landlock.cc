@@ -49,16 +49,20 @@ std::uint64_t RightsOf(char mode, bool strict) {
   }
 }
 
-// A path that does not exist needs no rule.
-bool Allow(int ruleset, const char* path, std::uint64_t rights) {
+bool AllowFile(int ruleset, int file, std::uint64_t rights) {
   constexpr std::uint64_t kOfFiles = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDev;
-  const int file = open(path, O_PATH | O_CLOEXEC);
-  if (file < 0) return errno == ENOENT || errno == ENOTDIR;
   struct stat info{};
-  bool added = fstat(file, &info) == 0;
+  if (fstat(file, &info) != 0) return false;
   if (!S_ISDIR(info.st_mode)) rights &= kOfFiles;
   const PathRule rule{rights, file};
-  added = added && syscall(SYS_landlock_add_rule, ruleset, 1, &rule, 0) == 0;
+  return syscall(SYS_landlock_add_rule, ruleset, 1, &rule, 0) == 0;
+}
+
+// A path that does not exist needs no rule.
+bool Allow(int ruleset, const char* path, std::uint64_t rights) {
+  const int file = open(path, O_PATH | O_CLOEXEC);
+  if (file < 0) return errno == ENOENT || errno == ENOTDIR;
+  const bool added = AllowFile(ruleset, file, rights);
   const int error = errno;
   close(file);
   errno = error;
@@ -79,9 +83,14 @@ Outcome ConfineFiles(const Policy& policy, bool own_view) {
   if (version >= 6) size += sizeof(std::uint64_t);
   const int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &rules, size, 0));
   if (ruleset < 0) return Failed();
-  for (const Grant& grant : policy.grants) {
+  for (std::size_t i = 0; i < policy.grants.size; ++i) {
+    const Grant& grant = policy.grants.items[i];
     if (grant.mode == 'c') continue;
-    if (!Allow(ruleset, grant.path, RightsOf(grant.mode, policy.strict) & known)) return Failed();
+    const std::uint64_t rights = RightsOf(grant.mode, policy.strict) & known;
+    const int shown = own_view ? ShownGrant(i) : -1;
+    const bool added =
+        shown >= 0 ? AllowFile(ruleset, shown, rights) : Allow(ruleset, grant.path, rights);
+    if (!added) return Failed();
   }
   // Without a view of its own they are everybody's.
   for (std::size_t i = 0; own_view && i < policy.tmps.size; ++i) {

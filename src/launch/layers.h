@@ -23,14 +23,24 @@ Outcome Failed();
 // Moves this process and all it starts into the prepared control groups.
 Outcome JoinCgroups(const Policy& policy);
 
-// New process, IPC and mount namespaces, and a network one without any network; inside a user
-// namespace when this process may not make them otherwise (detail 1).
+// New process, IPC and mount namespaces; inside a user namespace when this process may not make
+// them otherwise (detail 1).
 Outcome EnterNamespaces(const Policy& policy);
+
+// A network namespace without any network takes longer to make than all the others: this process
+// makes it while its two children prepare themselves, and hands it to them over the socket.
+// `own` is OwnNamespaces() of before there were children: they change the root of all.
+int OwnNamespaces();
+bool MakeNetwork(int to, int own);
+// In a child: waits for it and enters it.
+bool JoinNetwork(int from);
 
 // The file system of the program: a root of its own with what is granted, at its own path, and
 // nothing else. Needs a process inside the namespaces. `proc`: whether it has a /proc, which shows
 // its own processes; else /proc is empty.
 Outcome BuildView(const Policy& policy, Outcome& proc);
+// What BuildView() has shown of each grant, by its index: a descriptor, or -1.
+int ShownGrant(std::size_t index);
 
 // Resource limits. Each process has its own: their memory together is bounded by a control group
 // or, without one, where there can be one process only. Details of the layer in policy.h.

@@ -30,11 +30,11 @@ bool WriteText(const char* folder, const char* name, const char* text) {
 }
 
 bool DropBounds() {
-  for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; ++capability) {
-    // Without the right to do it there is nothing in the bounding set that could be gained either:
-    // no_new_privs is set.
-    if (prctl(PR_CAPBSET_DROP, capability) != 0) return errno == EPERM;
-  }
+  int capability = 0;
+  while (prctl(PR_CAPBSET_DROP, capability) == 0) ++capability;
+  // EINVAL: they were all. Without the right to do it there is nothing in the bounding set that
+  // could be gained either: no_new_privs is set.
+  if (errno != EINVAL || capability == 0) return errno == EPERM;
   prctl(PR_SET_SECUREBITS, SECURE_ALL_BITS | SECURE_ALL_LOCKS);
   return true;
 }

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,15 +31,31 @@ constexpr int kPolicyRefused = 125;
 constexpr int kLayerFailed = 126;
 constexpr int kNotStarted = 127;
 
+// Told in one piece: each write wakes the daemon.
+struct Report {
+  char text[1024];
+  std::size_t size = 0;
+};
+Report report;
+
 void Say(const char* format, const char* name, const char* word, int first, int second) {
-  char line[160];
-  const int size = std::snprintf(line, sizeof(line), format, name, word, first, second);
+  const std::size_t room = sizeof(report.text) - report.size;
+  const int size =
+      std::snprintf(report.text + report.size, room, format, name, word, first, second);
+  if (size > 0 && static_cast<std::size_t>(size) < room) {
+    report.size += static_cast<std::size_t>(size);
+  }
+}
+
+void SendReport() {
   // Nobody to tell that nobody listens; a daemon that is gone ends us anyway.
-  if (size > 0) (void)!write(kStatusFd, line, static_cast<std::size_t>(size));
+  if (report.size > 0) (void)!write(kStatusFd, report.text, report.size);
+  report.size = 0;
 }
 
 [[noreturn]] void Fatal(const char* layer, int error, int code) {
   Say("fatal %s%s %d\n", layer, "", error, 0);
+  SendReport();
   _exit(code);
 }
 
@@ -86,8 +103,9 @@ void BecomeNobody(int keep) {
   if (chdir("/") != 0) _exit(kNotStarted);
 }
 
-[[noreturn]] void BeFirstProcess(int alive) {
+[[noreturn]] void BeFirstProcess(int alive, int network) {
   DieWithParent(alive);
+  if (network >= 0 && !JoinNetwork(network)) _exit(kNotStarted);
   std::signal(SIGCHLD, SIG_IGN);  // whoever is orphaned to us is reaped by the kernel
   BlockSignals(SIG_BLOCK);
   BecomeNobody(alive);
@@ -96,6 +114,7 @@ void BecomeNobody(int keep) {
 
 [[noreturn]] void Execute(const Policy& policy) {
   char* const* arguments = policy.args.items;
+  SendReport();
   // The status descriptor ends with a successful exec: that is the good news.
   if (policy.program_fd) {
     syscall(SYS_execveat, kProgramFd, "", arguments, policy.env.items, AT_EMPTY_PATH);
@@ -107,7 +126,8 @@ void BecomeNobody(int keep) {
 
 struct Around {
   bool namespaces = false, user = false;
-  int alive = -1;  // ends with our parent; -1 without namespaces
+  int alive = -1;    // ends with our parent; -1 without namespaces
+  int network = -1;  // where the network namespace comes from; -1 without one
 };
 
 // From KERNEL 5.14 on a user namespace counts its own processes.
@@ -122,6 +142,9 @@ bool CountsProcesses(const Policy& policy, const Around& around) {
   if (around.namespaces) {
     DieWithParent(around.alive);
     built = BuildView(policy, proc);
+    if (around.network >= 0 && !JoinNetwork(around.network)) {
+      Fatal("namespaces", errno, kLayerFailed);
+    }
   }
   const bool view = Note("view", built, policy.require);
   Note("proc", proc, policy.require);
@@ -141,7 +164,10 @@ bool CountsProcesses(const Policy& policy, const Around& around) {
   Note("files", ConfineFiles(policy, view), policy.require);
   syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC
   Note("calls", FilterCalls(policy), policy.require);
-  if (policy.probe) _exit(0);
+  if (policy.probe) {
+    SendReport();
+    _exit(0);
+  }
   Execute(policy);
 }
 
@@ -159,22 +185,33 @@ bool CountsProcesses(const Policy& policy, const Around& around) {
 
 [[noreturn]] void WatchProgram(const Policy& policy, const Around& around) {
   int alive[2];
-  if (pipe2(alive, O_CLOEXEC) != 0) Fatal("namespaces", errno, kLayerFailed);
+  int network[2] = {-1, -1};
+  if (pipe2(alive, O_CLOEXEC) != 0 ||
+      (!policy.outbound && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, network) != 0)) {
+    Fatal("namespaces", errno, kLayerFailed);
+  }
+  const int own = OwnNamespaces();
   const pid_t first = fork();
   if (first == 0) {
     close(alive[1]);
-    BeFirstProcess(alive[0]);
+    close(network[1]);
+    BeFirstProcess(alive[0], network[0]);
   }
   if (first < 0) Fatal("namespaces", errno, kLayerFailed);
   const pid_t program = fork();
   if (program == 0) {
     close(alive[1]);
+    close(network[1]);
     Around inside = around;
     inside.alive = alive[0];
+    inside.network = network[0];
     BecomeProgram(policy, inside);
   }
   if (program < 0) Fatal("namespaces", errno, kLayerFailed);
+  report.size = 0;  // the program tells it
+  if (!policy.outbound && !MakeNetwork(network[1], own)) Fatal("namespaces", errno, kLayerFailed);
   Say("pid%s%s %d\n", "", "", program, 0);
+  SendReport();
   BlockSignals(SIG_BLOCK);
   BecomeNobody(alive[1]);
   int status = 0;

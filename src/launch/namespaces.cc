@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cerrno>
 
@@ -47,6 +48,25 @@ bool MapOnlyOurselves(unsigned uid, unsigned gid) {
   return WriteFile("/proc/self/gid_map", line, size);
 }
 
+constexpr int kChildren = 2;  // the first process and the program
+
+// One byte with one descriptor.
+struct Letter {
+  Letter() {
+    message.msg_iov = &text;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+  }
+  Letter(const Letter&) = delete;
+  Letter& operator=(const Letter&) = delete;
+
+  char byte = 0;
+  iovec text{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+  msghdr message{};
+};
+
 }  // namespace
 
 Outcome EnterNamespaces(const Policy& policy) {
@@ -56,12 +76,49 @@ Outcome EnterNamespaces(const Policy& policy) {
   }
   const unsigned uid = geteuid();
   const unsigned gid = getegid();
-  const int flags =
-      CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | (policy.outbound ? 0 : CLONE_NEWNET);
+  const int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC;
   if (unshare(flags) == 0) return Done();
   if (errno != EPERM || unshare(flags | CLONE_NEWUSER) != 0) return Unavailable();
   if (!MapOnlyOurselves(uid, gid)) return Failed();
   return Done(1);
+}
+
+int OwnNamespaces() {
+  return open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+bool MakeNetwork(int to, int own) {
+  if (unshare(CLONE_NEWNET) != 0) return false;
+  const int network = openat(own, "net", O_RDONLY | O_CLOEXEC);
+  if (network < 0) return false;
+  Letter letter;
+  cmsghdr* const header = CMSG_FIRSTHDR(&letter.message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(network));
+  std::memcpy(CMSG_DATA(header), &network, sizeof(network));
+  bool sent = true;
+  for (int child = 0; child < kChildren; ++child) {
+    sent = sent && sendmsg(to, &letter.message, MSG_NOSIGNAL) == 1;
+  }
+  const int error = errno;
+  close(network);
+  errno = error;
+  return sent;
+}
+
+bool JoinNetwork(int from) {
+  Letter letter;
+  if (recvmsg(from, &letter.message, MSG_CMSG_CLOEXEC) != 1) return false;
+  const cmsghdr* const header = CMSG_FIRSTHDR(&letter.message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return false;
+  int network = -1;
+  std::memcpy(&network, CMSG_DATA(header), sizeof(network));
+  const bool joined = setns(network, CLONE_NEWNET) == 0;
+  const int error = errno;
+  close(network);
+  errno = error;
+  return joined;
 }
 
 }  // namespace talon::launch

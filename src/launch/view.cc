@@ -27,6 +27,9 @@ struct MountAttr {
   std::uint64_t set, clear, propagation, userns;
 };
 
+// What is granted, by the grant's index; -1: does not exist, or is made in another way.
+int trees[kMaxList];
+
 int OpenTree(const char* path) {
   return static_cast<int>(
       syscall(SYS_open_tree, AT_FDCWD, path, kOpenTreeClone | O_CLOEXEC | kRecursive));
@@ -44,8 +47,14 @@ bool Place(int tree, const char* target) {
 // Makes the folders above `path` below the working directory; answers the path from there.
 const char* MakeParents(const char* path) {
   static char made[PATH_MAX];
+  static std::size_t parent = 0;  // the length of the last one's
   const char* relative = path + std::strspn(path, "/");
   if (std::strlen(relative) >= sizeof(made)) return nullptr;
+  // Most have the parent of the one before.
+  const char* last = std::strrchr(relative, '/');
+  const std::size_t wanted = last == nullptr ? 0 : static_cast<std::size_t>(last - relative);
+  if (wanted == parent && std::memcmp(made, relative, wanted) == 0) return relative;
+  parent = wanted;
   for (const char* slash = std::strchr(relative, '/'); slash != nullptr;
        slash = std::strchr(slash + 1, '/')) {
     const auto length = static_cast<std::size_t>(slash - relative);
@@ -80,8 +89,8 @@ std::uint64_t AttributesOf(char mode, bool strict) {
   }
 }
 
-// What is granted, taken from the old root before anything is hidden. -1: does not exist.
-bool TakeGrants(const Policy& policy, int* trees) {
+// What is granted, taken from the old root before anything is hidden.
+bool TakeGrants(const Policy& policy) {
   std::size_t index = 0;
   for (const Grant& grant : policy.grants) {
     int& tree = trees[index++];
@@ -116,7 +125,7 @@ bool CloseCovers(const Policy& policy) {
 }
 
 // An outer folder stands before what is in it.
-bool PlaceGrants(const Policy& policy, const int* trees) {
+bool PlaceGrants(const Policy& policy) {
   std::size_t index = 0;
   for (const Grant& grant : policy.grants) {
     const int tree = trees[index++];
@@ -124,7 +133,6 @@ bool PlaceGrants(const Policy& policy, const int* trees) {
     if (tree < 0) continue;
     const char* relative = MakeParents(grant.path);
     if (relative == nullptr || !MakeTarget(relative, tree) || !Place(tree, relative)) return false;
-    close(tree);
   }
   return CloseCovers(policy);
 }
@@ -192,21 +200,24 @@ bool BecomeRoot() {
 }  // namespace
 
 Outcome BuildView(const Policy& policy, Outcome& proc) {
-  static int trees[kMaxList];
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return Unavailable();
-  if (!TakeGrants(policy, trees)) return Unavailable();
+  if (!TakeGrants(policy)) return Unavailable();
   const int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (mount("tmpfs", policy.scratch, "tmpfs", MS_NOSUID | MS_NODEV, kSmall) != 0) {
     return Unavailable();
   }
   if (chdir(policy.scratch) != 0 || !MakeLinks(policy, old_root) || !MakeTmps(policy) ||
-      !PlaceGrants(policy, trees)) {
+      !PlaceGrants(policy)) {
     return Failed();
   }
   proc = MakeProc(policy);
   if (!BecomeRoot()) return Failed();
   close(old_root);
   return Done();
+}
+
+int ShownGrant(std::size_t index) {
+  return trees[index];
 }
 
 }  // namespace talon::launch

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/cgroup.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -29,10 +30,11 @@ constexpr int kRemoveTries = 20;
 constexpr int kRemoveWaitMs = 10;
 
 bool Write(const std::string& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text;
-  file.close();
-  return !file.fail();
+  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  close(file);
+  return written;
 }
 
 std::string Read(const std::string& path) {
@@ -157,7 +159,7 @@ void Limit(const CgroupBase& base, const std::string& folder, const std::string&
     if (base.unified) {
       Write(folder + "/cpu.max", fmt::format("{} {}", quota, kPeriodUs));
     } else {
-      Write(folder + "/cpu.cfs_period_us", std::to_string(kPeriodUs));
+      // Of a new group the period is kPeriodUs already.
       Write(folder + "/cpu.cfs_quota_us", std::to_string(quota));
     }
   }
