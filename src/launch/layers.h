@@ -25,7 +25,7 @@ Outcome JoinCgroups(const Policy& policy);
 
 // New process, IPC and mount namespaces; inside a user namespace when this process may not make
 // them otherwise (detail 1).
-Outcome EnterNamespaces(const Policy& policy);
+Outcome EnterNamespaces();
 
 // A network namespace without any network takes longer to make than all the others: this process
 // makes it while its two children prepare themselves, and hands it to them over the socket.

@@ -224,21 +224,42 @@ bool CountsProcesses(const Policy& policy, const Around& around) {
   EndLike(status);
 }
 
-int Main() {
+// What needs no policy is done while the daemon writes it.
+Outcome EnterEarly() {
+  const Outcome entered = EnterNamespaces();
+  char byte = 0;
+  if (read(kReadyFd, &byte, 1) != 1) _exit(kNotStarted);
+  close(kReadyFd);
+  return entered;
+}
+
+Outcome EnterAsked(const Policy& policy) {
+  if (policy.namespaces) return EnterNamespaces();
+  errno = EPERM;
+  return Unavailable();
+}
+
+// When memory runs out the kernel ends a plugin before anything else.
+void GoFirst() {
+  const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (score < 0) return;
+  (void)!write(score, "1000", 4);
+  close(score);
+}
+
+int Main(bool early) {
   static Policy policy;
-  fcntl(kStatusFd, F_SETFD, FD_CLOEXEC);
-  if (!LoadPolicy(policy)) Fatal("policy", EINVAL, kPolicyRefused);
-  close(kPolicyFd);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  fcntl(kStatusFd, F_SETFD, FD_CLOEXEC);
+  GoFirst();
+  Outcome entered;
+  if (early) entered = EnterEarly();
+  if (!LoadPolicy(policy) || (early && !policy.namespaces)) Fatal("policy", EINVAL, kPolicyRefused);
+  close(kPolicyFd);
   if (static_cast<std::uint64_t>(getppid()) != policy.parent) return kNotStarted;
-  // When memory runs out the kernel ends a plugin before anything else.
-  if (const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); score >= 0) {
-    (void)!write(score, "1000", 4);
-    close(score);
-  }
   Note("cgroup", JoinCgroups(policy), policy.require);
+  if (!early) entered = EnterAsked(policy);
   Around around;
-  const Outcome entered = EnterNamespaces(policy);
   around.namespaces = Note("namespaces", entered, policy.require);
   around.user = entered.detail == 1;
   if (around.namespaces) WatchProgram(policy, around);
@@ -248,6 +269,6 @@ int Main() {
 }  // namespace
 }  // namespace talon::launch
 
-int main() {
-  return talon::launch::Main();
+int main(int count, char** arguments) {
+  return talon::launch::Main(count == 2 && std::strcmp(arguments[1], talon::launch::kEarly) == 0);
 }

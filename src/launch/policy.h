@@ -18,6 +18,9 @@
 //   link     symbolic link of the system to keep    tmp       <bytes>:<path>, a private file system
 //   scratch  folder to build the view in            probe     1: apply all, then exit 0
 //
+// Started with the argument "early" it enters its namespaces at once and reads the policy when a
+// byte has come on descriptor 6; when that ends without one, so does it.
+//
 // The answer is lines on descriptor 4, closed by the successful exec:
 //   <layer> ok|unavailable|failed <errno> <detail>     pid <number>     fatal <layer> <errno>
 #pragma once
@@ -32,6 +35,8 @@ inline constexpr char kLastRecord[] = "end";
 inline constexpr int kPolicyFd = 3;
 inline constexpr int kStatusFd = 4;
 inline constexpr int kProgramFd = 5;
+inline constexpr int kReadyFd = 6;
+inline constexpr char kEarly[] = "early";
 inline constexpr std::size_t kMaxPolicy = 4u << 20;
 inline constexpr std::size_t kMaxStatus = 16u << 10;
 inline constexpr std::size_t kMaxList = 1024;  // of each kind of record that may stand often

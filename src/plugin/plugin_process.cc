@@ -75,13 +75,15 @@ io::Task<absl::Status> PluginProcess::SpawnProgram(std::string certificate, Call
 
 io::Task<absl::Status> PluginProcess::SpawnConfined(io::SpawnOptions direct, CallContext context) {
   co_await sandbox_->Probe(loop_);
-  auto prepared = co_await loop_.Blocking(
-      [this, direct] { return sandbox_->Prepare(spec_, socket_directory_, direct); });
-  if (!prepared.ok()) co_return prepared.status();
-  cgroup_ = std::move(prepared->cgroup);
-  auto process = io::Spawn(loop_, prepared->spawn);
-  ::close(prepared->policy);
+  TALON_CO_ASSIGN_OR_RETURN(const auto launch, sandbox_->Begin(spec_, direct.program_fd));
+  auto process = io::Spawn(loop_, launch->spawn);
   if (!process.ok()) co_return process.status();
+  auto group = co_await loop_.Blocking([this, direct = std::move(direct), launch] {
+    return sandbox_->Prepare(spec_, socket_directory_, direct, launch->policy);
+  });
+  if (!group.ok()) co_return group.status();
+  cgroup_ = *std::move(group);
+  launch->Go();
   process_ = *std::move(process);
   // It reports within milliseconds; a file system that hangs must not hang the start.
   const auto timer = loop_.CallAt(context.deadline, [this] { process_->Signal(SIGKILL); });

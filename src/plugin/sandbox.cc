@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/sandbox.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <utility>
@@ -25,16 +27,32 @@ namespace {
 constexpr std::chrono::seconds kProbeTime{10};
 constexpr std::size_t kGroupNameHex = 8;
 
-io::SpawnOptions SpawnLauncher(const std::string& launcher, int policy, int program_fd) {
-  io::SpawnOptions spawn;
+}  // namespace
+
+WaitingLaunch::~WaitingLaunch() {
+  for (const int fd : {policy, ready_[0], ready_[1]}) {
+    if (fd >= 0) ::close(fd);
+  }
+}
+
+absl::Status WaitingLaunch::Open(const std::string& launcher, int program_fd, bool early) {
+  TALON_ASSIGN_OR_RETURN(policy, MakePolicyFile());
+  if (::pipe2(ready_, O_CLOEXEC) != 0) return ErrnoToStatus(errno, "sandbox: open a pipe");
   spawn.program = launcher;
   spawn.keep.emplace_back(policy, launch::kPolicyFd);
   if (program_fd >= 0) spawn.keep.emplace_back(program_fd, launch::kProgramFd);
+  if (early) {
+    spawn.args.emplace_back(launch::kEarly);
+    spawn.keep.emplace_back(ready_[0], launch::kReadyFd);
+  }
   spawn.report_fd = launch::kStatusFd;
-  return spawn;
+  return absl::OkStatus();
 }
 
-}  // namespace
+// A process that is gone leaves the byte in the pipe, whose other end is ours too.
+void WaitingLaunch::Go() {
+  (void)!::write(ready_[1], "", 1);
+}
 
 io::Task<absl::StatusOr<SandboxReport>> ReadSandboxReport(io::Process& process) {
   std::string text;
@@ -60,8 +78,8 @@ std::string Sandbox::GroupName(const std::string& socket_directory) const {
                      std::filesystem::path(socket_directory).filename().string());
 }
 
-absl::StatusOr<PreparedLaunch> Sandbox::PrepareProbe(const std::string& scratch,
-                                                     Attempt attempt) const {
+absl::Status Sandbox::PrepareProbe(const std::string& scratch, Attempt attempt,
+                                   int policy_file) const {
   TALON_RETURN_IF_ERROR(MakeDirectories(scratch));
   PolicyFacts facts{.program = launcher_,
                     .data_directory = scratch,
@@ -73,19 +91,16 @@ absl::StatusOr<PreparedLaunch> Sandbox::PrepareProbe(const std::string& scratch,
                          .memory_bytes = defaults_.memory.value,
                          .processes = defaults_.processes};
   TALON_ASSIGN_OR_RETURN(const std::string policy, WritePolicy(facts, plan, defaults_));
-  PreparedLaunch prepared;
-  TALON_ASSIGN_OR_RETURN(prepared.policy, PolicyFile(policy));
-  prepared.spawn = SpawnLauncher(launcher_, prepared.policy, -1);
-  return prepared;
+  return FillPolicyFile(policy_file, policy);
 }
 
 io::Task<absl::StatusOr<SandboxReport>> Sandbox::Try(io::Loop& loop, std::string scratch,
                                                      Attempt attempt) {
-  auto prepared =
-      co_await loop.Blocking([this, scratch, attempt] { return PrepareProbe(scratch, attempt); });
-  if (!prepared.ok()) co_return prepared.status();
-  auto process = io::Spawn(loop, prepared->spawn);
-  ::close(prepared->policy);
+  const auto launch = std::make_shared<WaitingLaunch>();
+  TALON_CO_RETURN_IF_ERROR(launch->Open(launcher_, -1, /*early=*/false));
+  TALON_CO_RETURN_IF_ERROR(co_await loop.Blocking(
+      [this, scratch, attempt, launch] { return PrepareProbe(scratch, attempt, launch->policy); }));
+  auto process = io::Spawn(loop, launch->spawn);
   if (!process.ok()) co_return process.status();
   const auto timer = loop.CallAt(std::chrono::steady_clock::now() + kProbeTime,
                                  [&] { (*process)->Signal(SIGKILL); });
@@ -192,16 +207,30 @@ absl::Status Sandbox::CheckRequired(const SandboxPlan& plan) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<PreparedLaunch> Sandbox::Prepare(const LaunchSpec& spec,
-                                                const std::string& socket_directory,
-                                                io::SpawnOptions direct) const {
-  const SandboxPlan& plan = spec.sandbox_plan;
+// Asked for all the same when they must be: the refusal then names the layer.
+bool Sandbox::WantsNamespaces(const SandboxPlan& plan) const {
+  return works_.namespaces || plan.require;
+}
+
+absl::StatusOr<std::shared_ptr<WaitingLaunch>> Sandbox::Begin(const LaunchSpec& spec,
+                                                              int program_fd) const {
   if (!missing_.ok()) {
     return Annotate(missing_,
                     "sandbox: talon-launch does not work here; reinstall talon, or set "
                     "sandbox.profile: none to run the plugin without a sandbox");
   }
+  const SandboxPlan& plan = spec.sandbox_plan;
   if (plan.require) TALON_RETURN_IF_ERROR(CheckRequired(plan));
+  auto launch = std::make_shared<WaitingLaunch>();
+  TALON_RETURN_IF_ERROR(launch->Open(launcher_, program_fd, WantsNamespaces(plan)));
+  return launch;
+}
+
+absl::StatusOr<std::vector<std::string>> Sandbox::Prepare(const LaunchSpec& spec,
+                                                          const std::string& socket_directory,
+                                                          const io::SpawnOptions& direct,
+                                                          int policy_file) const {
+  const SandboxPlan& plan = spec.sandbox_plan;
   TALON_RETURN_IF_ERROR(CheckDisk({spec.data_directory}, {.most_bytes = plan.disk_bytes}));
   PolicyFacts facts{.plugin = spec.name,
                     .program = direct.program,
@@ -212,28 +241,21 @@ absl::StatusOr<PreparedLaunch> Sandbox::Prepare(const LaunchSpec& spec,
                     .socket_directory = socket_directory,
                     .workspace = workspace_,
                     .home = home_,
-                    // Asked for all the same when it must be: the refusal then names the layer.
-                    .namespaces = works_.namespaces || plan.require};
+                    .namespaces = WantsNamespaces(plan)};
   TALON_ASSIGN_OR_RETURN(facts.own_uid, GiveFolders(spec, socket_directory));
   if (plan.workspace != FileAccess::kNone) TALON_RETURN_IF_ERROR(MakeDirectories(workspace_));
-  PreparedLaunch prepared;
   if (cgroups_.usable()) {
     const CgroupLimits limits{plan.memory_bytes, plan.processes, defaults_.cpu_percent};
-    prepared.cgroup = MakeCgroup(cgroups_, GroupName(socket_directory), limits);
-    if (prepared.cgroup.empty() && plan.require) {
+    facts.cgroup = MakeCgroup(cgroups_, GroupName(socket_directory), limits);
+    if (facts.cgroup.empty() && plan.require) {
       return Internal("sandbox: layer 'cgroup': a control group with limits could not be made");
     }
-    facts.cgroup = prepared.cgroup;
   }
-  auto policy = WritePolicy(facts, plan, defaults_);
-  auto file = policy.ok() ? PolicyFile(*policy) : absl::StatusOr<int>(policy.status());
-  if (!file.ok()) {
-    RemoveCgroup(prepared.cgroup);
-    return file.status();
-  }
-  prepared.policy = *file;
-  prepared.spawn = SpawnLauncher(launcher_, prepared.policy, direct.program_fd);
-  return prepared;
+  const auto policy = WritePolicy(facts, plan, defaults_);
+  const absl::Status filled = policy.ok() ? FillPolicyFile(policy_file, *policy) : policy.status();
+  if (filled.ok()) return facts.cgroup;
+  RemoveCgroup(facts.cgroup);
+  return filled;
 }
 
 }  // namespace talon::plugin

@@ -4,6 +4,7 @@
 // docs/adr/0005-sandbox.md tells why the layers are as they are. Loop's thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,22 @@ class Loop;
 
 namespace talon::plugin {
 
-// A start that is prepared. Its group is to be removed when the process is gone.
-struct PreparedLaunch {
+// talon-launch, spawned as `spawn` says, waits for its policy: the file `policy`, complete once
+// Go() is called. Its descriptors are closed with it.
+class WaitingLaunch {
+ public:
+  WaitingLaunch() = default;
+  WaitingLaunch(const WaitingLaunch&) = delete;
+  WaitingLaunch& operator=(const WaitingLaunch&) = delete;
+  ~WaitingLaunch();
+  absl::Status Open(const std::string& launcher, int program_fd, bool early);
+  void Go();
+
   io::SpawnOptions spawn;
-  std::vector<std::string> cgroup;  // folders
-  int policy = -1;                  // descriptor, to be closed after the spawn
+  int policy = -1;
+
+ private:
+  int ready_[2] = {-1, -1};
 };
 
 class Sandbox {
@@ -46,19 +58,24 @@ class Sandbox {
   SandboxReport Expected(const SandboxPlan& plan) const;
   bool root() const { return root_; }
 
+  // Only when probed(). talon-launch makes its namespaces while the rest is prepared.
+  absl::StatusOr<std::shared_ptr<WaitingLaunch>> Begin(const LaunchSpec& spec,
+                                                       int program_fd) const;
   // `direct` starts the program itself. Gives folders to the plugin's user, makes its group, writes
-  // its policy. Only when probed(). Blocks.
-  absl::StatusOr<PreparedLaunch> Prepare(const LaunchSpec& spec,
-                                         const std::string& socket_directory,
-                                         io::SpawnOptions direct) const;
+  // its policy. Answers the folders of the group, to be removed when the process is gone. Blocks.
+  absl::StatusOr<std::vector<std::string>> Prepare(const LaunchSpec& spec,
+                                                   const std::string& socket_directory,
+                                                   const io::SpawnOptions& direct,
+                                                   int policy_file) const;
 
  private:
   struct Attempt {
     bool own_user = false, namespaces = true;
   };
   io::Task<void> TryAll(io::Loop& loop);
-  absl::StatusOr<PreparedLaunch> PrepareProbe(const std::string& scratch, Attempt attempt) const;
+  absl::Status PrepareProbe(const std::string& scratch, Attempt attempt, int policy_file) const;
   io::Task<absl::StatusOr<SandboxReport>> Try(io::Loop& loop, std::string scratch, Attempt attempt);
+  bool WantsNamespaces(const SandboxPlan& plan) const;
   bool WantsUser(const SandboxPlan& plan) const;
   bool GivesUser(const SandboxPlan& plan) const;
   absl::Status CheckRequired(const SandboxPlan& plan) const;

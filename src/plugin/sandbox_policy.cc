@@ -235,21 +235,22 @@ absl::StatusOr<std::string> WritePolicy(const PolicyFacts& facts, const SandboxP
   return policy.Finish();
 }
 
-absl::StatusOr<int> PolicyFile(std::string_view policy) {
+absl::StatusOr<int> MakePolicyFile() {
+  const int file = ::memfd_create("talon-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (file < 0) return ErrnoToStatus(errno, "sandbox: make a file in memory");
+  return file;
+}
+
+absl::Status FillPolicyFile(int file, std::string_view policy) {
   if (policy.size() > launch::kMaxPolicy) {
     return InvalidArgument(fmt::format("sandbox: arguments, environment and paths exceed {} bytes",
                                        launch::kMaxPolicy));
   }
-  const int file = ::memfd_create("talon-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (file < 0) return ErrnoToStatus(errno, "sandbox: make a file in memory");
   constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
   const bool written =
       ::write(file, policy.data(), policy.size()) == static_cast<ssize_t>(policy.size()) &&
       ::fcntl(file, F_ADD_SEALS, kSeals) == 0;
-  if (written) return file;
-  const int error = errno;
-  ::close(file);
-  return ErrnoToStatus(error, "sandbox: write the policy");
+  return written ? absl::OkStatus() : ErrnoToStatus(errno, "sandbox: write the policy");
 }
 
 }  // namespace talon::plugin

@@ -31,7 +31,9 @@ struct PolicyFacts {
 absl::StatusOr<std::string> WritePolicy(const PolicyFacts& facts, const SandboxPlan& plan,
                                         const SandboxDefaults& defaults);
 
-// In memory, sealed. The caller closes it.
-absl::StatusOr<int> PolicyFile(std::string_view policy);
+// An empty file in memory, which the caller closes.
+absl::StatusOr<int> MakePolicyFile();
+// Its whole content; it is sealed then.
+absl::Status FillPolicyFile(int file, std::string_view policy);
 
 }  // namespace talon::plugin

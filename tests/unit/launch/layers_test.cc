@@ -15,6 +15,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <fstream>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include "launch/policy.h"
@@ -66,6 +68,13 @@ class LayersTest : public testing::Test {
   }
 
   int PolicyFile(bool require, bool cgroup) const {
+    const std::string text = PolicyText(require, cgroup);
+    const int file = memfd_create("policy", 0);
+    EXPECT_EQ(write(file, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    return file;
+  }
+
+  std::string PolicyText(bool require, bool cgroup, bool namespaces = true) const {
     std::string text = std::string(kFirstRecord) + '\0';
     const auto add = [&](const std::string& record) { text += record + '\0'; };
     add("parent=" + std::to_string(getpid()));
@@ -76,11 +85,49 @@ class LayersTest : public testing::Test {
     add("grant=x:/usr");
     add("probe=1");
     add(std::string("require=") + (require ? "1" : "0"));
+    add(std::string("namespaces=") + (namespaces ? "1" : "0"));
     if (cgroup) add("cgroup=" + (folder_ / ""));
     add(kLastRecord);
-    const int file = memfd_create("policy", 0);
-    EXPECT_EQ(write(file, text.data(), text.size()), static_cast<ssize_t>(text.size()));
-    return file;
+    return text;
+  }
+
+  // Started before there is a policy; told that it is there, unless it is empty.
+  Outcome RunEarly(const std::string& text) const {
+    const int policy = memfd_create("policy", 0);
+    int ends[2];
+    int ready[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(pipe2(ready, O_CLOEXEC), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      const int high[] = {fcntl(policy, F_DUPFD_CLOEXEC, 100), fcntl(ends[1], F_DUPFD_CLOEXEC, 100),
+                          fcntl(ready[0], F_DUPFD_CLOEXEC, 100)};
+      const int places[] = {kPolicyFd, kStatusFd, kReadyFd};
+      for (int fd = 3; fd < 100; ++fd) close(fd);
+      for (int i = 0; i < 3; ++i) dup2(high[i], places[i]);
+      execl(TALON_LAUNCH, TALON_LAUNCH, kEarly, nullptr);
+      _exit(98);
+    }
+    close(ends[1]);
+    EXPECT_EQ(write(policy, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    if (!text.empty()) EXPECT_EQ(write(ready[1], "", 1), 1);
+    close(ready[1]);
+    close(ready[0]);
+    close(policy);
+    return End(child, ends[0]);
+  }
+
+  static Outcome End(pid_t child, int said) {
+    Outcome outcome;
+    char bytes[512];
+    for (ssize_t size = 0; (size = read(said, bytes, sizeof(bytes))) > 0;) {
+      outcome.said.append(bytes, static_cast<std::size_t>(size));
+    }
+    close(said);
+    int status = 0;
+    waitpid(child, &status, 0);
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return outcome;
   }
 
   Outcome Run(const Lack& lack, bool require, bool cgroup = true) const {
@@ -101,16 +148,7 @@ class LayersTest : public testing::Test {
     }
     close(ends[1]);
     close(policy);
-    Outcome outcome;
-    char bytes[512];
-    for (ssize_t size = 0; (size = read(ends[0], bytes, sizeof(bytes))) > 0;) {
-      outcome.said.append(bytes, static_cast<std::size_t>(size));
-    }
-    close(ends[0]);
-    int status = 0;
-    waitpid(child, &status, 0);
-    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return outcome;
+    return End(child, ends[0]);
   }
 
   test::TempFolder folder_;
@@ -155,6 +193,31 @@ TEST_F(LayersTest, PrivilegesThatStayAreFatalAlways) {
   const Outcome refused = Run({SYS_capset, EPERM}, false);
   EXPECT_THAT(refused.said, HasSubstr("fatal user "));
   EXPECT_EQ(refused.code, 126);
+}
+
+TEST_F(LayersTest, StartedEarlyItGetsTheSameLayers) {
+  const Outcome at_once = Run({}, false);
+  const Outcome early = RunEarly(PolicyText(false, /*cgroup=*/true));
+  EXPECT_EQ(early.code, at_once.code) << early.said;
+  const auto layers = [](const std::string& said) {
+    std::set<std::string> lines;
+    std::istringstream text(said);
+    for (std::string line; std::getline(text, line);) {
+      if (!line.starts_with("pid ")) lines.insert(line);
+    }
+    return lines;
+  };
+  EXPECT_EQ(layers(early.said), layers(at_once.said));
+  EXPECT_THAT(early.said, HasSubstr("\ncalls "));
+}
+
+TEST_F(LayersTest, WithoutItsPolicyItEnds) {
+  const Outcome nothing = RunEarly("");
+  EXPECT_EQ(nothing.code, 127);
+  EXPECT_EQ(nothing.said, "");
+  const Outcome refused = RunEarly(PolicyText(false, true, /*namespaces=*/false));
+  EXPECT_EQ(refused.code, 125);
+  EXPECT_EQ(refused.said, "fatal policy 22\n");
 }
 
 }  // namespace
