@@ -92,7 +92,9 @@ void ToolRound::Refuse(Planned& planned, const absl::Status& why) {
   planned.result = core_.deps.guard.AdmitError(planned.spec, why);
 }
 
+// Of what only reads there is no effect to name.
 std::string ToolRound::KeyOf(const Planned& planned, std::int64_t seed) const {
+  if (planned.spec.read_only) return "";
   return Sha256Hex(fmt::format("{}|{}|{}|{}|{}", run_.turn.str(), seed, planned.index,
                                planned.spec.name, planned.arguments));
 }
