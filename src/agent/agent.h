@@ -32,11 +32,18 @@ enum class TurnMode { kChat, kTask };
 // What deleting a session does about its turns under way.
 enum class OpenTurns { kRefuse, kCancel };
 
+// What becomes of calls that need the person's approval.
+enum class Approvals {
+  kRefuse,  // refused: nobody is there to ask
+  kWait,    // the turn waits for an answer, over restarts, as long as orchestrator.approval_timeout
+};
+
 // What a caller asks of one turn. Stored in the event, so that a restart runs the same turn.
 struct TurnInput {
   std::vector<model::Message> messages;  // new since the session's last turn; at least one
   std::string model;                     // override; empty = the session's or the default
   TurnMode mode = TurnMode::kChat;
+  Approvals approvals = Approvals::kRefuse;
   std::string instructions;  // further instructions of the caller, below the built-in rules
   // Tools the caller runs itself: calls to them end the turn and are handed back.
   std::vector<model::ToolDefinition> client_tools;
@@ -75,6 +82,17 @@ struct Undelivered {
   std::string reply_to;
 };
 
+class CodeChannel;
+class Grants;
+
+// The person's answer to an approval.
+struct ApprovalAnswer {
+  std::string id;
+  bool approve = false;
+  std::string code;  // where one is needed
+  std::string by;    // for the record
+};
+
 struct Dependencies {
   io::Loop& loop;
   const Clock& clock;
@@ -84,6 +102,8 @@ struct Dependencies {
   tool::Catalogue& catalogue;
   guard::Guard& guard;
   hook::Hooks* hooks = nullptr;  // null: nobody advises
+  Grants* grants = nullptr;      // null: nothing is granted
+  CodeChannel* codes = nullptr;  // null: what needs a one-time code is refused
 };
 
 // What the next prompt would carry, for `talon context`.
@@ -120,6 +140,18 @@ class Agent {
   // fit: the question stays open.
   virtual io::Task<absl::Status> Answer(Principal principal, TurnId turn, QuestionId question,
                                         tool::AnswerAction action, std::string content) = 0;
+  // Answers an approval that waits; ends when that is recorded, with the record as it is then.
+  // `owner`: who may answer only for turns of their own; null: for everybody's. NotFound,
+  // FailedPrecondition when it is not open, PermissionDenied for a wrong code: after
+  // orchestrator.max_code_tries of them the call is denied.
+  virtual io::Task<absl::StatusOr<journal::ApprovalRecord>> AnswerApproval(
+      ApprovalAnswer answer, const Principal* owner) = 0;
+  // What the policy says to a call if the model made it now in that session (empty: a new one)
+  // after the person said `message`. Nothing is run or recorded.
+  virtual io::Task<absl::StatusOr<guard::CheckedCall>> JudgeCall(Principal principal,
+                                                                 std::string session_key,
+                                                                 std::string message,
+                                                                 model::ToolCall call) = 0;
   // Ends a turn that runs or waits; false when there is none.
   virtual bool Cancel(const TurnId& turn, absl::Status reason) = 0;
   // Turns of `origin` that have a `reply_to` and whose answer has not left the process, those under

@@ -32,6 +32,12 @@ class AgentImpl : public Agent {
   io::Task<absl::StatusOr<Principal>> OwnerOf(TurnId turn) override;
   io::Task<absl::Status> Answer(Principal principal, TurnId turn, QuestionId question,
                                 tool::AnswerAction action, std::string content) override;
+  io::Task<absl::StatusOr<journal::ApprovalRecord>> AnswerApproval(ApprovalAnswer answer,
+                                                                   const Principal* owner) override;
+  io::Task<absl::StatusOr<guard::CheckedCall>> JudgeCall(Principal principal,
+                                                         std::string session_key,
+                                                         std::string message,
+                                                         model::ToolCall call) override;
   bool Cancel(const TurnId& turn, absl::Status reason) override;
   io::Task<absl::StatusOr<std::vector<Undelivered>>> LoadUndelivered(std::string origin) override;
   io::Task<absl::StatusOr<bool>> CountDelivery(TurnId turn, std::int64_t most) override;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "journal/records.h"
 #include "tool/events.h"
 
 namespace talon::agent {
@@ -42,6 +43,13 @@ struct ToolQuestion {
   long timeout_ms = 0;
 };
 
+// A call that waits for the person's approval. The record is as it is stored: arguments and
+// provenance are for a person to judge, and may hold anybody's words.
+struct ApprovalRequest {
+  journal::ApprovalRecord record;
+  std::string code_at;  // where the one-time code went, when one is needed
+};
+
 struct TurnOutcome;
 
 class TurnObserver {
@@ -62,6 +70,11 @@ class TurnObserver {
   // Of a question that was taken; `action` is how it ended.
   virtual void OnQuestionClosed(const QuestionId& question, tool::AnswerAction action) {
     (void)question, (void)action;
+  }
+  // Anybody who may can answer, not only who watches: Agent::AnswerApproval.
+  virtual void OnApproval(const ApprovalRequest& request) { (void)request; }
+  virtual void OnApprovalClosed(const std::string& id, journal::ApprovalState state) {
+    (void)id, (void)state;
   }
   // The last call: how the turn ended.
   virtual void OnEnd(const TurnOutcome& outcome) = 0;

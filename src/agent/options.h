@@ -31,6 +31,8 @@ struct OrchestratorOptions {
   std::chrono::milliseconds turn_timeout{30 * 60 * 1000};
   std::chrono::milliseconds question_timeout{10 * 60 * 1000};
   std::uint32_t max_questions = 16;
+  std::chrono::milliseconds approval_timeout{60 * 60 * 1000};
+  std::uint32_t max_code_tries = 5;
   std::chrono::milliseconds progress_interval{100};
   std::string prompts_dir;
 
@@ -75,6 +77,11 @@ struct OrchestratorOptions {
                "Longest wait for the person's answer to a tool's question."),
         Option("max_questions", &O::max_questions,
                "Questions one tool call may ask; further ones are declined."),
+        Option("approval_timeout", &O::approval_timeout,
+               "Longest wait for the person's approval of a call, over restarts; then it has "
+               "expired."),
+        Option("max_code_tries", &O::max_code_tries,
+               "Wrong one-time codes after which a call is denied."),
         Option("progress_interval", &O::progress_interval,
                "Least time between two lines of progress of one call; others are dropped."),
         Option("prompts_dir", &O::prompts_dir,

@@ -16,9 +16,11 @@ namespace talon::agent {
 
 namespace {
 
-// Time runs from step to step, but not until the step that a later process begins with.
+// Time runs from step to step, but not until the step that a later process begins with, nor while
+// the person is asked.
 void CountTime(const journal::StepRecord& step, std::optional<WallTime>& before, Remains& remains) {
-  if (before && step.kind != journal::StepKind::kResumed) {
+  if (before && step.kind != journal::StepKind::kResumed &&
+      step.kind != journal::StepKind::kApprovalAnswered) {
     remains.spent += std::max(step.at - *before, std::chrono::microseconds(0));
   }
   before = step.at;
@@ -27,7 +29,14 @@ void CountTime(const journal::StepRecord& step, std::optional<WallTime>& before,
 void CountResumptions(const journal::StepRecord& step, const Json& data, Remains& remains) {
   switch (step.kind) {
     case journal::StepKind::kResumed:
+      // A turn that waits for the person gets no further, and that is no fault of its own.
+      if (remains.waits) break;
       remains.resumptions += JsonString(data, "after") == kAfterRestart ? 1 : 0;
+      break;
+    case journal::StepKind::kApprovalAsked:
+    case journal::StepKind::kApprovalAnswered:
+      remains.waits = step.kind == journal::StepKind::kApprovalAsked;
+      remains.resumptions = 0;
       break;
     case journal::StepKind::kModelFinished:
     case journal::StepKind::kModelFailed:

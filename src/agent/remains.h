@@ -33,6 +33,7 @@ struct Remains {
   std::int64_t last_step = 0;
   // Restarts it was taken up after since it last got a step further: asking and intending are none.
   std::uint32_t resumptions = 0;
+  bool waits = false;                  // for the person's approval
   std::chrono::microseconds spent{0};  // running; the time between two processes is not counted
   std::uint32_t rounds = 0;            // answers of a model taken in
   std::uint32_t repairs = 0;           // flawed answers asked for again

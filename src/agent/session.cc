@@ -27,7 +27,9 @@ void Session::Add(StoredMessage stored) {
 }
 
 void Session::Trim(std::size_t limit) {
+  if (history.size() <= limit) return;
   while (history.size() > limit) history.pop_front();
+  origins = {};
 }
 
 }  // namespace talon::agent

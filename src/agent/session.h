@@ -14,6 +14,7 @@
 
 #include "agent/agent.h"
 #include "base/cancel.h"
+#include "guard/provenance.h"
 #include "io/one_shot.h"
 #include "journal/records.h"
 #include "model/types.h"
@@ -45,6 +46,8 @@ struct TurnRun {
   SteadyTime deadline = SteadyTime::max();
   std::vector<TurnObserver*> observers;
   std::map<QuestionId, std::shared_ptr<OpenQuestion>> questions;
+  // Approvals the turn waits for, by their ids.
+  std::map<std::string, std::shared_ptr<io::OneShot<journal::ApprovalState>>> approvals;
   CancelSource cancel;
   std::optional<TurnOutcome> outcome;
   std::vector<std::shared_ptr<io::OneShot<bool>>> waiters;
@@ -62,6 +65,13 @@ struct StoredMessage {
   model::Message message;
 };
 
+// Where the session's values came from, as far as it was asked for.
+struct Origins {
+  guard::Provenance provenance;
+  std::int64_t seq = 0;  // of the last message in it
+  TurnId turn;           // whose words it has
+};
+
 struct Session {
   journal::SessionRecord record;
   bool persisted = false;
@@ -69,6 +79,7 @@ struct Session {
   std::deque<StoredMessage> history;  // the last `context_messages`, and what the running turn adds
   std::int64_t last_seq = 0;
   Label label{.integrity = Integrity::kSystem, .readers = {}};  // join over the history
+  Origins origins;
   std::shared_ptr<TurnRun> running;
   std::deque<std::shared_ptr<TurnRun>> waiting;
   // Turns that a failing disk left unfinished in the journal, oldest first. They resume before the

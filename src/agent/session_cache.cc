@@ -157,6 +157,7 @@ io::Task<absl::Status> SessionCache::LoadHistory(Session& session, TurnId turn) 
     history.push_back({std::move(message.turn), message.seq, std::move(decoded)});
   }
   session.history = std::move(history);
+  session.origins = {};
   co_return absl::OkStatus();
 }
 

@@ -86,6 +86,10 @@ io::Task<absl::StatusOr<journal::Accepted>> AgentImpl::Submit(journal::EventEnve
   run.session = session.record.id;
   run.principal = event.principal;
   run.input = std::move(input);
+  // Who hands a message on cannot vouch for more than for the event.
+  for (model::Message& message : run.input.messages) {
+    message.label = Join(message.label, event.label);
+  }
   event.received_at = core_.deps.clock.Now();
   event.payload = EncodeInput(run.input);
   arrival.event = std::move(event);

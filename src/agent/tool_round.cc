@@ -8,7 +8,9 @@
 #include <optional>
 
 #include "agent/advice.h"
+#include "agent/approvals.h"
 #include "agent/live_call.h"
+#include "agent/origins.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -60,6 +62,7 @@ bool MayHaveRun(const absl::Status& error) {
 
 enum class Fate {
   kRuns,
+  kAsks,     // runs once the person approves
   kRefused,  // by the guard, a limit, or the end of the turn: it has not run
   kUnknown,  // it may have run before the process ended, and is not repeated
 };
@@ -71,10 +74,11 @@ struct ToolRound::Planned {
   tool::ToolSpec spec;               // of the tool; a stand-in when there is none
   std::string arguments;             // canonical where the guard allowed the call
   std::string effect_key;
-  std::size_t index = 0;  // in the answer
-  bool withheld = false;  // it ran, but what it gave is not shown
-  bool intended = false;  // recorded as about to run
-  bool open = false;      // it ran and failed so that its effect may have happened
+  guard::Judgement judgement;  // why it asks
+  std::size_t index = 0;       // in the answer
+  bool withheld = false;       // it ran, but what it gave is not shown
+  bool intended = false;       // recorded as about to run
+  bool open = false;           // it ran and failed so that its effect may have happened
   ArtifactId artifact;
   long duration_ms = 0;
   guard::AdmittedResult result;
@@ -90,6 +94,8 @@ void ToolRound::Resume(const Remains& remains) {
 void ToolRound::Refuse(Planned& planned, const absl::Status& why) {
   planned.fate = Fate::kRefused;
   planned.result = core_.deps.guard.AdmitError(planned.spec, why);
+  // Our own words about what the model wrote: no worse than what it wrote it from.
+  planned.result.label = session_.label;
 }
 
 // Of what only reads there is no effect to name.
@@ -97,6 +103,15 @@ std::string ToolRound::KeyOf(const Planned& planned, std::int64_t seed) const {
   if (planned.spec.read_only) return "";
   return Sha256Hex(fmt::format("{}|{}|{}|{}|{}", run_.turn.str(), seed, planned.index,
                                planned.spec.name, planned.arguments));
+}
+
+guard::CheckedCall ToolRound::Check(const std::string& tool, const std::string& arguments) {
+  return core_.deps.guard.CheckCall({.tool = tool,
+                                     .arguments = arguments,
+                                     .principal = run_.principal,
+                                     .context = session_.label,
+                                     .from_user = false,
+                                     .provenance = &OriginsOf(core_, session_, run_)});
 }
 
 ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t seed,
@@ -107,13 +122,10 @@ ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t see
   planned.arguments = call.arguments;
   planned.spec.name = call.name;
   planned.spec.plugin = "talon";
-  guard::CheckedCall checked = core_.deps.guard.CheckCall({.tool = call.name,
-                                                           .arguments = call.arguments,
-                                                           .principal = run_.principal,
-                                                           .context = session_.label,
-                                                           .from_user = false});
+  guard::CheckedCall checked = Check(call.name, call.arguments);
   if (checked.entry != nullptr) planned.spec = checked.entry->tool->spec();
-  if (checked.decision.verdict != hook::Verdict::kAllow || checked.entry == nullptr) {
+  const hook::Verdict verdict = checked.decision.verdict;
+  if (verdict == hook::Verdict::kBlock || checked.entry == nullptr) {
     Refuse(planned, PermissionDenied(checked.decision.reason));
   } else if (index >= core_.options.max_calls_per_round) {
     Refuse(planned, PermissionDenied(fmt::format("not executed: more than {} calls in one answer",
@@ -122,6 +134,7 @@ ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t see
     planned.tool = checked.entry->tool;
     planned.arguments = std::move(checked.arguments);
     planned.effect_key = KeyOf(planned, seed);
+    TakeVerdict(planned, std::move(checked));
   }
   if (auto before = intended_.find(call.id); before != intended_.end()) {
     PlanAgain(before->second, planned);
@@ -136,6 +149,8 @@ void ToolRound::PlanAgain(const IntendedCall& before, Planned& planned) {
   planned.effect_key = before.effect_key;
   planned.arguments = before.arguments;
   planned.intended = true;
+  // What was about to run had been approved, where that was needed.
+  if (planned.fate == Fate::kAsks) planned.fate = Fate::kRuns;
   if (planned.fate == Fate::kRuns && planned.spec.idempotent) return;
   planned.fate = Fate::kUnknown;
   planned.spec.read_only = false;
@@ -145,22 +160,42 @@ void ToolRound::PlanAgain(const IntendedCall& before, Planned& planned) {
 // What was recorded as about to run was advised before.
 io::Task<void> ToolRound::AdviseCall(Planned& planned, std::int64_t seed) {
   constexpr auto kAt = hook::Joinpoint::kToolBeforeCall;
-  if (planned.fate != Fate::kRuns || planned.intended) co_return;
+  const bool may_run = planned.fate == Fate::kRuns || planned.fate == Fate::kAsks;
+  if (!may_run || planned.intended) co_return;
   const hook::Advice advice =
       co_await Advise(core_, run_, writer_, kAt, planned.spec.name, planned.arguments);
   if (advice.blocks()) co_return Refuse(planned, PermissionDenied(advice.decision.reason));
   if (!advice.rewrites()) co_return;
-  guard::CheckedCall checked = core_.deps.guard.CheckCall({.tool = planned.spec.name,
-                                                           .arguments = advice.decision.value,
-                                                           .principal = run_.principal,
-                                                           .context = session_.label,
-                                                           .from_user = false});
-  if (checked.decision.verdict != hook::Verdict::kAllow) {
+  guard::CheckedCall checked = Check(planned.spec.name, advice.decision.value);
+  if (checked.decision.verdict == hook::Verdict::kBlock) {
     co_return Refuse(planned, PermissionDenied(fmt::format("what a hook made of the call: {}",
                                                            checked.decision.reason)));
   }
   planned.arguments = std::move(checked.arguments);
   planned.effect_key = KeyOf(planned, seed);
+  TakeVerdict(planned, std::move(checked));
+}
+
+void ToolRound::TakeVerdict(Planned& planned, guard::CheckedCall checked) {
+  planned.fate = checked.decision.verdict == hook::Verdict::kAllow ? Fate::kRuns : Fate::kAsks;
+  planned.judgement = std::move(checked.judgement);
+}
+
+// Ends when it is known whether the call runs; an error when the turn must not go on.
+io::Task<absl::Status> ToolRound::Ask(Planned& planned) {
+  TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
+  TALON_CO_ASSIGN_OR_RETURN(const Permission permission,
+                            co_await AskPermission(core_, run_, writer_,
+                                                   {.call_id = planned.call.id,
+                                                    .tool = planned.spec.name,
+                                                    .arguments = planned.arguments,
+                                                    .judgement = &planned.judgement}));
+  if (permission.granted()) {
+    planned.fate = Fate::kRuns;
+  } else {
+    Refuse(planned, permission.refused);
+  }
+  co_return absl::OkStatus();
 }
 
 // False when nothing of the output may be shown; the result then says why.
@@ -217,6 +252,7 @@ io::Task<absl::Status> ToolRound::Run(std::vector<model::ToolCall> calls, std::i
   };
   while (next < plan.size()) {
     Planned& first = plan[next];
+    if (first.fate == Fate::kAsks) TALON_CO_RETURN_IF_ERROR(co_await Ask(first));
     CheckRepeats(first);
     ++next;
     if (first.fate != Fate::kRuns) {

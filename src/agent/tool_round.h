@@ -39,7 +39,10 @@ class ToolRound {
   struct Planned;
   // Unique for the call within the turn, and the same after a restart.
   std::string KeyOf(const Planned& planned, std::int64_t seed) const;
+  guard::CheckedCall Check(const std::string& tool, const std::string& arguments);
   Planned Plan(const model::ToolCall& call, std::int64_t seed, std::size_t index);
+  void TakeVerdict(Planned& planned, guard::CheckedCall checked);
+  io::Task<absl::Status> Ask(Planned& planned);
   // What becomes of a call that was about to run when the process ended.
   void PlanAgain(const IntendedCall& before, Planned& planned);
   // Refuses a call that was made too often.

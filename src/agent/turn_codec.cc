@@ -46,6 +46,7 @@ std::string EncodeInput(const TurnInput& input) {
   }
   if (!input.model.empty()) json["model"] = input.model;
   if (input.mode == TurnMode::kTask) json["mode"] = "task";
+  if (input.approvals == Approvals::kWait) json["approvals"] = "wait";
   if (!input.instructions.empty()) json["instructions"] = input.instructions;
   for (const model::ToolDefinition& tool : input.client_tools) {
     json["client_tools"].push_back(
@@ -78,6 +79,8 @@ absl::StatusOr<TurnInput> DecodeInput(std::string_view text) {
   }
   input.model = JsonString(json, "model");
   input.mode = JsonString(json, "mode") == "task" ? TurnMode::kTask : TurnMode::kChat;
+  input.approvals =
+      JsonString(json, "approvals") == "wait" ? Approvals::kWait : Approvals::kRefuse;
   input.instructions = JsonString(json, "instructions");
   if (const Json* tools = JsonFind(json, "client_tools"); tools && tools->is_array()) {
     for (const Json& tool : *tools) {

@@ -7,11 +7,13 @@
 #include <unordered_set>
 
 #include "agent/advice.h"
+#include "agent/origins.h"
 #include "agent/turn_codec.h"
 #include "agent/turn_sink.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "guard/answer_links.h"
 #include "model/codec.h"
 
 namespace talon::agent {
@@ -157,7 +159,12 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     if (!std::exchange(call_started_, false)) StartModelCall(chain_.front(), shape);
     TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
     TellCut();
-    TurnSink sink(run_, texts_);
+    // Once something from outside is in the conversation, an answer's links may carry it away.
+    std::optional<guard::AnswerLinks> links;
+    if (session_.label.integrity == Integrity::kUntrusted) {
+      links.emplace(core_.deps.guard.policy(), OriginsOf(core_, session_, run_));
+    }
+    TurnSink sink(run_, texts_, links ? &*links : nullptr);
     const bool held = IsAdvised(core_, hook::Joinpoint::kResponseBeforeFinal);
     auto routed = co_await core_.deps.router.Complete(
         chain_, std::move(built_.request), ContextOf(run_),
@@ -179,11 +186,13 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
       continue;
     }
     NoteResponse(*routed);
+    model::Message& message = routed->response.message;
     if (held) {
-      model::Message& message = routed->response.message;
       TALON_CO_RETURN_IF_ERROR(co_await AdviseResponse(core_, run_, writer_, message));
       sink.OnText(model::TextOf(message));
     }
+    sink.Finish();
+    if (links) CleanLinks(message);
     std::optional<Flaw> flaw;
     if (!force) flaw = FindFlaw(routed->response);
     if (flaw && Repair(*flaw, routed->response, shape)) continue;
@@ -194,6 +203,19 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     // A malformed call that is left is the guard's to refuse.
     co_return std::move(routed->response);
   }
+}
+
+void TurnLoop::CleanLinks(model::Message& message) {
+  guard::AnswerLinks links(core_.deps.guard.policy(), OriginsOf(core_, session_, run_));
+  for (model::Part& part : message.parts) {
+    if (auto* text = std::get_if<model::TextPart>(&part)) text->text = links.Clean(text->text);
+  }
+  if (links.defused() == 0) return;
+  const Json data = {{"hook", "guard"},
+                     {"joinpoint", "response.before_final"},
+                     {"verdict", "rewrite"},
+                     {"reason", fmt::format("{} addresses defused", links.defused())}};
+  writer_.AddStep(journal::StepKind::kAdvice, DumpJson(data));
 }
 
 bool TurnLoop::Repair(const Flaw& flaw, model::ChatResponse& response, RequestShape& shape) {

@@ -6,6 +6,14 @@
 namespace talon::agent {
 
 void TurnSink::OnText(std::string_view text) {
+  links_ == nullptr ? Show(text) : Show(links_->Next(text));
+}
+
+void TurnSink::Finish() {
+  if (links_ != nullptr) Show(links_->End());
+}
+
+void TurnSink::Show(std::string_view text) {
   const std::string_view words = TrimSpace(text);
   if (words.empty()) {
     if (begun_) space_ += text;

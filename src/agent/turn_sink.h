@@ -8,20 +8,29 @@
 #include <vector>
 
 #include "agent/session.h"
+#include "guard/answer_links.h"
 #include "model/chat_model.h"
 
 namespace talon::agent {
 
 class TurnSink : public model::DeltaSink {
  public:
-  // `texts` are those of the rounds before. Both must outlive the sink.
-  TurnSink(TurnRun& run, const std::vector<std::string>& texts) : run_(run), texts_(texts) {}
+  // `texts` are those of the rounds before. `links`: what cleans the text of addresses before it is
+  // shown; may be null. All must outlive the sink.
+  TurnSink(TurnRun& run, const std::vector<std::string>& texts,
+           guard::AnswerLinks* links = nullptr)
+      : run_(run), texts_(texts), links_(links) {}
   void OnText(std::string_view text) override;
   void OnReasoning(std::string_view text) override;
+  // The answer is complete: what was held back of it.
+  void Finish();
 
  private:
+  void Show(std::string_view text);
+
   TurnRun& run_;
   const std::vector<std::string>& texts_;
+  guard::AnswerLinks* const links_;
   bool begun_ = false;
   std::string space_;  // held back until more text follows
 };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/turn_writer.h"
 
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
 #include "model/codec.h"
 
 namespace talon::agent {
@@ -39,6 +42,16 @@ void TurnWriter::AddMessage(model::Message message) {
   entry_.messages.push_back(std::move(record));
 }
 
+void TurnWriter::AddApproval(journal::ApprovalRecord approval) {
+  approval.label = session_.label;
+  AddStep(journal::StepKind::kApprovalAsked, DumpJson({{"approval", approval.id},
+                                                       {"call_id", approval.call_id},
+                                                       {"tool", approval.tool},
+                                                       {"factor", approval.factor},
+                                                       {"reason", approval.reason}}));
+  entry_.approvals.push_back(std::move(approval));
+}
+
 io::Task<absl::Status> TurnWriter::Flush() {
   if (IsEmpty(entry_)) co_return absl::OkStatus();
   const auto to_show = std::exchange(to_show_, {});
@@ -61,6 +74,7 @@ void TurnWriter::Revert(std::size_t messages, Label label) {
     --session_.last_seq;
   }
   session_.label = std::move(label);
+  session_.origins = {};
   entry_ = {};
 }
 

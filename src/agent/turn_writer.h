@@ -21,6 +21,8 @@ class TurnWriter {
 
   void AddStep(journal::StepKind kind, std::string data);
   void AddMessage(model::Message message);
+  // With the step that says so.
+  void AddApproval(journal::ApprovalRecord approval);
   // For records of other kinds.
   journal::Entry& entry() { return entry_; }
   // Shows a call to the observers once what has gathered is durable.

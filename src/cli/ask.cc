@@ -37,7 +37,8 @@ int Ask(const Globals& globals, const AskOptions& options) {
   TurnRequest request{.message = options.message,
                       .session = options.session,
                       .model = options.model,
-                      .task = options.task};
+                      .task = options.task,
+                      .waits = options.wait};
   if (request.message.empty() || request.message == "-") {
     request.message.assign(std::istreambuf_iterator<char>(std::cin), {});
   }

@@ -19,6 +19,7 @@
 #include "cli/command_tree.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
+#include "cli/guard_commands.h"
 #include "cli/plugin_commands.h"
 #include "daemon/version.h"
 
@@ -45,6 +46,7 @@ class Commands {
     AddConfig();
     AddListing();
     AddNotify();
+    AddGuardCommands(app_, globals_, run_);
     AddPluginCommands(app_, globals_, run_);
   }
 
@@ -84,6 +86,8 @@ class Commands {
     ask->add_option("-s,--session", ask_.session, "Session key (default: a new session)");
     ask->add_option("-m,--model", ask_.model, "Model or alias");
     ask->add_flag("-q,--quiet", ask_.quiet, "Print the answer only, no tool calls");
+    ask->add_flag("--wait", ask_.wait,
+                  "Wait for approvals that nobody at this terminal can give (talon approvals)");
     ask->add_flag("--task", ask_.task, "Unattended task: fewer tool rounds");
   }
 

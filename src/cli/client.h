@@ -27,6 +27,7 @@ namespace talon::cli {
 struct TurnRequest {
   std::string message, session, model;
   bool task = false;
+  bool waits = false;  // for approvals; else what needs one is refused
 };
 
 // As the API does it: what is not UTF-8 is refused with its place, not replaced.

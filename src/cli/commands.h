@@ -27,6 +27,7 @@ struct AskOptions {
   std::string model;
   bool task = false;
   bool quiet = false;  // the answer only
+  bool wait = false;   // for approvals of somebody else
 };
 
 struct NotifyOptions {

@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "base/terminal.h"
+#include "cli/approval_text.h"
 #include "cli/question_form.h"
 #include "io/loop.h"
 
@@ -81,11 +82,29 @@ void Questions::OnEvent(std::string_view event, const Json& data) {
   } else if (event == "question") {
     open_.push_back(data);
     if (!std::exchange(asks_, true)) asking_.Spawn(AskAll());
-  } else if (event == "question_closed") {
-    const std::string id = JsonString(data, "question");
-    if (reading_ && JsonString(open_.front(), "question") == id) return terminal_->End();
-    std::erase_if(open_, [&](const Json& each) { return JsonString(each, "question") == id; });
+  } else if (event == "approval") {
+    OnApproval(data);
+  } else if (event == "question_closed" || event == "approval_closed") {
+    const std::string kind = event == "question_closed" ? "question" : "approval";
+    const std::string id = JsonString(data, kind);
+    if (reading_ && JsonString(open_.front(), kind) == id) return terminal_->End();
+    std::erase_if(open_, [&](const Json& each) { return JsonString(each, kind) == id; });
   }
+}
+
+// Asked as a question of the daemon's own.
+void Questions::OnApproval(const Json& data) {
+  const std::string id = JsonString(data, "approval");
+  if (terminal_ == nullptr) {
+    std::fprintf(stderr, "talon: waits for approval %s (talon approvals show %s)\n", id.c_str(),
+                 id.c_str());
+    return;
+  }
+  Json question = ApprovalQuestion(data);
+  question["approval"] = id;
+  question["digest"] = JsonString(data, "digest");
+  open_.push_back(std::move(question));
+  if (!std::exchange(asks_, true)) asking_.Spawn(AskAll());
 }
 
 bool Questions::Interrupt() {
@@ -111,6 +130,10 @@ io::Task<void> Questions::AskAll() {
       reading_ = false;
     }
     std::erase(open_, question);
+    if (!JsonString(question, "approval").empty()) {
+      co_await ReplyApproval(question, answer.accepted, answer.content);
+      continue;
+    }
     std::string body = answer.accepted ? R"({"action":"accept")" : R"({"action":"decline")";
     if (!answer.content.empty()) body += ",\"content\":" + answer.content;
     co_await Reply(JsonString(question, "question"), body + "}");
@@ -132,8 +155,23 @@ io::Task<void> Questions::Reply(std::string question, std::string body) {
   }
 }
 
+io::Task<void> Questions::ReplyApproval(Json question, bool accepted, std::string content) {
+  Json body = {{"answer", accepted ? "approve" : "deny"},
+               {"digest", JsonString(question, "digest")}};
+  if (auto fields = ParseJson(content, "code"); fields.ok()) {
+    body["code"] = JsonString(*fields, "code");
+  }
+  const std::string path = "/v1/approvals/" + JsonString(question, "approval");
+  const auto taken = co_await client_.CallAsync("POST", path, DumpJson(body), {});
+  if (taken.ok() || absl::IsNotFound(taken.status())) co_return;
+  std::fprintf(stderr, "! %s\n", ForTerminal(Message(taken.status())).c_str());
+  // A wrong code can be put right: the approval is still open.
+  if (absl::IsPermissionDenied(taken.status()) && accepted) open_.push_back(std::move(question));
+}
+
 io::Task<absl::Status> RunAsked(Client& client, TurnRequest request, Questions& questions,
                                 EventHandler on_event, CallContext context) {
+  request.waits |= questions.answers();
   absl::Status status = co_await client.RunTurn(
       std::move(request),
       [&](std::string_view event, const Json& data) {

@@ -21,6 +21,8 @@ class Questions {
   explicit Questions(Client& client);
   ~Questions();
 
+  // Whether somebody is there to answer.
+  bool answers() const { return terminal_ != nullptr; }
   // Every event of the turn's stream.
   void OnEvent(std::string_view event, const Json& data);
   // Ctrl-C: true when a question was open, which is now declined.
@@ -31,7 +33,9 @@ class Questions {
  private:
   class Terminal;  // the person, and a way to take the question away
   io::Task<void> AskAll();
+  void OnApproval(const Json& data);
   io::Task<void> Reply(std::string question, std::string body);
+  io::Task<void> ReplyApproval(Json question, bool accepted, std::string content);
 
   Client& client_;
   std::unique_ptr<Terminal> terminal_;  // null: nobody can answer

@@ -54,7 +54,10 @@ io::Task<absl::Status> Client::RunTurn(TurnRequest request, EventHandler on_even
                                    {"model", &request.model}}) {
     TALON_CO_RETURN_IF_ERROR(CheckUtf8(name, *text));
   }
-  Json body = {{"message", request.message}, {"session", request.session}, {"origin", "cli"}};
+  Json body = {{"message", request.message},
+               {"session", request.session},
+               {"origin", "cli"},
+               {"approvals", request.waits ? "wait" : "refuse"}};
   if (!request.model.empty()) body["model"] = request.model;
   if (request.task) body["mode"] = "task";
   RandomIdSource ids;

@@ -10,12 +10,14 @@
 #include <optional>
 
 #include "agent/agent.h"
+#include "agent/approvals.h"
 #include "agent/prompt.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "channel/channels.h"
+#include "daemon/code_channel.h"
 #include "daemon/model_sources.h"
 #include "daemon/version.h"
 #include "gateway/gateway.h"
@@ -75,6 +77,12 @@ absl::StatusOr<std::string> SocketFolder(const Paths& paths) {
   return folder;
 }
 
+absl::StatusOr<std::shared_ptr<const guard::Policy>> PolicyOf(const config::Config& config) {
+  if (config.guard.policy.empty()) return guard::DefaultPolicy();
+  auto policy = guard::LoadPolicy(config.guard.policy);
+  return policy.ok() ? policy : Annotate(policy.status(), "guard.policy");
+}
+
 }  // namespace
 
 struct Daemon::Parts {
@@ -91,6 +99,8 @@ struct Daemon::Parts {
   hook::Hooks hooks;
   std::optional<io::Nursery> changes;  // of the configuration that take their time
   std::optional<guard::Guard> guard;
+  std::optional<agent::Grants> grants;
+  std::optional<PersonalCodes> codes;
   std::unique_ptr<agent::Agent> agent;
   std::optional<trigger::Tasks> tasks;
   std::unique_ptr<channel::Channels> channels;
@@ -113,6 +123,7 @@ absl::Status CheckConfig(const config::Loaded& loaded) {
                                                 .source = NoSources()})
                             .status();
   if (status.ok()) status = agent::PromptBook::Load(config.orchestrator.prompts_dir).status();
+  if (status.ok()) status = PolicyOf(config).status();
   if (status.ok()) status = CheckToken(config.gateway.token);
   for (const auto& [name, entry] : config.plugins) {
     if (!status.ok()) break;
@@ -177,22 +188,22 @@ io::Task<absl::Status> Daemon::StartParts() {
   TALON_CO_ASSIGN_OR_RETURN(
       parts.router, by_plugins ? MakeRouter({}, {}) : MakeRouter(config.models, config.routing));
   TALON_CO_RETURN_IF_ERROR(MakeExtensions());
-  parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
+  TALON_CO_RETURN_IF_ERROR(co_await MakeGuard(workspace));
   TALON_CO_ASSIGN_OR_RETURN(
       parts.agent,
-      agent::Agent::Create(config.orchestrator,
-                           {loop_, parts.clock, parts.ids, *parts.journal, *parts.router,
-                            parts.catalogue, *parts.guard, &parts.hooks}));
+      agent::Agent::Create(config.orchestrator, {loop_, parts.clock, parts.ids, *parts.journal,
+                                                 *parts.router, parts.catalogue, *parts.guard,
+                                                 &parts.hooks, &*parts.grants, &*parts.codes}));
   parts.tasks.emplace(trigger::Tasks::Dependencies{loop_, parts.clock, parts.ids, *parts.journal,
                                                    *parts.plugins, parts.extensions->notifier});
   gateway::GatewayOptions options = config.gateway;
   options.token = token_;
   TALON_CO_ASSIGN_OR_RETURN(
-      parts.gateway,
-      gateway::Gateway::Create(std::move(options),
-                               {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal,
-                                *parts.router, parts.catalogue, *parts.plugins, *parts.guard,
-                                std::string(kVersion), &*parts.extensions, &*parts.tasks}));
+      parts.gateway, gateway::Gateway::Create(std::move(options),
+                                              {loop_, parts.clock, parts.ids, *parts.agent,
+                                               *parts.journal, *parts.router, parts.catalogue,
+                                               *parts.plugins, *parts.guard, std::string(kVersion),
+                                               &*parts.extensions, &*parts.tasks, &*parts.grants}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;
@@ -259,6 +270,18 @@ absl::Status Daemon::OpenChannels(std::string sockets) {
 void LogNotReloaded(const absl::Status& why) {
   log::Error("configuration not reloaded; the old one stays in force",
              {{"problems", Message(why)}});
+}
+
+// Without a policy that can be read nothing may run.
+io::Task<absl::Status> Daemon::MakeGuard(std::string workspace) {
+  Parts& parts = *parts_;
+  const config::Config& config = loaded_.config;
+  TALON_CO_ASSIGN_OR_RETURN(auto policy, PolicyOf(config));
+  parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
+  parts.guard->UsePolicy(std::move(policy), std::move(workspace));
+  parts.codes.emplace(parts.extensions->notifier, paths_.run() + "/approvals");
+  parts.grants.emplace(*parts.journal, parts.clock, parts.ids);
+  co_return co_await parts.grants->Load();
 }
 
 absl::Status Daemon::MakeExtensions() {

@@ -49,6 +49,7 @@ class Daemon {
   struct Parts;
   io::Task<absl::Status> StartParts();
   absl::Status MakeExtensions();
+  io::Task<absl::Status> MakeGuard(std::string workspace);
   absl::StatusOr<std::unique_ptr<router::Router>> MakeRouter(const model::ModelsOptions& models,
                                                              const router::RoutingOptions& routing);
   io::Task<absl::Status> AwaitPlugins();

@@ -11,7 +11,7 @@ namespace talon::gateway {
 namespace {
 
 plugin::Scope NeededScope(std::string_view method, std::string_view path) {
-  for (const std::string_view own : {"/v1/plugins", "/v1/tasks"}) {
+  for (const std::string_view own : {"/v1/plugins", "/v1/tasks", "/v1/grants"}) {
     if (path.starts_with(own)) return plugin::Scope::kAdmin;
   }
   return method == "GET" || method == "HEAD" ? plugin::Scope::kRead : plugin::Scope::kChat;

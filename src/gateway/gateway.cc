@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "gateway/api.h"
+#include "gateway/approvals.h"
 #include "gateway/caller.h"
 #include "gateway/cors.h"
 #include "gateway/plugin_surface.h"
@@ -52,6 +53,7 @@ class GatewayImpl : public Gateway {
         native_(deps_, options_),
         plugins_(deps_),
         services_(deps_),
+        approvals_(deps_),
         endpoints_(deps_, options_) {}
 
   absl::Status Listen() {
@@ -115,6 +117,7 @@ class GatewayImpl : public Gateway {
   NativeSurface native_;
   PluginSurface plugins_;
   ServicesSurface services_;
+  ApprovalSurface approvals_;
   EndpointSurface endpoints_;
   bool open_ = false;
   std::vector<std::shared_ptr<io::OneShot<bool>>> until_open_;  // shared with those who wait
@@ -199,6 +202,7 @@ io::Task<void> GatewayImpl::Route(io::ServerRequest request, io::ResponseWriter&
 io::Task<void> GatewayImpl::RouteApi(ApiRequest request, io::ResponseWriter& writer) {
   const std::string& path = request.path;
   if (co_await services_.Serve(request, writer)) co_return;
+  if (co_await approvals_.Serve(request, writer)) co_return;
   if (!IsValidUtf8(request.body)) {
     co_await Reply(
         writer, ErrorResponse(InvalidArgument(fmt::format("request body: invalid UTF-8 at byte {}",

@@ -42,6 +42,7 @@ struct Dependencies {
   std::string version;
   plugin::Extensions* extensions = nullptr;  // what plugins do besides tools; null: nothing
   trigger::Tasks* tasks = nullptr;           // null: none
+  agent::Grants* grants = nullptr;           // null: none
 };
 
 class Gateway {

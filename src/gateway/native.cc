@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "gateway/api.h"
+#include "gateway/approvals.h"
 #include "gateway/surfaces.h"
 #include "io/http_types.h"
 #include "io/sse.h"
@@ -92,6 +93,16 @@ class NativeStream : public StreamFormat {
     return io::FormatSse("question_closed", DumpJson({{"question", question.str()},
                                                       {"action", tool::AnswerActionName(action)}}));
   }
+  std::string Approval(const agent::ApprovalRequest& request) override {
+    Json json = ApprovalJson(request.record);
+    if (!request.code_at.empty()) json["code_at"] = request.code_at;
+    return io::FormatSse("approval", DumpJson(json));
+  }
+  std::string ApprovalClosed(const std::string& id, journal::ApprovalState state) override {
+    return io::FormatSse(
+        "approval_closed",
+        DumpJson({{"approval", id}, {"state", journal::ApprovalStateName(state)}}));
+  }
   std::string End(const agent::TurnOutcome& outcome) override {
     return io::FormatSse(outcome.error.ok() ? "done" : "error", DumpJson(OutcomeJson(outcome)));
   }
@@ -105,7 +116,7 @@ class NativeStream : public StreamFormat {
 };
 
 absl::Status CheckTurnBody(const Json& body) {
-  for (const char* name : {"message", "session", "model", "mode", "origin"}) {
+  for (const char* name : {"message", "session", "model", "mode", "origin", "approvals"}) {
     TALON_RETURN_IF_ERROR(CheckMember(body, name, JsonKind::kString));
   }
   TALON_RETURN_IF_ERROR(CheckMember(body, "stream", JsonKind::kBool));
@@ -113,6 +124,10 @@ absl::Status CheckTurnBody(const Json& body) {
   const std::string mode = JsonString(body, "mode", "chat");
   if (mode != "chat" && mode != "task") {
     return InvalidArgument(fmt::format("mode: '{}' is not one of chat, task", mode));
+  }
+  const std::string approvals = JsonString(body, "approvals", "wait");
+  if (approvals != "wait" && approvals != "refuse") {
+    return InvalidArgument(fmt::format("approvals: '{}' is not one of wait, refuse", approvals));
   }
   const std::string origin = JsonString(body, "origin", "api");
   if (origin != "api" && origin != "cli") {
@@ -220,6 +235,10 @@ io::Task<void> NativeSurface::StartTurn(const ApiRequest& request, io::ResponseW
   NativeStream format;
   TurnStream stream(format, deps_.loop, deps_.clock, options_, request.headers);
   const bool streams = JsonBool(*body, "stream", true);
+  // Who watches is told of an approval; who does not must say that somebody looks for them.
+  if (JsonString(*body, "approvals", streams ? "wait" : "refuse") == "wait") {
+    input.approvals = agent::Approvals::kWait;
+  }
   auto accepted =
       co_await deps_.agent.Submit(std::move(event), std::move(input), streams ? &stream : nullptr);
   if (!accepted.ok()) {

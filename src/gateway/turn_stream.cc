@@ -90,6 +90,14 @@ void TurnStream::OnQuestionClosed(const QuestionId& question, tool::AnswerAction
   Push(format_.QuestionClosed(question, action));
 }
 
+void TurnStream::OnApproval(const agent::ApprovalRequest& request) {
+  Push(format_.Approval(request));
+}
+
+void TurnStream::OnApprovalClosed(const std::string& id, journal::ApprovalState state) {
+  Push(format_.ApprovalClosed(id, state));
+}
+
 void TurnStream::OnEnd(const agent::TurnOutcome& outcome) {
   ended_ = true;
   loop_.CancelTimer(timer_);

@@ -33,6 +33,8 @@ class StreamFormat {
   virtual std::string ToolProgress(const agent::ToolProgress&) { return ""; }
   virtual std::string Question(const agent::ToolQuestion&) { return ""; }
   virtual std::string QuestionClosed(const QuestionId&, tool::AnswerAction) { return ""; }
+  virtual std::string Approval(const agent::ApprovalRequest&) { return ""; }
+  virtual std::string ApprovalClosed(const std::string&, journal::ApprovalState) { return ""; }
   // The end of the stream, error or answer.
   virtual std::string End(const agent::TurnOutcome& outcome) = 0;
 };
@@ -54,6 +56,8 @@ class TurnStream : public agent::TurnObserver {
   void OnToolResult(const agent::ToolActivity& activity) override;
   bool OnQuestion(const agent::ToolQuestion& question) override;
   void OnQuestionClosed(const QuestionId& question, tool::AnswerAction action) override;
+  void OnApproval(const agent::ApprovalRequest& request) override;
+  void OnApprovalClosed(const std::string& id, journal::ApprovalState state) override;
   void OnEnd(const agent::TurnOutcome& outcome) override;
 
   // Ends when there is something to write: until then the answer's head can still tell an error.

@@ -33,12 +33,6 @@ std::string UnknownTool(const tool::Catalogue& catalogue, std::string_view name)
   return fmt::format("tool '{}' is not known; similar: {}", Shown(name), fmt::join(similar, ", "));
 }
 
-// Money and administration are not for a model that has read something from outside.
-bool NeedsPerson(const tool::ToolSpec& spec, const CallRequest& request) {
-  return tool::TrustTier(spec.effect) >= 3 && !request.from_user &&
-         request.context.integrity == Integrity::kUntrusted;
-}
-
 // The parts of a result in one text, each already harmless.
 struct Body {
   std::string text;
@@ -55,7 +49,32 @@ struct Body {
 }  // namespace
 
 Guard::Guard(const tool::Catalogue& catalogue, GuardOptions options, const Redactor* redactor)
-    : catalogue_(catalogue), options_(options), redactor_(redactor) {}
+    : catalogue_(catalogue), options_(options), redactor_(redactor), policy_(DefaultPolicy()) {}
+
+void Guard::UsePolicy(std::shared_ptr<const Policy> policy, std::string workspace) {
+  policy_ = std::move(policy);
+  workspace_ = std::move(workspace);
+}
+
+void Guard::Judge(const CallRequest& request, CheckedCall& checked) const {
+  static const Provenance kNothingKnown;
+  const auto arguments = ParseJson(checked.arguments, "arguments");
+  if (!arguments.ok()) {
+    checked.decision = Block("the arguments cannot be read");
+    return;
+  }
+  checked.judgement =
+      JudgeCall({.policy = *policy_,
+                 .spec = checked.entry->tool->spec(),
+                 .provenance = request.provenance == nullptr ? kNothingKnown : *request.provenance,
+                 .context = request.context,
+                 .workspace = workspace_},
+                *arguments);
+  if (checked.judgement.answer == Answer::kAllow) return;
+  checked.decision.verdict =
+      checked.judgement.answer == Answer::kAsk ? hook::Verdict::kAsk : hook::Verdict::kBlock;
+  checked.decision.reason = checked.judgement.reason;
+}
 
 CheckedCall Guard::CheckCall(const CallRequest& request) const {
   CheckedCall checked;
@@ -88,13 +107,7 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
         Block(fmt::format("tool '{}': {}", spec.name, SanitizeUntrusted(Message(valid), nullptr)));
     return checked;
   }
-  if (NeedsPerson(spec, request)) {
-    checked.decision =
-        Block(fmt::format("tool '{}' has the effect '{}' and the conversation holds text from "
-                          "outside: it is not for a "
-                          "model to call here",
-                          spec.name, tool::EffectClassName(spec.effect)));
-  }
+  if (!request.from_user) Judge(request, checked);
   return checked;
 }
 
@@ -123,7 +136,7 @@ AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view e
 
   AdmittedResult result;
   result.is_error = !output.error.empty();
-  result.label.integrity = Integrity::kUntrusted;
+  result.label.integrity = policy_->Trusts(spec.name) ? Integrity::kTrusted : Integrity::kUntrusted;
   result.strikes = body.strikes;
   const std::size_t limit = options_.max_result.value;
   if (body.text.size() <= limit) {

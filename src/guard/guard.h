@@ -7,6 +7,7 @@
 // thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,9 @@
 #include "base/principal.h"
 #include "base/secret.h"
 #include "base/status.h"
+#include "guard/effect_check.h"
 #include "guard/options.h"
+#include "guard/policy.h"
 #include "hook/decision.h"
 #include "tool/catalogue.h"
 #include "tool/tool.h"
@@ -30,12 +33,15 @@ struct CallRequest {
   Principal principal;
   Label context;           // join of everything in the model's context
   bool from_user = false;  // typed by the person (/tool …), not by a model
+  // What is known of where values came from; null: nothing, so no value is the person's.
+  const Provenance* provenance = nullptr;
 };
 
 struct CheckedCall {
   hook::Decision decision;
   const tool::Entry* entry = nullptr;  // set unless blocked for being unknown
   std::string arguments;               // canonical: parsed, coerced, keys sorted
+  Judgement judgement;                 // where `decision` is allow or ask
 };
 
 struct AdmittedResult {
@@ -51,6 +57,9 @@ class Guard {
  public:
   // `redactor`, when there is one, takes registered secrets out of every result.
   Guard(const tool::Catalogue& catalogue, GuardOptions options, const Redactor* redactor = nullptr);
+  // From now on, instead of the built-in policy. `workspace`: the agent's folder.
+  void UsePolicy(std::shared_ptr<const Policy> policy, std::string workspace);
+  const Policy& policy() const { return *policy_; }
   CheckedCall CheckCall(const CallRequest& request) const;
   // `artifact_handle` is named in the notice where the text is cut.
   AdmittedResult AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
@@ -65,9 +74,13 @@ class Guard {
   const GuardOptions& options() const { return options_; }
 
  private:
+  void Judge(const CallRequest& request, CheckedCall& checked) const;
+
   const tool::Catalogue& catalogue_;
   GuardOptions options_;
   const Redactor* redactor_;
+  std::shared_ptr<const Policy> policy_;
+  std::string workspace_;
 };
 
 // Text from outside made harmless: valid UTF-8, no control or invisible format characters, no

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <tuple>
 
 #include "base/option_limit.h"
@@ -18,6 +19,7 @@ struct GuardOptions {
   Bytes max_question{4 << 10};
   Bytes max_question_schema{32 << 10};
   std::uint32_t max_question_fields = 50;
+  std::string policy;
 
   static constexpr auto Fields() {
     using O = GuardOptions;
@@ -34,7 +36,9 @@ struct GuardOptions {
         Option("max_question_schema", &O::max_question_schema,
                "Largest schema of a question's answer; larger ones are refused."),
         Option("max_question_fields", &O::max_question_fields,
-               "Most fields of a question's answer; more are refused."));
+               "Most fields of a question's answer; more are refused."),
+        Option("policy", &O::policy,
+               "Policy file whose rules come before the built-in ones; see docs/guard.md."));
   }
 };
 

@@ -136,6 +136,7 @@ absl::Status EntryWriter::AddRecords(Entry entry) {
     TALON_RETURN_IF_ERROR(AddSnapshot(std::move(snapshot), turn, label));
   }
   for (OutboxRecord& outbox : entry.outbox) AddOutbox(std::move(outbox));
+  for (ApprovalRecord& approval : entry.approvals) AddApproval(std::move(approval));
   if (entry.turn_end.has_value()) {
     Entry::TurnEnd& end = *entry.turn_end;
     batch_.push_back({"finish_turn",
@@ -219,6 +220,19 @@ void EntryWriter::AddOutbox(OutboxRecord outbox) {
                            Text(OutboxStateName(outbox.state)), outbox.attempts, principal,
                            Integer(outbox.label.integrity), ReadersToText(outbox.label)),
                     /*expect_change=*/true});
+}
+
+void EntryWriter::AddApproval(ApprovalRecord approval) {
+  const std::int64_t principal = Number(approval.principal);
+  batch_.push_back(
+      {"insert_approval",
+       Params(approval.turn.str(), std::move(approval.id), std::move(approval.call_id),
+              std::move(approval.tool), std::move(approval.arguments), std::move(approval.digest),
+              std::move(approval.judgement), std::move(approval.reason), std::move(approval.factor),
+              std::move(approval.code_hash), Text(ApprovalStateName(approval.state)),
+              TimeOr(approval.created_at), TimeOr(approval.expires_at), principal,
+              Integer(approval.label.integrity), ReadersToText(approval.label)),
+       /*expect_change=*/true});
 }
 
 void EntryWriter::Remember() {

@@ -62,6 +62,7 @@ class EntryWriter {
   void AddArtifact(ArtifactRecord artifact);
   absl::Status AddSnapshot(PromptSnapshot snapshot, const std::string& turn, const Label& label);
   absl::Status AddContent(PromptSnapshot snapshot, const std::string& turn, const Label& label);
+  void AddApproval(ApprovalRecord approval);
   void AddOutbox(OutboxRecord outbox);
 
   WriteMemory& memory_;

@@ -35,6 +35,7 @@ struct Entry {
   // Sent to the turn of the first step. Those already stored are skipped.
   std::vector<PromptSnapshot> snapshots;
   std::vector<OutboxRecord> outbox;
+  std::vector<ApprovalRecord> approvals;  // new ones
   struct TurnEnd {
     TurnId turn;
     TurnState state;
@@ -128,6 +129,19 @@ class Journal {
   io::Task<absl::StatusOr<bool>> CountDelivery(TurnId turn, std::int64_t most);
   // The turn's answer is out. Does not wait.
   void MarkDelivered(TurnId turn);
+
+  // State, tries, who and when. FailedPrecondition when it is not open (any more).
+  io::Task<absl::Status> AnswerApproval(ApprovalRecord approval);
+  io::Task<absl::StatusOr<ApprovalRecord>> LoadApproval(std::string id);  // NotFound
+  io::Task<absl::StatusOr<std::vector<ApprovalRecord>>> LoadApprovals(TurnId turn);
+  // Newest first. `owner`: only those of its tenant and user; null: everybody's.
+  enum class Which { kOpen, kAll };
+  io::Task<absl::StatusOr<std::vector<ApprovalRecord>>> ListApprovals(const Principal* owner,
+                                                                      Which which,
+                                                                      std::int64_t limit);
+  io::Task<absl::Status> AddGrant(GrantRecord grant);
+  io::Task<absl::Status> RemoveGrant(std::string id);  // NotFound
+  io::Task<absl::StatusOr<std::vector<GrantRecord>>> ListGrants();
 
   // Durable when it ends; replaces the timer of the same id.
   io::Task<absl::Status> PutTimer(TimerRecord timer);

@@ -25,7 +25,7 @@ constexpr Names<TurnState, 4> kTurnStates{{{TurnState::kRunning, "running"},
                                            {TurnState::kFailed, "failed"},
                                            {TurnState::kCancelled, "cancelled"}}};
 
-constexpr Names<StepKind, 13> kStepKinds{{{StepKind::kAccepted, "accepted"},
+constexpr Names<StepKind, 15> kStepKinds{{{StepKind::kAccepted, "accepted"},
                                           {StepKind::kModelStarted, "model_started"},
                                           {StepKind::kModelFinished, "model_finished"},
                                           {StepKind::kModelFailed, "model_failed"},
@@ -33,6 +33,8 @@ constexpr Names<StepKind, 13> kStepKinds{{{StepKind::kAccepted, "accepted"},
                                           {StepKind::kToolFinished, "tool_finished"},
                                           {StepKind::kQuestionAsked, "question_asked"},
                                           {StepKind::kQuestionAnswered, "question_answered"},
+                                          {StepKind::kApprovalAsked, "approval_asked"},
+                                          {StepKind::kApprovalAnswered, "approval_answered"},
                                           {StepKind::kRepair, "repair"},
                                           {StepKind::kAdvice, "advice"},
                                           {StepKind::kDelivered, "delivered"},
@@ -43,6 +45,11 @@ constexpr Names<EffectState, 4> kEffectStates{{{EffectState::kIntended, "intende
                                                {EffectState::kDone, "done"},
                                                {EffectState::kFailed, "failed"},
                                                {EffectState::kUnknown, "unknown"}}};
+
+constexpr Names<ApprovalState, 4> kApprovalStates{{{ApprovalState::kOpen, "open"},
+                                                   {ApprovalState::kApproved, "approved"},
+                                                   {ApprovalState::kDenied, "denied"},
+                                                   {ApprovalState::kExpired, "expired"}}};
 
 constexpr Names<OutboxState, 3> kOutboxStates{{{OutboxState::kPending, "pending"},
                                                {OutboxState::kDelivered, "delivered"},
@@ -78,6 +85,9 @@ std::string_view StepKindName(StepKind kind) {
 std::string_view EffectStateName(EffectState state) {
   return NameOf(kEffectStates, state);
 }
+std::string_view ApprovalStateName(ApprovalState state) {
+  return NameOf(kApprovalStates, state);
+}
 std::string_view OutboxStateName(OutboxState state) {
   return NameOf(kOutboxStates, state);
 }
@@ -90,6 +100,9 @@ absl::StatusOr<StepKind> ParseStepKind(std::string_view name) {
 }
 absl::StatusOr<EffectState> ParseEffectState(std::string_view name) {
   return Find(kEffectStates, "effect state", name);
+}
+absl::StatusOr<ApprovalState> ParseApprovalState(std::string_view name) {
+  return Find(kApprovalStates, "approval state", name);
 }
 
 }  // namespace talon::journal

@@ -15,5 +15,6 @@ std::string_view OutboxStateName(OutboxState state);
 absl::StatusOr<TurnState> ParseTurnState(std::string_view name);
 absl::StatusOr<StepKind> ParseStepKind(std::string_view name);
 absl::StatusOr<EffectState> ParseEffectState(std::string_view name);
+absl::StatusOr<ApprovalState> ParseApprovalState(std::string_view name);
 
 }  // namespace talon::journal

@@ -81,6 +81,8 @@ enum class StepKind {
   kToolFinished,
   kQuestionAsked,
   kQuestionAnswered,
+  kApprovalAsked,
+  kApprovalAnswered,
   kRepair,
   kAdvice,  // of a hook
   kDelivered,
@@ -128,6 +130,38 @@ struct ArtifactRecord {
 struct PromptSnapshot {
   std::string hash;  // sha256 of content
   std::string content;
+};
+
+// A call that waits for the person's word, and what it was. Answered once.
+enum class ApprovalState { kOpen, kApproved, kDenied, kExpired };
+std::string_view ApprovalStateName(ApprovalState state);
+struct ApprovalRecord {
+  std::string id;
+  TurnId turn;
+  SessionId session;
+  std::string call_id, tool;
+  std::string arguments;  // canonical
+  std::string digest;     // of tool and arguments: the exact call that is approved
+  std::string judgement;  // JSON of guard/effect_check.h: each value and where it came from
+  std::string reason;     // why it is asked
+  std::string factor;     // click, code
+  std::string code_hash;
+  std::int64_t tries = 0;  // wrong codes
+  ApprovalState state = ApprovalState::kOpen;
+  std::string answered_by;
+  WallTime created_at, expires_at, answered_at;
+  Principal principal;  // of the turn
+  Label label;
+};
+
+// The person's standing word: calls that fit need no approval until a time.
+struct GrantRecord {
+  std::string id;
+  Principal principal;    // whose calls: tenant, user and agent
+  std::string tool;       // a glob
+  std::string arguments;  // JSON object: a glob an argument
+  WallTime expires_at, created_at;
+  std::string created_by;
 };
 
 // Something that is due at a time. What `payload` means belongs to the room that owns the kind.

@@ -116,6 +116,43 @@ OutboxRecord ReadOutbox(const Row& row) {
   return outbox;
 }
 
+absl::StatusOr<ApprovalRecord> ReadApproval(const Row& row) {
+  ApprovalRecord approval;
+  approval.id = row.Text(0);
+  approval.turn = TurnId(row.Text(1));
+  approval.session = SessionId(row.Text(2));
+  approval.call_id = row.Text(3);
+  approval.tool = row.Text(4);
+  approval.arguments = row.Text(5);
+  approval.digest = row.Text(6);
+  approval.judgement = row.Text(7);
+  approval.reason = row.Text(8);
+  approval.factor = row.Text(9);
+  approval.code_hash = row.Text(10);
+  approval.tries = row.Int(11);
+  TALON_ASSIGN_OR_RETURN(approval.state, ParseApprovalState(row.Text(12)));
+  approval.answered_by = row.Text(13);
+  approval.created_at = TimeAt(row, 14);
+  approval.expires_at = TimeAt(row, 15);
+  approval.answered_at = TimeAt(row, 16);
+  approval.principal = PrincipalAt(row, 17);
+  approval.label = LabelAt(row, 21);
+  return approval;
+}
+
+GrantRecord ReadGrant(const Row& row) {
+  GrantRecord grant;
+  grant.id = row.Text(0);
+  grant.principal = {
+      .tenant = row.Text(1), .user = row.Text(2), .agent = row.Text(3), .origin = ""};
+  grant.tool = row.Text(4);
+  grant.arguments = row.Text(5);
+  grant.expires_at = TimeAt(row, 6);
+  grant.created_at = TimeAt(row, 7);
+  grant.created_by = row.Text(8);
+  return grant;
+}
+
 absl::StatusOr<TimerRecord> ReadTimer(const Row& row) {
   TimerRecord timer;
   timer.id = row.Text(0);

@@ -16,6 +16,8 @@ SessionRecord ReadSession(const store::Row& row);
 MessageRecord ReadMessage(const store::Row& row, const SessionId& session);
 OutboxRecord ReadOutbox(const store::Row& row);
 
+absl::StatusOr<ApprovalRecord> ReadApproval(const store::Row& row);
+GrantRecord ReadGrant(const store::Row& row);
 absl::StatusOr<TimerRecord> ReadTimer(const store::Row& row);
 
 }  // namespace talon::journal

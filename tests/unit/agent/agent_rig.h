@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/agent.h"
+#include "agent/approvals.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/status.h"
@@ -129,6 +130,9 @@ class AgentTest : public testing::Test {
     catalogue = std::make_unique<tool::Catalogue>();
     for (const auto& tool : tools_) ASSERT_OK(catalogue->Add(tool));
     guard = std::make_unique<guard::Guard>(*catalogue, guard_options);
+    auto rules = guard::ParsePolicy(policy, "policy of the test");
+    ASSERT_OK(rules);
+    guard->UsePolicy(*rules, "/workspace");
     auto made = router::Router::Create(
         models, routing, [this](const std::string&, const model::ProviderOptions& of) {
           return absl::StatusOr<std::unique_ptr<model::ChatModel>>(
@@ -137,8 +141,10 @@ class AgentTest : public testing::Test {
         });
     ASSERT_OK(made);
     router = *std::move(made);
-    auto created =
-        Agent::Create(options, {loop, clock, ids, *journal, *router, *catalogue, *guard, &hooks});
+    grants = std::make_unique<Grants>(*journal, clock, ids);
+    ASSERT_OK(Run(grants->Load()));
+    auto created = Agent::Create(options, {loop, clock, ids, *journal, *router, *catalogue, *guard,
+                                           &hooks, grants.get(), code_channel});
     ASSERT_OK(created);
     agent = *std::move(created);
   }
@@ -156,6 +162,7 @@ class AgentTest : public testing::Test {
       co_return 0;
     }(agent.get()));
     agent.reset();
+    grants.reset();
     router.reset();
     guard.reset();
     catalogue.reset();
@@ -312,6 +319,7 @@ class AgentTest : public testing::Test {
   router::RoutingOptions routing;
   OrchestratorOptions options;
   guard::GuardOptions guard_options;
+  std::string policy = "defaults: false\nrules: [{otherwise: allow}]";  // "": the built-in one
   hook::Hooks hooks;
 
   std::unique_ptr<FaultStore> store;
@@ -319,6 +327,8 @@ class AgentTest : public testing::Test {
   std::unique_ptr<tool::Catalogue> catalogue;
   std::unique_ptr<guard::Guard> guard;
   std::unique_ptr<router::Router> router;
+  std::unique_ptr<Grants> grants;
+  CodeChannel* code_channel = nullptr;
   std::unique_ptr<Agent> agent;
 
  private:

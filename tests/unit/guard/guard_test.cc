@@ -95,10 +95,13 @@ TEST_F(GuardTest, BlocksWithAReason) {
   EXPECT_THAT(Blocked("files__read", R"({"path":"aaaaaaaaaa"})"), HasSubstr("at most 10"));
 }
 
-TEST_F(GuardTest, TheHighestTierNeedsThePersonOnceTextFromOutsideIsSeen) {
-  EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
+TEST_F(GuardTest, TheHighestTierIsAlwaysAskedOfThePerson) {
+  EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAsk);
   context_.integrity = Integrity::kUntrusted;
-  EXPECT_THAT(Blocked("bank__pay", R"({"path":"a"})"), HasSubstr("not for a model"));
+  const CheckedCall asked = Check("bank__pay", R"({"path":"a"})");
+  EXPECT_EQ(asked.decision.verdict, hook::Verdict::kAsk);
+  EXPECT_EQ(asked.judgement.factor, Factor::kCode);
+  EXPECT_THAT(asked.decision.reason, HasSubstr("money and administration"));
   EXPECT_EQ(Check("files__read", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
   from_user_ = true;
   EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/provenance.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace talon::guard {
+namespace {
+
+bool IsWordByte(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte >= 0x80;
+}
+
+// Scripts that write without spaces, and Hangul, whose words change at both ends.
+bool WritesWithoutSpaces(std::string_view word) {
+  return static_cast<unsigned char>(word.front()) >= 0xe2;
+}
+
+bool Vouched(Voice voice) {
+  return voice == Voice::kOperator || voice == Voice::kPerson || voice == Voice::kTrusted;
+}
+
+bool TextSays(std::string_view text, std::string_view word) {
+  const bool beginning = word.ends_with('*');
+  if (beginning) word.remove_suffix(1);
+  if (word.empty()) return false;
+  const bool anywhere = WritesWithoutSpaces(word);
+  for (std::size_t at = text.find(word); at != std::string_view::npos;
+       at = text.find(word, at + 1)) {
+    if (anywhere) return true;
+    const std::size_t end = at + word.size();
+    const bool starts = at == 0 || !IsWordByte(text[at - 1]);
+    if (starts && (beginning || end == text.size() || !IsWordByte(text[end]))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string_view VoiceName(Voice voice) {
+  switch (voice) {
+    case Voice::kOperator:
+      return "operator";
+    case Voice::kPerson:
+      return "user";
+    case Voice::kTrusted:
+      return "trusted";
+    case Voice::kModel:
+      return "model";
+    case Voice::kCall:
+      return "call";
+    case Voice::kUntrusted:
+      break;
+  }
+  return "untrusted";
+}
+
+void Provenance::Add(Item item, std::string_view text) {
+  if (Vouched(item.voice)) {
+    vouched_.Add(text);
+    vouched_items_.push_back(std::move(item));
+  } else {
+    other_.Add(text);
+    other_items_.push_back(std::move(item));
+  }
+}
+
+void Provenance::BeginTurn(std::string_view text) {
+  turn_ = Fold(text);
+}
+
+bool Provenance::TurnSays(const std::vector<std::string>& words) const {
+  return std::ranges::any_of(words, [&](const std::string& word) { return TextSays(turn_, word); });
+}
+
+bool Provenance::TurnNames(std::string_view text) const {
+  return TextSays(turn_, Fold(text));
+}
+
+bool Provenance::Said(Voice voice, std::string_view folded, Edge edge) const {
+  const WordIndex& index = Vouched(voice) ? vouched_ : other_;
+  const std::vector<Item>& items = Vouched(voice) ? vouched_items_ : other_items_;
+  const auto found = index.Find(folded, edge, items.size());
+  return std::ranges::any_of(found,
+                             [&](std::size_t number) { return items[number].voice == voice; });
+}
+
+std::vector<const Item*> Provenance::Find(std::string_view folded, Edge edge,
+                                          std::size_t limit) const {
+  std::vector<const Item*> list;
+  for (const std::size_t number : vouched_.Find(folded, edge, limit)) {
+    list.push_back(&vouched_items_[number]);
+  }
+  for (const std::size_t number : other_.Find(folded, edge, limit - list.size())) {
+    list.push_back(&other_items_[number]);
+  }
+  return list;
+}
+
+void Provenance::Clear() {
+  vouched_.Clear();
+  other_.Clear();
+  vouched_items_.clear();
+  other_items_.clear();
+  turn_.clear();
+}
+
+}  // namespace talon::guard
