@@ -32,9 +32,8 @@ void AddMessage(const StoredMessage& stored, guard::Provenance& provenance) {
                                                             : "a message from outside,";
       provenance.Add({voice, fmt::format("{} {}", who, stored.seq)}, text->text);
     } else if (const auto* call = std::get_if<model::ToolCall>(&part)) {
-      provenance.Add({Voice::kCall,
-                      fmt::format("the model's call of {} in message {}", call->name, stored.seq)},
-                     call->arguments);
+      // Its name too: whoever refuses it repeats that.
+      provenance.Add({Voice::kCall, ""}, call->name + " " + call->arguments);
     } else if (const auto* result = std::get_if<model::ToolResult>(&part)) {
       // Nobody but a tool gives results, whoever handed them on.
       const Voice as = voice == Voice::kTrusted ? voice : Voice::kUntrusted;

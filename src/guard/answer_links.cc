@@ -39,13 +39,15 @@ bool BeginsWithScheme(std::string_view lower, std::size_t at) {
   });
 }
 
-// "//host" and its spellings, where an address may begin.
-bool BeginsWithSlashes(std::string_view lower, std::size_t at) {
+// "//host" and its spellings, where an address may begin: behind what opens one.
+bool BeginsWithSlashes(std::string_view lower, std::size_t at, bool awaited) {
   const auto slash = [&](std::size_t i) {
     return i < lower.size() && (lower[i] == '/' || lower[i] == '\\');
   };
-  return slash(at) && slash(at + 1) && at + 2 < lower.size() && IsName(lower[at + 2]) &&
-         (at == 0 || std::string_view("(\"'=<[").find(lower[at - 1]) != kNowhere);
+  if (!slash(at) || !slash(at + 1) || at + 2 >= lower.size() || !IsName(lower[at + 2])) {
+    return false;
+  }
+  return at == 0 ? awaited : std::string_view("(\"'=<[").find(lower[at - 1]) != kNowhere;
 }
 
 // "name.example/path?query" and "www.": programs that show chats make links of them.
@@ -65,11 +67,12 @@ bool BeginsWithBareHost(std::string_view lower, std::size_t at) {
   return rest.find('?', end) != kNowhere;
 }
 
-std::size_t FindAddress(std::string_view lower, std::size_t from) {
+// `awaited`: one may begin the text.
+std::size_t FindAddress(std::string_view lower, std::size_t from, bool awaited) {
   for (std::size_t at = from; at < lower.size(); ++at) {
     const char c = lower[at];
     if (c == '/' || c == '\\') {
-      if (BeginsWithSlashes(lower, at)) return at;
+      if (BeginsWithSlashes(lower, at, awaited)) return at;
     } else if (IsName(c) && (at == 0 || !IsName(lower[at - 1]))) {
       if (BeginsWithScheme(lower, at) || BeginsWithBareHost(lower, at)) return at;
     }
@@ -116,22 +119,31 @@ std::string Plain(std::string_view address) {
 }
 
 std::string Harmless(std::string_view plain) {
-  const std::size_t slashes = plain.find("//");
-  const std::string_view scheme =
-      slashes == kNowhere || slashes == 0 ? "" : plain.substr(0, slashes - 1);
+  const std::size_t colon = plain.find("://");
+  std::string shown(colon == kNowhere ? "" : plain.substr(0, colon + 1));
+  if (ToLowerAscii(shown).starts_with("http")) shown.replace(1, 2, "xx");
+  const bool slashes = colon != kNowhere || plain.starts_with("//");
   std::string host = HostOf(plain.starts_with("//") ? plain.substr(2) : plain);
   for (std::size_t i = host.find('.'); i != kNowhere; i = host.find('.', i + 3)) {
     host.replace(i, 1, "[.]");
   }
-  std::string shown(scheme);
-  if (ToLowerAscii(shown).starts_with("http")) shown.replace(1, 2, "xx");
-  return fmt::format("{}//{}/…", shown.empty() ? "" : shown + ":", host);
+  return fmt::format("{}{}{}/…", shown, slashes ? "//" : "", host);
+}
+
+// A scheme alone leads nowhere, and this machine is nobody else.
+bool LeadsOutside(std::string_view plain) {
+  const bool slashes = plain.find("//") != kNowhere;
+  const std::string host = HostOf(plain.starts_with("//") ? plain.substr(2) : plain);
+  const std::string_view name = std::string_view(host).substr(0, host.rfind(':'));
+  if (name == "localhost" || name == "127.0.0.1" || host.starts_with("[::1]")) return false;
+  return slashes ? !host.empty() : host.find('.') != kNowhere;
 }
 
 }  // namespace
 
 bool AnswerLinks::Stays(std::string_view url, bool image) const {
   const std::string lower = ToLowerAscii(url);
+  if (!LeadsOutside(lower)) return true;
   const bool web = lower.starts_with("https://") || lower.starts_with("http://");
   if (web && lower.find('@') == kNowhere && AnyGlobMatches(policy_.lists.hosts, HostOf(lower))) {
     return true;
@@ -162,7 +174,8 @@ std::string AnswerLinks::CleanRun(std::string_view run) {
   const std::string lower = ToLowerAscii(run);
   std::string out;
   std::size_t done = 0;
-  for (std::size_t at = FindAddress(lower, 0); at != kNowhere; at = FindAddress(lower, done)) {
+  for (std::size_t at = FindAddress(lower, 0, awaited_); at != kNowhere;
+       at = FindAddress(lower, done, false)) {
     const std::size_t end = std::max(AddressEnd(run, at), at + 1);
     const std::string plain = Plain(run.substr(at, end - at));
     const bool fetched = Fetched(run.substr(done, at - done));

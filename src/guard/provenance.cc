@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/provenance.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -15,6 +17,24 @@ bool IsWordByte(char c) {
 // Scripts that write without spaces, and Hangul, whose words change at both ends.
 bool WritesWithoutSpaces(std::string_view word) {
   return static_cast<unsigned char>(word.front()) >= 0xe2;
+}
+
+// Words begin sentences in every script.
+std::string LowerLetters(std::string_view text) {
+  std::string out;
+  const auto* at = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  auto left = static_cast<utf8proc_ssize_t>(text.size());
+  while (left > 0) {
+    utf8proc_int32_t letter = 0;
+    const utf8proc_ssize_t size = utf8proc_iterate(at, left, &letter);
+    if (size <= 0) break;  // no UTF-8: nothing behind it asks for anything
+    utf8proc_uint8_t bytes[4];
+    const utf8proc_ssize_t count = utf8proc_encode_char(utf8proc_tolower(letter), bytes);
+    out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count));
+    at += size;
+    left -= size;
+  }
+  return out;
 }
 
 bool Vouched(Voice voice) {
@@ -57,7 +77,9 @@ std::string_view VoiceName(Voice voice) {
 }
 
 void Provenance::Add(Item item, std::string_view text) {
-  if (Vouched(item.voice)) {
+  if (item.voice == Voice::kCall) {
+    calls_.Add(text);
+  } else if (Vouched(item.voice)) {
     vouched_.Add(text);
     vouched_items_.push_back(std::move(item));
   } else {
@@ -67,7 +89,7 @@ void Provenance::Add(Item item, std::string_view text) {
 }
 
 void Provenance::BeginTurn(std::string_view text) {
-  turn_ = Fold(text);
+  turn_ = LowerLetters(Fold(text));
 }
 
 bool Provenance::TurnSays(const std::vector<std::string>& words) const {
@@ -79,6 +101,7 @@ bool Provenance::TurnNames(std::string_view text) const {
 }
 
 bool Provenance::Said(Voice voice, std::string_view folded, Edge edge) const {
+  if (voice == Voice::kCall) return !calls_.Find(folded, edge, 1).empty();
   const WordIndex& index = Vouched(voice) ? vouched_ : other_;
   const std::vector<Item>& items = Vouched(voice) ? vouched_items_ : other_items_;
   const auto found = index.Find(folded, edge, items.size());
@@ -101,6 +124,7 @@ std::vector<const Item*> Provenance::Find(std::string_view folded, Edge edge,
 void Provenance::Clear() {
   vouched_.Clear();
   other_.Clear();
+  calls_.Clear();
   vouched_items_.clear();
   other_items_.clear();
   turn_.clear();

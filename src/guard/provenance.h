@@ -43,7 +43,8 @@ class Provenance {
 
   // Whether somebody of `voice` said `folded`.
   bool Said(Voice voice, std::string_view folded, Edge edge) const;
-  // Items in which it stands, earliest first, those that people vouch for before others.
+  // Items in which it stands, earliest first, those that people vouch for before others. A call says
+  // nothing of where its values came from, so calls are not among them.
   std::vector<const Item*> Find(std::string_view folded, Edge edge, std::size_t limit) const;
 
   std::size_t items() const { return vouched_items_.size() + other_items_.size(); }
@@ -51,7 +52,7 @@ class Provenance {
 
  private:
   // What people vouch for is small, and must be found however much else there is.
-  WordIndex vouched_, other_;
+  WordIndex vouched_, other_, calls_;
   std::vector<Item> vouched_items_, other_items_;
   std::string turn_;  // folded
 };

@@ -28,8 +28,8 @@ TEST_F(AnswerLinksTest, WhatSomebodyVouchesForStays) {
        {"See https://docs.example/page.", "[page](https://docs.example/page)",
         "![page](https://docs.example/page)", "from https://news.example/story?id=7",
         "[story](https://news.example/story?id=7), *read it*",
-        "no address: a/b, 1//2, http and www", "run `src/a.b/c` or std::string a(b);  // comment",
-        "C:\\\\temp and \\\\alpha"}) {
+        "no address: a/b, 1//2, http and www", "open http://localhost:3000/a?b, over https: always",
+        "run `src/a.b/c` or std::string a(b);  // comment", "C:\\\\temp and \\\\alpha"}) {
     EXPECT_EQ(Clean(text), text);
   }
 }

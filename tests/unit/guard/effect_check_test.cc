@@ -91,7 +91,7 @@ TEST_F(EffectCheckTest, ANamedFileIsNotWrittenUnlessThePersonAsksForWriting) {
   const Judgement judged = Judge(R"({"path":"report.txt","content":"x"})");
   EXPECT_EQ(judged.answer, Answer::kAsk);
   EXPECT_THAT(judged.reason, HasSubstr("do not ask for 'files__write'"));
-  origins_.BeginTurn("bitte ändere report.txt");
+  origins_.BeginTurn("Ändere bitte report.txt");
   EXPECT_EQ(Of(R"({"path":"report.txt"})"), Answer::kAllow);
   origins_.BeginTurn("请修改文件");
   EXPECT_EQ(Of(R"({"path":"report.txt"})"), Answer::kAllow);
