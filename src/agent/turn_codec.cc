@@ -79,8 +79,7 @@ absl::StatusOr<TurnInput> DecodeInput(std::string_view text) {
   }
   input.model = JsonString(json, "model");
   input.mode = JsonString(json, "mode") == "task" ? TurnMode::kTask : TurnMode::kChat;
-  input.approvals =
-      JsonString(json, "approvals") == "wait" ? Approvals::kWait : Approvals::kRefuse;
+  input.approvals = JsonString(json, "approvals") == "wait" ? Approvals::kWait : Approvals::kRefuse;
   input.instructions = JsonString(json, "instructions");
   if (const Json* tools = JsonFind(json, "client_tools"); tools && tools->is_array()) {
     for (const Json& tool : *tools) {

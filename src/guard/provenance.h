@@ -43,8 +43,8 @@ class Provenance {
 
   // Whether somebody of `voice` said `folded`.
   bool Said(Voice voice, std::string_view folded, Edge edge) const;
-  // Items in which it stands, earliest first, those that people vouch for before others. A call says
-  // nothing of where its values came from, so calls are not among them.
+  // Items in which it stands, earliest first, those that people vouch for before others. A call
+  // says nothing of where its values came from, so calls are not among them.
   std::vector<const Item*> Find(std::string_view folded, Edge edge, std::size_t limit) const;
 
   std::size_t items() const { return vouched_items_.size() + other_items_.size(); }
