@@ -17,8 +17,7 @@ class TurnSink : public model::DeltaSink {
  public:
   // `texts` are those of the rounds before. `links`: what cleans the text of addresses before it is
   // shown; may be null. All must outlive the sink.
-  TurnSink(TurnRun& run, const std::vector<std::string>& texts,
-           guard::AnswerLinks* links = nullptr)
+  TurnSink(TurnRun& run, const std::vector<std::string>& texts, guard::AnswerLinks* links = nullptr)
       : run_(run), texts_(texts), links_(links) {}
   void OnText(std::string_view text) override;
   void OnReasoning(std::string_view text) override;
