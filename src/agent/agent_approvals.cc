@@ -53,12 +53,13 @@ io::Task<absl::StatusOr<guard::CheckedCall>> AgentImpl::JudgeCall(Principal prin
   } else if (!scratch.history.empty()) {
     run.turn = scratch.history.back().turn;  // as in its last turn
   }
-  co_return core_.deps.guard.CheckCall({.tool = call.name,
-                                        .arguments = call.arguments,
-                                        .principal = std::move(principal),
-                                        .context = scratch.label,
-                                        .from_user = false,
-                                        .provenance = &OriginsOf(core_, scratch, run)});
+  co_return core_.deps.guard.CheckCall(
+      {.tool = call.name,
+       .arguments = call.arguments,
+       .principal = std::move(principal),
+       .context = scratch.label,
+       .from_user = false,
+       .provenance = [&]() -> const guard::Provenance& { return OriginsOf(core_, scratch, run); }});
 }
 
 }  // namespace talon::agent

@@ -111,7 +111,9 @@ guard::CheckedCall ToolRound::Check(const std::string& tool, const std::string& 
                                      .principal = run_.principal,
                                      .context = session_.label,
                                      .from_user = false,
-                                     .provenance = &OriginsOf(core_, session_, run_)});
+                                     .provenance = [this]() -> const guard::Provenance& {
+                                       return OriginsOf(core_, session_, run_);
+                                     }});
 }
 
 ToolRound::Planned ToolRound::Plan(const model::ToolCall& call, std::int64_t seed,

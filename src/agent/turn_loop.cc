@@ -162,7 +162,7 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     // Once something from outside is in the conversation, an answer's links may carry it away.
     std::optional<guard::AnswerLinks> links;
     if (session_.label.integrity == Integrity::kUntrusted) {
-      links.emplace(core_.deps.guard.policy(), OriginsOf(core_, session_, run_));
+      links.emplace(core_.deps.guard.policy(), Known());
     }
     TurnSink sink(run_, texts_, links ? &*links : nullptr);
     const bool held = IsAdvised(core_, hook::Joinpoint::kResponseBeforeFinal);
@@ -205,8 +205,12 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
   }
 }
 
+guard::Origins TurnLoop::Known() {
+  return [this]() -> const guard::Provenance& { return OriginsOf(core_, session_, run_); };
+}
+
 void TurnLoop::CleanLinks(model::Message& message) {
-  guard::AnswerLinks links(core_.deps.guard.policy(), OriginsOf(core_, session_, run_));
+  guard::AnswerLinks links(core_.deps.guard.policy(), Known());
   for (model::Part& part : message.parts) {
     if (auto* text = std::get_if<model::TextPart>(&part)) text->text = links.Clean(text->text);
   }

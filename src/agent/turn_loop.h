@@ -66,6 +66,8 @@ class TurnLoop {
   io::Task<absl::StatusOr<model::ChatRequest>> FailOver(const router::Route& next,
                                                         const absl::Status& error,
                                                         const RequestShape& shape);
+  // Where the conversation's values came from.
+  guard::Origins Known();
   // Makes addresses harmless that may carry away what the conversation holds.
   void CleanLinks(model::Message& message);
   // Records that the answer has a flaw and prepares asking again; false when that was done often

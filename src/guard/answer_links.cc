@@ -150,10 +150,10 @@ bool AnswerLinks::Stays(std::string_view url, bool image) const {
   }
   const SinkPart whole = TakeApart(SinkKind::kUrl, url, "").whole;
   for (const Voice voice : {Voice::kPerson, Voice::kOperator, Voice::kTrusted}) {
-    if (provenance_.Said(voice, whole.folded, whole.edge)) return true;
+    if (provenance_().Said(voice, whole.folded, whole.edge)) return true;
   }
-  return !image && provenance_.Said(Voice::kUntrusted, whole.folded, whole.edge) &&
-         !provenance_.Said(Voice::kCall, whole.folded, whole.edge);
+  return !image && provenance_().Said(Voice::kUntrusted, whole.folded, whole.edge) &&
+         !provenance_().Said(Voice::kCall, whole.folded, whole.edge);
 }
 
 bool AnswerLinks::Fetched(std::string_view before) {

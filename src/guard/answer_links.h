@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "guard/policy.h"
 #include "guard/provenance.h"
@@ -19,9 +20,9 @@ namespace talon::guard {
 // it into a call.
 class AnswerLinks {
  public:
-  // Both must outlive this.
-  AnswerLinks(const Policy& policy, const Provenance& provenance)
-      : policy_(policy), provenance_(provenance) {}
+  // `policy` must outlive this.
+  AnswerLinks(const Policy& policy, Origins provenance)
+      : policy_(policy), provenance_(std::move(provenance)) {}
 
   std::string Clean(std::string_view text);
   // The same for a text in pieces: what is safe to show of it so far. End() gives the rest.
@@ -37,7 +38,7 @@ class AnswerLinks {
   bool Stays(std::string_view url, bool image) const;
 
   const Policy& policy_;
-  const Provenance& provenance_;
+  const Origins provenance_;
   std::string held_;      // the run that may not be complete
   bool image_ = false;    // the last bracket that opened is an image's
   bool awaited_ = false;  // what follows the run before is fetched, if it is an address

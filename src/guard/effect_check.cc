@@ -107,9 +107,9 @@ class Check {
   }
 
   bool TurnAsks() const {
-    if (around_.provenance.TurnNames(around_.spec.name)) return true;
+    if (Known().TurnNames(around_.spec.name)) return true;
     const auto words = around_.policy.asks.find(around_.spec.effect);
-    return words != around_.policy.asks.end() && around_.provenance.TurnSays(words->second);
+    return words != around_.policy.asks.end() && Known().TurnSays(words->second);
   }
 
   std::string NotAskedFor() const {
@@ -204,7 +204,7 @@ class Check {
 
   PartFinding Look(const SinkPart& part, const Leaf& leaf) const {
     PartFinding finding{.what = part.what, .text = Shown(part.text), .found_in = {}};
-    const Provenance& said = around_.provenance;
+    const Provenance& said = Known();
     const auto named = said.Find(part.folded, part.edge, kNamedItems);
     for (const Item* item : named) finding.found_in.push_back(item->name);
     if (Listed(part, leaf)) {
@@ -255,12 +255,19 @@ class Check {
     if (LeavesFolder(path)) return false;
     for (std::size_t at = path.rfind('/'); at != std::string_view::npos && at > 0;
          at = path.rfind('/', at - 1)) {
-      if (around_.provenance.Said(Voice::kPerson, path.substr(0, at), Edge::kFolder)) return true;
+      if (Known().Said(Voice::kPerson, path.substr(0, at), Edge::kFolder)) return true;
     }
     return false;
   }
 
+  // Taken in once, and only where something depends on it.
+  const Provenance& Known() const {
+    if (known_ == nullptr) known_ = &around_.provenance();
+    return *known_;
+  }
+
   const Circumstances& around_;
+  mutable const Provenance* known_ = nullptr;
 };
 
 }  // namespace

@@ -45,7 +45,7 @@ struct Judgement {
 struct Circumstances {
   const Policy& policy;
   const tool::ToolSpec& spec;
-  const Provenance& provenance;
+  const Origins& provenance;
   Label context;               // join of everything in the model's context
   std::string_view workspace;  // the agent's folder; paths in it are meant relative to it
 };

@@ -33,6 +33,11 @@ std::string UnknownTool(const tool::Catalogue& catalogue, std::string_view name)
   return fmt::format("tool '{}' is not known; similar: {}", Shown(name), fmt::join(similar, ", "));
 }
 
+const Provenance& NothingKnown() {
+  static const Provenance nothing;
+  return nothing;
+}
+
 // The parts of a result in one text, each already harmless.
 struct Body {
   std::string text;
@@ -57,19 +62,18 @@ void Guard::UsePolicy(std::shared_ptr<const Policy> policy, std::string workspac
 }
 
 void Guard::Judge(const CallRequest& request, CheckedCall& checked) const {
-  static const Provenance kNothingKnown;
   const auto arguments = ParseJson(checked.arguments, "arguments");
   if (!arguments.ok()) {
     checked.decision = Block("the arguments cannot be read");
     return;
   }
-  checked.judgement =
-      JudgeCall({.policy = *policy_,
-                 .spec = checked.entry->tool->spec(),
-                 .provenance = request.provenance == nullptr ? kNothingKnown : *request.provenance,
-                 .context = request.context,
-                 .workspace = workspace_},
-                *arguments);
+  const Origins origins = request.provenance ? request.provenance : &NothingKnown;
+  checked.judgement = JudgeCall({.policy = *policy_,
+                                 .spec = checked.entry->tool->spec(),
+                                 .provenance = origins,
+                                 .context = request.context,
+                                 .workspace = workspace_},
+                                *arguments);
   if (checked.judgement.answer == Answer::kAllow) return;
   checked.decision.verdict =
       checked.judgement.answer == Answer::kAsk ? hook::Verdict::kAsk : hook::Verdict::kBlock;

@@ -34,7 +34,7 @@ struct CallRequest {
   Label context;           // join of everything in the model's context
   bool from_user = false;  // typed by the person (/tool …), not by a model
   // What is known of where values came from; null: nothing, so no value is the person's.
-  const Provenance* provenance = nullptr;
+  Origins provenance = nullptr;
 };
 
 struct CheckedCall {

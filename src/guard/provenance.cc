@@ -9,6 +9,8 @@
 namespace talon::guard {
 namespace {
 
+constexpr std::size_t kPlacesShown = 128;  // looked at to tell people where a value comes from
+
 bool IsWordByte(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte >= 0x80;
@@ -115,7 +117,7 @@ std::vector<const Item*> Provenance::Find(std::string_view folded, Edge edge,
   for (const std::size_t number : vouched_.Find(folded, edge, limit)) {
     list.push_back(&vouched_items_[number]);
   }
-  for (const std::size_t number : other_.Find(folded, edge, limit - list.size())) {
+  for (const std::size_t number : other_.Find(folded, edge, limit - list.size(), kPlacesShown)) {
     list.push_back(&other_items_[number]);
   }
   return list;

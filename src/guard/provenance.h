@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,5 +57,8 @@ class Provenance {
   std::vector<Item> vouched_items_, other_items_;
   std::string turn_;  // folded
 };
+
+// Taking in a conversation costs some microseconds a kilobyte: it is asked for when it is needed.
+using Origins = std::function<const Provenance&()>;
 
 }  // namespace talon::guard

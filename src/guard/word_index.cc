@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace talon::guard {
 namespace {
 
 constexpr std::size_t kMaxBytes = 16u << 20;       // of all texts of an index
-constexpr std::size_t kMaxTried = 2048;            // places looked at for one value
 constexpr std::size_t kFirstWords = 256;           // a power of two
 constexpr std::uint32_t kHashStart = 2166136261u;  // FNV-1a
 constexpr std::uint32_t kHashStep = 16777619u;
@@ -229,8 +229,8 @@ std::size_t WordIndex::Add(std::string_view text) {
   return begins_.size() - 1;
 }
 
-std::vector<std::size_t> WordIndex::Find(std::string_view folded, Edge edge,
-                                         std::size_t limit) const {
+std::vector<std::size_t> WordIndex::Find(std::string_view folded, Edge edge, std::size_t limit,
+                                         std::size_t places) const {
   const Word* rarest = nullptr;
   std::size_t offset = 0;
   bool all_known = true;
@@ -246,7 +246,7 @@ std::vector<std::size_t> WordIndex::Find(std::string_view folded, Edge edge,
   std::vector<std::size_t> found;
   if (!all_known || rarest == nullptr) return found;
   std::size_t tried = 0;
-  for (std::uint32_t i = rarest->last; i != 0 && tried < kMaxTried; i = postings_[i].before) {
+  for (std::uint32_t i = rarest->last; i != 0 && tried < places; i = postings_[i].before) {
     ++tried;
     const std::size_t word_at = postings_[i].at;
     if (word_at < offset) continue;

@@ -32,8 +32,11 @@ class WordIndex {
   // Returns the text's number, from 0. Text beyond the index's limit is left out: what is not found
   // is not trusted.
   std::size_t Add(std::string_view text);
-  // Numbers of the texts in which `folded` (by Fold) stands, ascending; at most `limit`.
-  std::vector<std::size_t> Find(std::string_view folded, Edge edge, std::size_t limit) const;
+  // Numbers of the texts in which `folded` (by Fold) stands, ascending; at most `limit`. Looks at
+  // the latest `places` where its rarest word stands.
+  static constexpr std::size_t kEverywhere = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> Find(std::string_view folded, Edge edge, std::size_t limit,
+                                std::size_t places = kEverywhere) const;
   std::size_t bytes() const { return all_.size(); }
   void Clear();
 

@@ -56,9 +56,10 @@ int Run(std::size_t kilobytes, int calls) {
                       {"path", "src/dir1/file41.cc"},
                       {"body", Page(2 << 10, 9)}};
   const Json named = {{"to", "alice@example.com"}, {"body", Page(2 << 10, 9)}};
+  const Origins known = [&]() -> const Provenance& { return origins; };
   const Circumstances around{.policy = *DefaultPolicy(),
                              .spec = spec,
-                             .provenance = origins,
+                             .provenance = known,
                              .context = {.integrity = Integrity::kUntrusted, .readers = {}},
                              .workspace = "/home/x/workspace"};
   const auto time = [&](const Json& arguments, Answer expected) {

@@ -36,9 +36,10 @@ class EffectCheckTest : public testing::Test {
     context_ = Integrity::kUntrusted;
   }
   Judgement Judge(std::string_view arguments) {
+    const Origins known = [this]() -> const Provenance& { return origins_; };
     const Circumstances around{.policy = *policy_,
                                .spec = spec_,
-                               .provenance = origins_,
+                               .provenance = known,
                                .context = {.integrity = context_, .readers = {}},
                                .workspace = "/home/x/workspace"};
     return JudgeCall(around, *ParseJson(arguments, "arguments"));
