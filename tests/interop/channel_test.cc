@@ -45,6 +45,14 @@ class FakeAgent : public agent::Agent {
                                 std::string) override {
     co_return NotFound("a fake asks nothing");
   }
+  io::Task<absl::StatusOr<journal::ApprovalRecord>> AnswerApproval(agent::ApprovalAnswer,
+                                                                   const Principal*) override {
+    co_return NotFound("a fake asks nothing");
+  }
+  io::Task<absl::StatusOr<guard::CheckedCall>> JudgeCall(Principal, std::string, std::string,
+                                                         model::ToolCall) override {
+    co_return NotFound("a fake judges nothing");
+  }
   io::Task<absl::StatusOr<std::vector<agent::Undelivered>>> LoadUndelivered(
       std::string origin) override {
     EXPECT_EQ(origin, "channel:chat");
