@@ -11,6 +11,7 @@
 #include "agent/approvals.h"
 #include "agent/live_call.h"
 #include "agent/origins.h"
+#include "agent/toolset.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -389,6 +390,8 @@ io::Task<void> ToolRound::Attempt(Planned* planned) {
   } else if (output.ok()) {
     planned->result = core_.deps.guard.AdmitResult(planned->spec, planned->call.id, *output,
                                                    planned->artifact.str());
+    // Of the model's own words, like a refusal: nothing from outside is in it.
+    if (planned->spec.name == kLoadToolsName && !advised) planned->result.label = session_.label;
     TellOpen(*planned, planned->result.reason == ErrorReason::kPluginMisbehaved);
   } else {
     log::Warn("tool call failed", {{"tool", planned->spec.name},

@@ -208,6 +208,16 @@ TEST_F(ApprovalsTest, WaitingOverManyRestartsIsNoFault) {
   EXPECT_EQ(world.effect_count(), 1);
 }
 
+TEST_F(ApprovalsTest, LoadingASchemaIsNoReadingFromOutside) {
+  options.eager_tools = 1;
+  Start();
+  model.Call({Call("talon__load_tools", R"({"names":["test__put"]})")});
+  model.Call({Call("test__put", R"({"path":"made.txt"})")});
+  model.Say("done");
+  EXPECT_EQ(AskInput(Waiting("go ahead", Approvals::kRefuse)).answer.text, "done");
+  EXPECT_EQ(world.effect_count(), 1);
+}
+
 TEST_F(ApprovalsTest, OthersMayNotAnswer) {
   Start();
   Hijack();
