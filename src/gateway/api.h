@@ -24,6 +24,7 @@ int HttpStatusOf(const absl::Status& error);
 io::Task<void> Reply(io::ResponseWriter& writer, io::ServerResponse response);
 
 io::ServerResponse JsonResponse(int status, std::string body);
+io::ServerResponse Ok(const Json& json);  // 200
 
 // 405, with the methods `path` takes: "GET, POST".
 io::ServerResponse WrongMethod(std::string_view path, std::string_view allowed);

@@ -50,10 +50,6 @@ Json SessionJson(const journal::SessionRecord& session) {
           {"updated_at", FormatTime(session.updated_at)}};
 }
 
-io::ServerResponse Ok(const Json& json) {
-  return JsonResponse(200, DumpJson(json));
-}
-
 // The native event stream; docs/api.md lists its events.
 class NativeStream : public StreamFormat {
  public:
