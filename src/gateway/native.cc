@@ -14,8 +14,6 @@
 namespace talon::gateway {
 namespace {
 
-constexpr std::int64_t kMaxListed = 1000;
-
 Json UsageJson(const agent::TurnAnswer& answer) {
   return {{"input_tokens", answer.usage.input_tokens},
           {"output_tokens", answer.usage.output_tokens},
