@@ -324,8 +324,12 @@ absl::Status Daemon::Reload() {
     reload_wanted_ = true;
     return absl::OkStatus();
   }
-  TALON_ASSIGN_OR_RETURN(config::Loaded loaded,
-                         config::Load(paths_.config, paths_.config_missing, &std::getenv));
+  // A file that was there and is gone is half an edit, no wish for the defaults.
+  const bool had_file = std::ranges::count(loaded_.sources, paths_.config) > 0;
+  TALON_ASSIGN_OR_RETURN(
+      config::Loaded loaded,
+      config::Load(paths_.config, had_file ? config::Missing::kError : paths_.config_missing,
+                   &std::getenv));
   // Before anything of it can reach the log.
   for (const Secret& secret : config::SecretsOf(loaded.config)) parts_->redactor.Register(secret);
   TALON_RETURN_IF_ERROR(CheckConfig(loaded));
