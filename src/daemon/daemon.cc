@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "channel/channels.h"
 #include "daemon/code_channel.h"
+#include "daemon/config_advice.h"
 #include "daemon/model_sources.h"
 #include "daemon/version.h"
 #include "gateway/gateway.h"
@@ -50,7 +51,8 @@ absl::Status CheckProgram(const std::string& name, const plugin::PluginEntry& en
                   entry.plugin, ::strerror(errno)));
 }
 
-void WarnOfUnknownVariables(const config::Loaded& loaded) {
+void WarnOf(const config::Loaded& loaded, const Paths& paths) {
+  for (const std::string& line : ConfigAdvice(loaded, paths)) log::Warn(line);
   for (const std::string& line : config::UnknownVariables(loaded, config::TalonVariables())) {
     log::Warn(line);
   }
@@ -163,7 +165,7 @@ io::Task<absl::Status> Daemon::StartParts() {
   parts.redactor.Register(token_);
   for (const Secret& secret : config::SecretsOf(config)) parts.redactor.Register(secret);
   log::Configure(config.log.level, config.log.format, &parts.redactor);
-  WarnOfUnknownVariables(loaded_);
+  WarnOf(loaded_, paths_);
   parts.journal.emplace(*parts.store, parts.clock, config.journal);
 
   const std::string workspace =
@@ -199,11 +201,12 @@ io::Task<absl::Status> Daemon::StartParts() {
   gateway::GatewayOptions options = config.gateway;
   options.token = token_;
   TALON_CO_ASSIGN_OR_RETURN(
-      parts.gateway, gateway::Gateway::Create(std::move(options),
-                                              {loop_, parts.clock, parts.ids, *parts.agent,
-                                               *parts.journal, *parts.router, parts.catalogue,
-                                               *parts.plugins, *parts.guard, std::string(kVersion),
-                                               &*parts.extensions, &*parts.tasks, &*parts.grants}));
+      parts.gateway,
+      gateway::Gateway::Create(
+          std::move(options),
+          {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
+           parts.catalogue, *parts.plugins, *parts.guard, std::string(kVersion), &*parts.extensions,
+           &*parts.tasks, &*parts.grants, &parts.hooks, config.orchestrator}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;
@@ -333,7 +336,7 @@ absl::Status Daemon::Reload() {
   // Before anything of it can reach the log.
   for (const Secret& secret : config::SecretsOf(loaded.config)) parts_->redactor.Register(secret);
   TALON_RETURN_IF_ERROR(CheckConfig(loaded));
-  WarnOfUnknownVariables(loaded);
+  WarnOf(loaded, paths_);
   const std::vector<config::Change> changes = config::Compare(loaded_.config, loaded.config);
   TALON_ASSIGN_OR_RETURN(Secret token, ReadOrMakeToken(paths_, loaded.config.gateway.token));
   parts_->redactor.Register(token);

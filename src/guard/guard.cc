@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/question.h"
@@ -160,6 +161,22 @@ AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view e
           : fmt::format("read on with artifact__read, handle {}, offset {}]", handle, head.size());
   result.overflow = std::move(body.text);
   return result;
+}
+
+std::string Guard::AdmitCompensation(const tool::ToolSpec& spec,
+                                     const tool::ToolOutput& output) const {
+  const std::string& text = output.compensation;
+  if (text.empty() || spec.compensation.empty()) return "";
+  if (text.size() <= options_.max_compensation.value &&
+      (redactor_ == nullptr || redactor_->Redact(text) == text)) {
+    if (auto arguments = ParseJson(text, "compensation");
+        arguments.ok() && arguments->is_object()) {
+      return DumpJson({{"tool", spec.compensation}, {"arguments", *std::move(arguments)}});
+    }
+  }
+  log::Warn("how a call can be undone is not kept: no JSON object, too large, or with a secret",
+            {{"plugin", spec.plugin}, {"tool", spec.name}, {"bytes", text.size()}});
+  return "";
 }
 
 absl::StatusOr<AdmittedQuestion> Guard::AdmitQuestion(tool::Question question) const {

@@ -15,6 +15,7 @@ struct GuardOptions {
   std::chrono::milliseconds tool_timeout{30'000};
   Bytes max_result{64 << 10};
   Bytes max_arguments{1 << 20};
+  Bytes max_compensation{16 << 10};
   Bytes max_progress{200};
   Bytes max_question{4 << 10};
   Bytes max_question_schema{32 << 10};
@@ -30,6 +31,9 @@ struct GuardOptions {
                "Most bytes of a result given to the model; the rest is kept as an artifact."),
         Option("max_arguments", &O::max_arguments, kPositive,
                "Largest arguments object of a call."),
+        Option("max_compensation", &O::max_compensation,
+               "Largest arguments with which a tool says its call can be undone; larger ones are "
+               "not kept."),
         Option("max_progress", &O::max_progress, "Longest line of progress of a call."),
         Option("max_question", &O::max_question,
                "Longest question a tool may ask the person; longer ones are refused."),
