@@ -272,7 +272,13 @@ TEST_F(StreamTest, DroppingAStreamResetsIt) {
   auto stream = OpenServerStream("forever", 0);
   ASSERT_TRUE(Read(*stream).ok());
   stream.reset();
-  service_.AwaitEnd();
+  // The loop runs on: the reset may wait for room in the socket.
+  loop_.RunUntilDone([](io::Loop* loop, TalkingService* service) -> io::Task<bool> {
+    co_return co_await loop->Blocking([service] {
+      service->AwaitEnd();
+      return true;
+    });
+  }(&loop_, &service_));
   EXPECT_EQ(transport_->calls_in_flight(), 0U);
   EXPECT_EQ(*Read(*OpenServerStream("small", 0)), std::nullopt);
 }
