@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 deploy/setup.sh
-deploy/build.sh release talon plugins >&2
+deploy/build.sh release talon plugins examples >&2
 [[ "${1:-}" == "--" ]] && shift
 if [[ $# -gt 0 ]]; then exec build/release/bin/talon "$@"; fi
 if [[ -t 0 ]]; then exec build/release/bin/talon chat; fi

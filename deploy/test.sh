@@ -52,13 +52,10 @@ late() {  # name, seconds after which it is late
 }
 step "thread sanitizer: what has threads"
 if ! late "thread sanitizer" 3600; then
-  # Told, and decides with TALON_LONG=1, until new code has been through it (docs/dev/plan.md).
-  if ! { timeout 900 deploy/build.sh tsan concurrent_tests && run_ctest tsan -L '^concurrent$' -j2; }; then
-    [[ -z "${TALON_LONG:-}" ]] || exit 1
-    left_out+=("thread sanitizer (not green)")
-  fi
+  deploy/build.sh tsan concurrent_tests
+  run_ctest tsan -L '^concurrent$' -j2
 fi
 step "clang-tidy"
 if ! late clang-tidy 4400; then TALON_TIDY_BUILD=asan deploy/dev tidy; fi
 
-printf '\nall tests passed in %s s%s\n' "$SECONDS" "${left_out[*]:+; NOT DECIDED BY: ${left_out[*]}}"
+printf '\nall tests passed in %s s%s\n' "$SECONDS" "${left_out[*]:+; LEFT OUT, the machine is too slow: ${left_out[*]}}"

@@ -46,13 +46,9 @@ absl::StatusOr<Json> ParseArguments(const std::vector<std::string>& given) {
 // With its questions asked.
 io::Task<absl::Status> Stream(Client& client, std::string path, std::string body,
                               Questions& questions, EventHandler on_event, CallContext context) {
-  absl::Status status = co_await client.Post(
-      std::move(path), std::move(body),
-      [&](std::string_view event, const Json& data) {
-        on_event(event, data);
-        questions.OnEvent(event, data);
-      },
-      std::move(context));
+  absl::Status status =
+      co_await client.Post(std::move(path), std::move(body),
+                           AlsoAsking(questions, std::move(on_event)), std::move(context));
   co_await questions.Finish();
   co_return status;
 }

@@ -169,16 +169,18 @@ io::Task<void> Questions::ReplyApproval(Json question, bool accepted, std::strin
   if (absl::IsPermissionDenied(taken.status()) && accepted) open_.push_back(std::move(question));
 }
 
+EventHandler AlsoAsking(Questions& questions, EventHandler on_event) {
+  return [&questions, on_event = std::move(on_event)](std::string_view event, const Json& data) {
+    on_event(event, data);
+    questions.OnEvent(event, data);
+  };
+}
+
 io::Task<absl::Status> RunAsked(Client& client, TurnRequest request, Questions& questions,
                                 EventHandler on_event, CallContext context) {
   request.waits |= questions.answers();
   absl::Status status = co_await client.RunTurn(
-      std::move(request),
-      [&](std::string_view event, const Json& data) {
-        on_event(event, data);
-        questions.OnEvent(event, data);
-      },
-      std::move(context));
+      std::move(request), AlsoAsking(questions, std::move(on_event)), std::move(context));
   co_await questions.Finish();
   co_return status;
 }

@@ -48,6 +48,9 @@ class Questions {
   io::Nursery asking_;
 };
 
+// `on_event`, and the questions asked; `questions` must outlive the stream.
+EventHandler AlsoAsking(Questions& questions, EventHandler on_event);
+
 // Client::RunTurn with its questions asked.
 io::Task<absl::Status> RunAsked(Client& client, TurnRequest request, Questions& questions,
                                 EventHandler on_event, CallContext context);

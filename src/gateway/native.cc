@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "gateway/api.h"
 #include "gateway/approvals.h"
-#include "gateway/event_json.h"
+#include "gateway/call_events.h"
 #include "gateway/surfaces.h"
 #include "io/http_types.h"
 #include "io/sse.h"
@@ -50,7 +50,7 @@ Json SessionJson(const journal::SessionRecord& session) {
 }
 
 // The native event stream; docs/api.md lists its events.
-class NativeStream : public StreamFormat {
+class NativeStream : public CallEvents {
  public:
   std::string Text(std::string_view delta) override { return Delta("text_delta", delta); }
   std::string Reasoning(std::string_view delta) override { return Delta("reasoning_delta", delta); }
@@ -65,15 +65,6 @@ class NativeStream : public StreamFormat {
                                                   {"is_error", activity.is_error},
                                                   {"duration_ms", activity.duration_ms},
                                                   {"result", activity.result}}));
-  }
-  std::string ToolProgress(const agent::ToolProgress& progress) override {
-    return io::FormatSse("tool_progress", DumpJson(ProgressJson(progress)));
-  }
-  std::string Question(const agent::ToolQuestion& question) override {
-    return io::FormatSse("question", DumpJson(QuestionJson(question)));
-  }
-  std::string QuestionClosed(const QuestionId& question, tool::AnswerAction action) override {
-    return io::FormatSse("question_closed", DumpJson(QuestionClosedJson(question, action)));
   }
   std::string Approval(const agent::ApprovalRequest& request) override {
     Json json = ApprovalJson(request.record);

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "gateway/api.h"
-#include "gateway/event_json.h"
+#include "gateway/call_events.h"
 #include "gateway/turn_stream.h"
 #include "guard/guard.h"
 #include "guard/question.h"
@@ -67,21 +67,12 @@ tool::Answer Declined(std::string reason) {
 }
 
 // Events of a call as a stream; its end is what it came to.
-class RunStream : public StreamFormat {
+class RunStream : public CallEvents {
  public:
   std::string Text(std::string_view) override { return ""; }
   std::string Reasoning(std::string_view) override { return ""; }
   std::string ToolStart(const agent::ToolActivity&) override { return ""; }
   std::string ToolResult(const agent::ToolActivity&) override { return ""; }
-  std::string ToolProgress(const agent::ToolProgress& progress) override {
-    return io::FormatSse("tool_progress", DumpJson(ProgressJson(progress)));
-  }
-  std::string Question(const agent::ToolQuestion& question) override {
-    return io::FormatSse("question", DumpJson(QuestionJson(question)));
-  }
-  std::string QuestionClosed(const QuestionId& question, tool::AnswerAction action) override {
-    return io::FormatSse("question_closed", DumpJson(QuestionClosedJson(question, action)));
-  }
   std::string End(const agent::TurnOutcome&) override {
     return result_.ok() ? io::FormatSse("done", DumpJson(*result_))
                         : io::FormatSse("error", ErrorBody(result_.status()));

@@ -2,6 +2,9 @@
 // Calls that need the person's word: asked, answered, expired, and found again after a restart.
 #include "agent/approvals.h"
 
+#include <string>
+#include <utility>
+
 #include "tests/unit/agent/agent_rig.h"
 
 namespace talon::agent {
@@ -73,6 +76,13 @@ class ApprovalsTest : public AgentTest {
     EXPECT_OK(accepted);
     Run(asked->Wait());
     return accepted->turn;
+  }
+  // The same, and the client goes away: the turn and its approval's id.
+  std::pair<TurnId, std::string> UntilAskedUnwatched() {
+    ApprovalObserver observer;
+    const TurnId turn = UntilAsked(observer);
+    agent->Forget(turn, &observer);
+    return {turn, observer.asked.at(0).record.id};
   }
   absl::StatusOr<journal::ApprovalRecord> Reply(const std::string& id, bool approve,
                                                 std::string code = "",
@@ -149,14 +159,7 @@ TEST_F(ApprovalsTest, NoAnswerInTimeIsAnAnswerToo) {
 TEST_F(ApprovalsTest, ATurnThatWaitsSurvivesARestart) {
   Start();
   Hijack();
-  std::string id;
-  TurnId turn;
-  {
-    ApprovalObserver observer;
-    turn = UntilAsked(observer);
-    id = observer.asked.at(0).record.id;
-    agent->Forget(turn, &observer);
-  }
+  const auto [turn, id] = UntilAskedUnwatched();
   Stop();
   Start();
   EXPECT_OK(Reply(id, true));
@@ -171,14 +174,7 @@ TEST_F(ApprovalsTest, ATurnThatWaitsSurvivesARestart) {
 TEST_F(ApprovalsTest, AnAnswerThatCameWhileNobodyRanTheTurnHolds) {
   Start();
   Hijack();
-  std::string id;
-  TurnId turn;
-  {
-    ApprovalObserver observer;
-    turn = UntilAsked(observer);
-    id = observer.asked.at(0).record.id;
-    agent->Forget(turn, &observer);
-  }
+  const auto [turn, id] = UntilAskedUnwatched();
   Crash();
   StartWithoutRecovery();
   EXPECT_OK(Reply(id, true));
@@ -191,14 +187,7 @@ TEST_F(ApprovalsTest, WaitingOverManyRestartsIsNoFault) {
   options.max_resumptions = 2;
   Start();
   Hijack();
-  std::string id;
-  TurnId turn;
-  {
-    ApprovalObserver observer;
-    turn = UntilAsked(observer);
-    id = observer.asked.at(0).record.id;
-    agent->Forget(turn, &observer);
-  }
+  const auto [turn, id] = UntilAskedUnwatched();
   for (int i = 0; i < 5; ++i) {
     Crash();
     Start();

@@ -28,6 +28,10 @@ class HttpStreamTest : public ServerFixture {
  protected:
   // A handler's findings for the test's thread.
   std::promise<absl::Status> result_;
+  // A copy of its own: the thread sanitizer does not see the count that the library's copies share.
+  void SetResult(const absl::Status& status) {
+    result_.set_value(absl::Status(status.code(), status.message()));
+  }
   absl::Status Result() { return result_.get_future().get(); }
 };
 
@@ -82,7 +86,7 @@ TEST_F(HttpStreamTest, AnEventStreamLearnsThatItsClientLeft) {
     (void)co_await writer.StartStream({});
     (void)co_await writer.Write(FormatSse("token", "hi"));
     co_await Cancellation(request.client_gone);
-    result_.set_value(co_await writer.Write(FormatSse("", "into the void")));
+    SetResult(co_await writer.Write(FormatSse("", "into the void")));
   });
   ClientSocket client(port_);
   client.Send(kGet);
@@ -95,7 +99,7 @@ TEST_F(HttpStreamTest, AnEventStreamLearnsThatItsClientLeft) {
 TEST_F(HttpStreamTest, LeavingIsSeenBehindPipelinedBytes) {
   Serve([this](ServerRequest request, ResponseWriter&) -> Task<void> {
     co_await Cancellation(request.client_gone);
-    result_.set_value(request.client_gone.status());
+    SetResult(request.client_gone.status());
   });
   ClientSocket client(port_);
   client.Send("GET / HTTP/1.1\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
@@ -138,7 +142,7 @@ TEST_F(HttpStreamTest, AClientThatEndsItsSideAndThenGoesIsNoticed) {
     begun.set_value();
     co_await go_on.Wait();
     while (status.ok()) status = co_await writer.Write("more");
-    result_.set_value(status);
+    SetResult(status);
   });
   ClientSocket client(port_);
   client.Send(kGet);
@@ -160,7 +164,7 @@ TEST_F(HttpStreamTest, AClientThatTakesNothingIsDropped) {
           status = co_await writer.Write(std::string(64 << 10, 'x'));
         }
         EXPECT_TRUE(request.client_gone.cancelled());
-        result_.set_value(status);
+        SetResult(status);
       },
       {.write_timeout = milliseconds(100)});
   ClientSocket client;
@@ -253,7 +257,7 @@ TEST_F(HttpStreamTest, DestructionWithoutDrainCancels) {
     (void)co_await writer.Write("begun");
     if (request.path == "/stuck") (void)co_await loop_.SleepUntil(SteadyTime::max(), {});
     co_await Cancellation(request.client_gone);
-    result_.set_value(request.client_gone.status());
+    SetResult(request.client_gone.status());
   });
   ClientSocket stuck(port_);
   stuck.Send("GET /stuck HTTP/1.1\r\n\r\n");
