@@ -25,6 +25,10 @@
 #include "router/router.h"
 #include "tool/catalogue.h"
 
+namespace talon::guard {
+class Firewall;
+}
+
 namespace talon::agent {
 
 enum class TurnMode { kChat, kTask };
@@ -75,7 +79,8 @@ struct Dependencies {
   router::Router& router;
   tool::Catalogue& catalogue;
   guard::Guard& guard;
-  hook::Hooks* hooks = nullptr;  // null: nobody advises
+  hook::Hooks* hooks = nullptr;               // null: nobody advises
+  const guard::Firewall* firewall = nullptr;  // null: nothing is screened
 };
 
 // What the next prompt would carry, for `talon context`.

@@ -19,6 +19,7 @@
 #include "daemon/model_sources.h"
 #include "daemon/version.h"
 #include "gateway/gateway.h"
+#include "guard/firewall.h"
 #include "guard/guard.h"
 #include "io/file_watch.h"
 #include "io/http_client.h"
@@ -75,6 +76,12 @@ absl::StatusOr<std::string> SocketFolder(const Paths& paths) {
   return folder;
 }
 
+// Whether there is a way in for people who are not the owner. Both ways are opened at the start
+// only.
+bool OthersCanWrite(const config::Config& config) {
+  return !config.channels.empty() || !config.gateway.auth_plugin.empty();
+}
+
 }  // namespace
 
 struct Daemon::Parts {
@@ -91,6 +98,7 @@ struct Daemon::Parts {
   hook::Hooks hooks;
   std::optional<io::Nursery> changes;  // of the configuration that take their time
   std::optional<guard::Guard> guard;
+  std::unique_ptr<guard::Firewall> firewall;
   std::unique_ptr<agent::Agent> agent;
   std::optional<trigger::Tasks> tasks;
   std::unique_ptr<channel::Channels> channels;
@@ -177,11 +185,14 @@ io::Task<absl::Status> Daemon::StartParts() {
       parts.router, by_plugins ? MakeRouter({}, {}) : MakeRouter(config.models, config.routing));
   TALON_CO_RETURN_IF_ERROR(MakeExtensions());
   parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
+  if (OthersCanWrite(config)) {
+    TALON_CO_ASSIGN_OR_RETURN(parts.firewall, guard::Firewall::Create(config.guard.firewall));
+  }
   TALON_CO_ASSIGN_OR_RETURN(
       parts.agent,
       agent::Agent::Create(config.orchestrator,
                            {loop_, parts.clock, parts.ids, *parts.journal, *parts.router,
-                            parts.catalogue, *parts.guard, &parts.hooks}));
+                            parts.catalogue, *parts.guard, &parts.hooks, parts.firewall.get()}));
   parts.tasks.emplace(trigger::Tasks::Dependencies{loop_, parts.clock, parts.ids, *parts.journal,
                                                    *parts.plugins, parts.extensions->notifier});
   gateway::GatewayOptions options = config.gateway;

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "guard/firewall.h"
 #include "guard/guard.h"
 #include "io/loop.h"
 #include "io/nursery.h"
@@ -137,8 +138,8 @@ class AgentTest : public testing::Test {
         });
     ASSERT_OK(made);
     router = *std::move(made);
-    auto created =
-        Agent::Create(options, {loop, clock, ids, *journal, *router, *catalogue, *guard, &hooks});
+    auto created = Agent::Create(
+        options, {loop, clock, ids, *journal, *router, *catalogue, *guard, &hooks, firewall.get()});
     ASSERT_OK(created);
     agent = *std::move(created);
   }
@@ -317,6 +318,7 @@ class AgentTest : public testing::Test {
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<tool::Catalogue> catalogue;
   std::unique_ptr<guard::Guard> guard;
+  std::unique_ptr<guard::Firewall> firewall;  // none unless a test makes one
   std::unique_ptr<router::Router> router;
   std::unique_ptr<Agent> agent;
 
