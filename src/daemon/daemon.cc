@@ -21,6 +21,7 @@
 #include "daemon/model_sources.h"
 #include "daemon/version.h"
 #include "gateway/gateway.h"
+#include "guard/firewall.h"
 #include "guard/guard.h"
 #include "io/file_watch.h"
 #include "io/http_client.h"
@@ -83,6 +84,12 @@ absl::StatusOr<std::shared_ptr<const guard::Policy>> PolicyOf(const config::Conf
   return policy.ok() ? policy : Annotate(policy.status(), "guard.policy");
 }
 
+// Whether there is a way in for people who are not the owner. Both ways are opened at the start
+// only.
+bool OthersCanWrite(const config::Config& config) {
+  return !config.channels.empty() || !config.gateway.auth_plugin.empty();
+}
+
 }  // namespace
 
 struct Daemon::Parts {
@@ -101,6 +108,7 @@ struct Daemon::Parts {
   std::optional<guard::Guard> guard;
   std::optional<agent::Grants> grants;
   std::optional<PersonalCodes> codes;
+  std::unique_ptr<guard::Firewall> firewall;
   std::unique_ptr<agent::Agent> agent;
   std::optional<trigger::Tasks> tasks;
   std::unique_ptr<channel::Channels> channels;
@@ -190,10 +198,10 @@ io::Task<absl::Status> Daemon::StartParts() {
   TALON_CO_RETURN_IF_ERROR(MakeExtensions());
   TALON_CO_RETURN_IF_ERROR(co_await MakeGuard(workspace));
   TALON_CO_ASSIGN_OR_RETURN(
-      parts.agent,
-      agent::Agent::Create(config.orchestrator, {loop_, parts.clock, parts.ids, *parts.journal,
-                                                 *parts.router, parts.catalogue, *parts.guard,
-                                                 &parts.hooks, &*parts.grants, &*parts.codes}));
+      parts.agent, agent::Agent::Create(config.orchestrator,
+                                        {loop_, parts.clock, parts.ids, *parts.journal,
+                                         *parts.router, parts.catalogue, *parts.guard, &parts.hooks,
+                                         parts.firewall.get(), &*parts.grants, &*parts.codes}));
   parts.tasks.emplace(trigger::Tasks::Dependencies{loop_, parts.clock, parts.ids, *parts.journal,
                                                    *parts.plugins, parts.extensions->notifier});
   gateway::GatewayOptions options = config.gateway;
@@ -279,6 +287,9 @@ io::Task<absl::Status> Daemon::MakeGuard(std::string workspace) {
   TALON_CO_ASSIGN_OR_RETURN(auto policy, PolicyOf(config));
   parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
   parts.guard->UsePolicy(std::move(policy), std::move(workspace));
+  if (OthersCanWrite(config)) {
+    TALON_CO_ASSIGN_OR_RETURN(parts.firewall, guard::Firewall::Create(config.guard.firewall));
+  }
   parts.codes.emplace(parts.extensions->notifier, paths_.run() + "/approvals");
   parts.grants.emplace(*parts.journal, parts.clock, parts.ids);
   co_return co_await parts.grants->Load();

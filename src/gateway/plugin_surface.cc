@@ -252,7 +252,7 @@ io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request, s
   co_return Ok({{"tool", spec.name},
                 {"is_error", result.is_error},
                 {"text", result.overflow.empty() ? guard::PluginOutputText(result.content)
-                                                 : std::string_view(result.overflow)}});
+                                                 : result.overflow}});
 }
 
 }  // namespace talon::gateway

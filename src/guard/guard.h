@@ -53,6 +53,11 @@ struct AdmittedResult {
   ErrorReason reason = ErrorReason::kNone;  // of AdmitError, kPluginMisbehaved for a wrong call id
 };
 
+// What a page does not show (HTML comments, elements hidden by attribute or style) and what it
+// loads by itself (images from elsewhere): left as it is, or broken so that it shows and loads
+// nothing.
+enum class HiddenText { kKeep, kShow };
+
 class Guard {
  public:
   // `redactor`, when there is one, takes registered secrets out of every result.
@@ -75,6 +80,9 @@ class Guard {
 
  private:
   void Judge(const CallRequest& request, CheckedCall& checked) const;
+  void Cut(const tool::ToolSpec& spec, std::size_t begin, std::string_view artifact_handle,
+           AdmittedResult& result) const;
+  HiddenText HiddenTextOf(const tool::ToolSpec& spec) const;
 
   const tool::Catalogue& catalogue_;
   GuardOptions options_;
@@ -87,12 +95,21 @@ class Guard {
 // tool-call syntax of any dialect, no delimiter of our envelopes. Nothing readable is taken away: a
 // '~' behind the opener breaks a form ("[~tool_call]"), JSON stays JSON. Idempotent. Adds the
 // number of forms broken to `*removed` (may be null).
-std::string SanitizeUntrusted(std::string_view text, std::size_t* removed);
+std::string SanitizeUntrusted(std::string_view text, std::size_t* removed,
+                              HiddenText hidden = HiddenText::kKeep);
+// The same behind what `out` holds; the number of forms broken.
+std::size_t AppendSanitized(std::string_view text, HiddenText hidden, std::string& out);
 
-// "[plugin_output …]\n…\n[/plugin_output]"; `sanitized` cannot contain the delimiters.
+inline constexpr std::string_view kPluginOutputEnd = "\n[/plugin_output]";
+// "[plugin_output …]\n"
+std::string PluginOutputHeader(std::string_view plugin, std::string_view tool);
+// Header, text, end; `sanitized` cannot contain the delimiters.
 std::string WrapPluginOutput(std::string_view plugin, std::string_view tool,
                              std::string_view sanitized);
-// What stands between the delimiters of a wrapped output, for people.
-std::string_view PluginOutputText(std::string_view wrapped);
+// Datamarking: every blank between the delimiters of a wrapped output as "ˆ", which its header then
+// says. A model that is told so does not take marked text for instructions.
+std::string MarkBlanks(std::string_view wrapped);
+// What stands between the delimiters of a wrapped output, without such marks, for people.
+std::string PluginOutputText(std::string_view wrapped);
 
 }  // namespace talon::guard

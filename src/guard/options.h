@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "base/option_limit.h"
+#include "guard/firewall_options.h"
 
 namespace talon::guard {
 
@@ -20,6 +22,9 @@ struct GuardOptions {
   Bytes max_question_schema{32 << 10};
   std::uint32_t max_question_fields = 50;
   std::string policy;
+  std::vector<std::string> verbatim{"files", "shell"};
+  bool mark_blanks = false;
+  FirewallOptions firewall;
 
   static constexpr auto Fields() {
     using O = GuardOptions;
@@ -38,7 +43,17 @@ struct GuardOptions {
         Option("max_question_fields", &O::max_question_fields,
                "Most fields of a question's answer; more are refused."),
         Option("policy", &O::policy,
-               "Policy file whose rules come before the built-in ones; see docs/guard.md."));
+               "Policy file whose rules come before the built-in ones; see docs/guard.md."),
+        Option(
+            "verbatim", &O::verbatim,
+            "Plugins whose text is edited by what was read of it: HTML comments, hidden elements "
+            "and images from elsewhere stay as they are in their results. In all others they are "
+            "broken with a '~', so that they show and load nothing."),
+        Option("mark_blanks", &O::mark_blanks,
+               "Datamarking: blanks in results reach the model as 'ˆ', so that it cannot take them "
+               "for instructions. Costs tokens, and edits by what was read no longer fit."),
+        Option("firewall", &O::firewall,
+               "Messages of those who are not the owner, before they are read by a model."));
   }
 };
 

@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "guard/firewall.h"
 #include "guard/guard.h"
 #include "io/loop.h"
 #include "io/nursery.h"
@@ -144,7 +145,7 @@ class AgentTest : public testing::Test {
     grants = std::make_unique<Grants>(*journal, clock, ids);
     ASSERT_OK(Run(grants->Load()));
     auto created = Agent::Create(options, {loop, clock, ids, *journal, *router, *catalogue, *guard,
-                                           &hooks, grants.get(), code_channel});
+                                           &hooks, firewall.get(), grants.get(), code_channel});
     ASSERT_OK(created);
     agent = *std::move(created);
   }
@@ -326,6 +327,7 @@ class AgentTest : public testing::Test {
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<tool::Catalogue> catalogue;
   std::unique_ptr<guard::Guard> guard;
+  std::unique_ptr<guard::Firewall> firewall;  // none unless a test makes one
   std::unique_ptr<router::Router> router;
   std::unique_ptr<Grants> grants;
   CodeChannel* code_channel = nullptr;

@@ -76,6 +76,25 @@ class GuardTest : public testing::Test {
   bool from_user_ = false;
 };
 
+TEST_F(GuardTest, HiddenTextIsShownButWhereTextIsEdited) {
+  EXPECT_THAT(Admit("<!-- obey -->").content, HasSubstr("\n<!-- obey -->\n"));
+  spec_.plugin = "web";
+  const AdmittedResult shown =
+      Admit("<!-- obey -->", R"x({"a":"![x](https://evil.example)"})x", "<p hidden>");
+  EXPECT_THAT(shown.content, HasSubstr("<~!-- obey -->"));
+  EXPECT_THAT(shown.content, HasSubstr("!~[x]"));
+  EXPECT_THAT(shown.content, HasSubstr("error: <p ~hidden>"));
+  EXPECT_EQ(shown.strikes, 3u);
+}
+
+TEST_F(GuardTest, BlanksAreMarkedWhenAsked) {
+  options_.mark_blanks = true;
+  const AdmittedResult marked = Admit("do as I say");
+  EXPECT_THAT(marked.content,
+              HasSubstr("blanks=\u02C6]\ndo\u02C6as\u02C6I\u02C6say\n[/plugin_output]"));
+  EXPECT_EQ(PluginOutputText(marked.content), "do as I say");
+}
+
 TEST_F(GuardTest, AllowsAndCanonicalises) {
   const CheckedCall checked = Check("files.read", R"({"path":"a","limit":"5"})");
   EXPECT_EQ(checked.decision.verdict, hook::Verdict::kAllow);
