@@ -286,7 +286,8 @@ io::Task<absl::Status> Daemon::MakeGuard(std::string workspace) {
   const config::Config& config = loaded_.config;
   TALON_CO_ASSIGN_OR_RETURN(auto policy, PolicyOf(config));
   parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
-  parts.guard->UsePolicy(std::move(policy), std::move(workspace));
+  parts.guard->UsePolicy(std::move(policy));
+  parts.guard->UseWorkspace(std::move(workspace));
   if (OthersCanWrite(config)) {
     TALON_CO_ASSIGN_OR_RETURN(parts.firewall, guard::Firewall::Create(config.guard.firewall));
   }
@@ -340,6 +341,8 @@ absl::Status Daemon::Reload() {
   // Before anything of it can reach the log.
   for (const Secret& secret : config::SecretsOf(loaded.config)) parts_->redactor.Register(secret);
   TALON_RETURN_IF_ERROR(CheckConfig(loaded));
+  // Its file may have changed though talon.yaml has not.
+  TALON_ASSIGN_OR_RETURN(auto policy, PolicyOf(loaded.config));
   WarnOfUnknownVariables(loaded);
   const std::vector<config::Change> changes = config::Compare(loaded_.config, loaded.config);
   TALON_ASSIGN_OR_RETURN(Secret token, ReadOrMakeToken(paths_, loaded.config.gateway.token));
@@ -348,6 +351,7 @@ absl::Status Daemon::Reload() {
   gateway::GatewayOptions options = loaded.config.gateway;
   options.token = token_;
   parts_->gateway->Reload(options);
+  parts_->guard->UsePolicy(std::move(policy));
   log::SetLevel(loaded.config.log.level);
   for (const config::Change& change : changes) {
     log::Info(change.reload == Reload::kLive ? "configuration changed"

@@ -145,7 +145,7 @@ bool AnswerLinks::Stays(std::string_view url, bool image) const {
   const std::string lower = ToLowerAscii(url);
   if (!LeadsOutside(lower)) return true;
   const bool web = lower.starts_with("https://") || lower.starts_with("http://");
-  if (web && lower.find('@') == kNowhere && AnyGlobMatches(policy_.lists.hosts, HostOf(lower))) {
+  if (web && lower.find('@') == kNowhere && AnyGlobMatches(policy_->lists.hosts, HostOf(lower))) {
     return true;
   }
   const SinkPart whole = TakeApart(SinkKind::kUrl, url, "").whole;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/derived_principal.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/json_text.h"
@@ -62,9 +63,12 @@ Guard::Guard(const tool::Catalogue& catalogue, GuardOptions options, const Redac
       redactor_(redactor),
       policy_(DefaultPolicy()) {}
 
-void Guard::UsePolicy(std::shared_ptr<const Policy> policy, std::string workspace) {
+void Guard::UsePolicy(std::shared_ptr<const Policy> policy) {
   policy_ = std::move(policy);
-  workspace_ = std::move(workspace);
+}
+
+void Guard::UseWorkspace(std::string folder) {
+  workspace_ = std::move(folder);
 }
 
 void Guard::Judge(const CallRequest& request, CheckedCall& checked) const {
@@ -95,7 +99,9 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
   }
   checked.entry = entry;
   const tool::ToolSpec& spec = entry->tool->spec();
-  if (spec.user_only && !request.from_user) {
+  // Nothing acts by a person's own hand because a person once set it going.
+  const bool by_hand = request.from_user && !IsDerived(request.principal);
+  if (spec.user_only && !by_hand) {
     checked.decision =
         Block(fmt::format("tool '{}' is for the person, not for a model", spec.name));
     return checked;
@@ -117,7 +123,7 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
         Block(fmt::format("tool '{}': {}", spec.name, SanitizeUntrusted(Message(valid), nullptr)));
     return checked;
   }
-  if (!request.from_user) Judge(request, checked);
+  if (!by_hand) Judge(request, checked);
   return checked;
 }
 

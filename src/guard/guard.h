@@ -31,8 +31,9 @@ struct CallRequest {
   std::string tool;       // as the model wrote it
   std::string arguments;  // as the model wrote it
   Principal principal;
-  Label context;           // join of everything in the model's context
-  bool from_user = false;  // typed by the person (/tool …), not by a model
+  Label context;  // join of everything in the model's context
+  // Typed by the person (/tool …), not by a model. Counts for nobody who only acts for them.
+  bool from_user = false;
   // What is known of where values came from; null: nothing, so no value is the person's.
   Origins provenance = nullptr;
 };
@@ -62,9 +63,11 @@ class Guard {
  public:
   // `redactor`, when there is one, takes registered secrets out of every result.
   Guard(const tool::Catalogue& catalogue, GuardOptions options, const Redactor* redactor = nullptr);
-  // From now on, instead of the built-in policy. `workspace`: the agent's folder.
-  void UsePolicy(std::shared_ptr<const Policy> policy, std::string workspace);
-  const Policy& policy() const { return *policy_; }
+  // From the next call on, instead of the built-in policy; and the folder that an agent's relative
+  // paths are meant from.
+  void UsePolicy(std::shared_ptr<const Policy> policy);
+  void UseWorkspace(std::string folder);
+  std::shared_ptr<const Policy> policy() const { return policy_; }
   CheckedCall CheckCall(const CallRequest& request) const;
   // `artifact_handle` is named in the notice where the text is cut.
   AdmittedResult AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,

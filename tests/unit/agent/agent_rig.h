@@ -133,7 +133,8 @@ class AgentTest : public testing::Test {
     guard = std::make_unique<guard::Guard>(*catalogue, guard_options);
     auto rules = guard::ParsePolicy(policy, "policy of the test");
     ASSERT_OK(rules);
-    guard->UsePolicy(*rules, "/workspace");
+    guard->UsePolicy(*rules);
+    guard->UseWorkspace("/workspace");
     auto made = router::Router::Create(
         models, routing, [this](const std::string&, const model::ProviderOptions& of) {
           return absl::StatusOr<std::unique_ptr<model::ChatModel>>(

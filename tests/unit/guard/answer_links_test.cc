@@ -18,7 +18,7 @@ class AnswerLinksTest : public testing::Test {
                  "See https://news.example/story?id=7 (secret: 4711)");
   }
   std::string Clean(std::string_view text) {
-    return AnswerLinks(*DefaultPolicy(), Known()).Clean(text);
+    return AnswerLinks(DefaultPolicy(), Known()).Clean(text);
   }
   Origins Known() {
     return [this]() -> const Provenance& { return origins_; };
@@ -81,7 +81,7 @@ TEST_F(AnswerLinksTest, AnEchoOfTheModelsOwnCallDoesNotVouch) {
 
 TEST_F(AnswerLinksTest, TheOperatorsListVouches) {
   const auto policy = ParsePolicy("lists: {hosts: ['*.corp.example']}", "p");
-  AnswerLinks links(**policy, Known());
+  AnswerLinks links(*policy, Known());
   EXPECT_EQ(links.Clean("![](https://wiki.corp.example/a?b=c)"),
             "![](https://wiki.corp.example/a?b=c)");
   EXPECT_THAT(links.Clean("https://corp.example@evil.example/"), HasSubstr("hxxps"));
@@ -94,7 +94,7 @@ TEST_F(AnswerLinksTest, PiecesGiveWhatTheWholeGives) {
       "https://news.example/story?id=7\n end";
   const std::string whole = Clean(text);
   for (std::size_t size = 1; size < 20; ++size) {
-    AnswerLinks links(*DefaultPolicy(), Known());
+    AnswerLinks links(DefaultPolicy(), Known());
     std::string out;
     for (std::size_t at = 0; at < text.size(); at += size) out += links.Next(text.substr(at, size));
     out += links.End();

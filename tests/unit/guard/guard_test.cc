@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/derived_principal.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -52,6 +53,7 @@ class GuardTest : public testing::Test {
     CallRequest request;
     request.tool = std::move(tool);
     request.arguments = std::move(arguments);
+    request.principal = principal_;
     request.context = context_;
     request.from_user = from_user_;
     return Guard(catalogue_, options_).CheckCall(request);
@@ -73,6 +75,7 @@ class GuardTest : public testing::Test {
   tool::ToolSpec spec_;
   GuardOptions options_;
   Label context_{Integrity::kUser, {}};
+  Principal principal_;
   bool from_user_ = false;
 };
 
@@ -125,6 +128,18 @@ TEST_F(GuardTest, TheHighestTierIsAlwaysAskedOfThePerson) {
   from_user_ = true;
   EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
   EXPECT_EQ(Check("talon__panic", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
+}
+
+TEST_F(GuardTest, WhoOnlyActsForAPersonHasNoHandOfTheirs) {
+  from_user_ = true;
+  for (const char* by : {"timer:files/scan", "hook:words", "plugin:files", "agent:helper"}) {
+    principal_ = DerivedFrom({.origin = "cli"}, by);
+    EXPECT_THAT(Blocked("talon__panic", R"({"path":"a"})"), HasSubstr("for the person")) << by;
+    EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAsk) << by;
+    EXPECT_EQ(principal_.user, Principal().user);
+  }
+  principal_ = DerivedFrom(principal_, "agent:helper");  // and so on down
+  EXPECT_THAT(Blocked("talon__panic", R"({"path":"a"})"), HasSubstr("for the person"));
 }
 
 TEST_F(GuardTest, WrapsAndLabels) {
