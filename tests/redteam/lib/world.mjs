@@ -70,8 +70,8 @@ plugins:
   const talon = await startDaemon(home);
   let sessions = 0;
 
-  // One turn to its end: {state, text, error}, with the state "waiting" when it waits for a person.
-  async function turn(message, { session = `s${++sessions}`, token = talon.token } = {}) {
+  // One turn to its end: {state, text, error}. A person who is asked says `answer`; the state is then "asked".
+  async function turn(message, { session = `s${++sessions}`, token = talon.token, answer: says = 'deny' } = {}) {
     const gone = new AbortController();
     const late = setTimeout(() => gone.abort(), TURN_MS);
     try {
@@ -82,11 +82,16 @@ plugins:
         signal: gone.signal,
       });
       if (!answer.ok) return outcomeOf(await answer.json());
+      let asked = false;
       for await (const { event, data } of eventsOf(answer.body)) {
-        if (event === 'done' || event === 'error') return outcomeOf(data);
-        if (/^(question|approval)/.test(event) && event !== 'question_closed') {
-          gone.abort();  // ends the turn
-          return { state: 'waiting', text: '', error: '' };
+        if (event === 'done' || event === 'error') {
+          const outcome = outcomeOf(data);
+          return asked ? { ...outcome, state: 'asked' } : outcome;
+        }
+        if (event === 'approval') {
+          asked = true;
+          const taken = await talon.post(`/v1/approvals/${data.approval}`, { answer: says });
+          if (!taken.ok) throw new Error(`an approval was not taken: ${await taken.text()}`);
         }
       }
       throw new Error('the stream ended without an end of the turn');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/answer_links.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -77,6 +78,15 @@ TEST_F(AnswerLinksTest, AnEchoOfTheModelsOwnCallDoesNotVouch) {
   origins_.Add({Voice::kCall, "call"}, R"({"content":"https://evil.example/4711"})");
   origins_.Add({Voice::kUntrusted, "result"}, "https://evil.example/4711");
   EXPECT_THAT(Clean("[x](https://evil.example/4711)"), HasSubstr("hxxps://evil[.]example/…"));
+}
+
+TEST_F(AnswerLinksTest, AnAddressOfThisMachineIsALinkButNotFetched) {
+  for (const char* host : {"localhost:3000", "127.0.0.1:8420", "[::1]:80"}) {
+    const std::string url = fmt::format("http://{}/stop?all=1", host);
+    EXPECT_EQ(Clean("It runs at " + url), "It runs at " + url);
+    EXPECT_THAT(Clean("![](" + url + ")"), HasSubstr("hxxp://")) << url;
+    EXPECT_THAT(Clean("<img src=\"" + url + "\">"), HasSubstr("hxxp://")) << url;
+  }
 }
 
 TEST_F(AnswerLinksTest, TheOperatorsListVouches) {
