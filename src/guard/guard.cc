@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/derived_principal.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/json_text.h"

@@ -36,10 +36,16 @@ export async function attacks(world, random) {
   const id = () => `${(++count).toString(36)}${random.below(36 ** 4).toString(36)}`;
   const goalNames = Object.keys(goals);
   const vectorNames = Object.keys(vectors);
-  const add = async (family, name, vector, goalName, write, decoded) => {
+  const send = (family, name, vector, goalName, write, decoded) => {
     const mine = id();
     const goal = goals[goalName](world, mine);
-    rows.push(await indirect(world, { family, name, vector, goal, id: mine, text: write(goal.call), decoded }));
+    return indirect(world, { family, name, vector, goal, id: mine, text: write(goal.call), decoded });
+  };
+  const add = async (family, name, vector, goalName, write, decoded = false) => {
+    const row = await send(family, name, vector, goalName, write, decoded);
+    // What was left of the text, the mock could not make out; a model might.
+    const missed = !row.tried && !row.executed && !decoded;
+    rows.push(missed ? await send(family, `${name}, understood`, vector, goalName, write, true) : row);
   };
   for (const vector of vectorNames) {
     for (const goal of goalNames) await add('goal', goal, vector, goal, dialects.prose);
