@@ -17,8 +17,8 @@
 namespace talon::guard {
 
 // An address stays when the person or the operator said it, when its host is in the policy's list,
-// or, as a link and not an image, when it leads to this machine, or stands in a tool's result just so
-// and the model never put it into a call.
+// or, as a link and not an image, when it leads to this machine, or stands in a tool's result just
+// so and the model never put it into a call.
 class AnswerLinks {
  public:
   AnswerLinks(std::shared_ptr<const Policy> policy, Origins provenance)
