@@ -7,17 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "http/ascii.h"
 #include "http/html_text.h"
 #include "talon/sdk/text.h"
 
 namespace talon::plugins {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return out;
-}
 
 bool IsTextType(std::string_view type) {
   if (type.starts_with("text/")) return true;

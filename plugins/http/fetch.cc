@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "http/address.h"
+#include "http/ascii.h"
 #include "http/url.h"
 
 namespace talon::plugins {
@@ -29,12 +30,6 @@ struct CleanMulti {
 struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return out;
-}
 
 std::string_view Trim(std::string_view text) {
   while (!text.empty() && std::strchr(" \t\r\n", text.front())) text.remove_prefix(1);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "http/ascii.h"
+
 namespace talon::plugins {
 namespace {
 
@@ -17,16 +19,6 @@ constexpr std::size_t kMaxHrefBytes = 500;
 
 bool IsSpace(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-
-char LowerChar(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-std::string Lower(string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), LowerChar);
-  return out;
 }
 
 template <std::size_t N>

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "http/ascii.h"
 #include "http/body_text.h"
 #include "http/fetch.h"
 
@@ -27,7 +28,7 @@ constexpr std::string_view kShownHeaders[] = {
     "content-type", "content-length",   "location", "last-modified",     "etag",
     "retry-after",  "www-authenticate", "link",     "x-ratelimit-reset",
 };
-constexpr std::size_t kMaxHeaderBytes = 500;  // of one that is shown
+constexpr std::size_t kMaxShownHeader = 500;  // of one that is shown
 
 sdk::PluginInfo Info() {
   return {.name = "http",
@@ -48,7 +49,7 @@ Result Report(const FetchResponse& response, BodyForm form, std::size_t max_body
   for (const std::string_view name : kShownHeaders) {
     const auto found = response.headers.find(std::string(name));
     if (found == response.headers.end()) continue;
-    out += fmt::format("{}: {}\n", name, found->second.substr(0, kMaxHeaderBytes));
+    out += fmt::format("{}: {}\n", name, found->second.substr(0, kMaxShownHeader));
   }
   if (!response.body.empty()) {
     const auto type = response.headers.find("content-type");
@@ -98,8 +99,7 @@ class HttpPlugin : public sdk::Plugin {
     }
     policy_.allow_private = config.Bool("allow_private");
     for (std::string host : config.Strings("allow_hosts")) {
-      std::transform(host.begin(), host.end(), host.begin(),
-                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      std::transform(host.begin(), host.end(), host.begin(), LowerChar);
       policy_.allow_hosts.insert(std::move(host));
     }
     const long bytes = config.Int("max_body_bytes", static_cast<long>(policy_.max_body_bytes));

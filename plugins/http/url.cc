@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "http/ascii.h"
+
 namespace talon::plugins {
 namespace {
 
@@ -49,8 +51,7 @@ absl::StatusOr<Url> Url::Parse(const std::string& text) {
   }
   curl_url_set(url.get(), CURLUPART_FRAGMENT, nullptr, 0);
   out.host = Part(url.get(), CURLUPART_HOST);
-  std::transform(out.host.begin(), out.host.end(), out.host.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(out.host.begin(), out.host.end(), out.host.begin(), LowerChar);
   out.port = Part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
   out.text = Part(url.get(), CURLUPART_URL);
   if (out.host.empty() || out.text.empty()) return bad("has no host");

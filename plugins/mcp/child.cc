@@ -29,7 +29,7 @@ absl::StatusOr<Pipe> MakePipe() {
   return Pipe{sdk::Fd(fds[0]), sdk::Fd(fds[1])};
 }
 
-std::string_view PathOf(const std::vector<std::string>& env) {
+std::string_view SearchPath(const std::vector<std::string>& env) {
   for (const std::string& item : env) {
     if (item.starts_with("PATH=")) return std::string_view(item).substr(5);
   }
@@ -82,7 +82,7 @@ std::string FindProgram(const std::string& command, const std::vector<std::strin
   if (command.find('/') != std::string::npos) {
     return access(command.c_str(), X_OK) == 0 ? command : "";
   }
-  std::string_view path = PathOf(env);
+  std::string_view path = SearchPath(env);
   while (!path.empty()) {
     const std::size_t colon = path.find(':');
     const std::string candidate = fmt::format("{}/{}", path.substr(0, colon), command);
@@ -98,7 +98,7 @@ absl::StatusOr<Child> Child::Start(const ChildPlan& plan) {
     const bool named = plan.command.find('/') == std::string::npos;
     return absl::NotFoundError(
         fmt::format("'{}' is no program that can be run{}", plan.command,
-                    named ? fmt::format(" (PATH is {})", PathOf(plan.env)) : ""));
+                    named ? fmt::format(" (PATH is {})", SearchPath(plan.env)) : ""));
   }
   if (!plan.cwd.empty() && access(plan.cwd.c_str(), X_OK) != 0) {
     return absl::NotFoundError(fmt::format("cwd '{}': {}", plan.cwd, std::strerror(errno)));

@@ -10,8 +10,8 @@
 namespace talon::plugins::mcp {
 namespace {
 
-constexpr std::size_t kMaxBytes = 64 << 10;
-constexpr int kMaxDepth = 24;  // the daemon takes 32, references in place
+constexpr std::size_t kMaxSchemaBytes = 64 << 10;
+constexpr int kMaxSchemaDepth = 24;  // the daemon takes 32, references in place
 constexpr std::size_t kMaxText = 500;
 constexpr std::size_t kMaxNodes = 5'000;
 constexpr std::size_t kMaxNames = 32;
@@ -47,7 +47,7 @@ class Fitter {
 
   Json Fit(const Json& node, int depth) {
     if (node.is_boolean()) return node;
-    if (!node.is_object() || depth > kMaxDepth || ++nodes_ > kMaxNodes) return Json::object();
+    if (!node.is_object() || depth > kMaxSchemaDepth || ++nodes_ > kMaxNodes) return Json::object();
     const std::string reference = StringOf(node, "$ref");
     if (node.contains("$ref") && !Usable(reference)) return Json::object();
     Json out = Json::object();
@@ -96,7 +96,7 @@ class Fitter {
       if (root_.contains(pointer)) target = &root_.at(pointer);
     } catch (const std::exception&) {
     }
-    if (target == nullptr || path.size() > static_cast<std::size_t>(kMaxDepth)) return true;
+    if (target == nullptr || path.size() > static_cast<std::size_t>(kMaxSchemaDepth)) return true;
     path.push_back(reference);
     const bool back = HasBadReference(*target, path, 0);
     path.pop_back();
@@ -104,7 +104,7 @@ class Fitter {
   }
 
   bool HasBadReference(const Json& node, std::vector<std::string>& path, int depth) {
-    if (depth > 2 * kMaxDepth || ++visits_ > kMaxNodes) return true;
+    if (depth > 2 * kMaxSchemaDepth || ++visits_ > kMaxNodes) return true;
     if (node.is_object()) {
       const Json& reference = MemberOf(node, "$ref");
       if (reference.is_string()) {
@@ -129,7 +129,7 @@ Json FitSchema(const Json& schema) {
   if (!schema.is_object() || (!type.is_null() && type != "object")) return any;
   Json out = Fitter(schema).Fit(schema, 0);
   out["type"] = "object";
-  return Dump(out).size() <= kMaxBytes ? out : any;
+  return Dump(out).size() <= kMaxSchemaBytes ? out : any;
 }
 
 std::vector<std::string> ArgumentNames(const Json& schema) {

@@ -311,13 +311,13 @@ void Session::Finish(std::int64_t id, Reply reply) {
     if (found == pending_.end()) return;
     pending = found->second;
     pending_.erase(found);
-    if (!pending->on_end) pending->reply = std::move(reply);
+    if (!pending->on_end) {
+      pending->reply = std::move(reply);
+      pending->bell.Ring();
+      return;
+    }
   }
-  if (pending->on_end) {
-    pending->on_end(std::move(reply));
-  } else {
-    pending->bell.Ring();
-  }
+  pending->on_end(std::move(reply));
 }
 
 void Session::FailAll(const absl::Status& why) {

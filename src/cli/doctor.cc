@@ -19,7 +19,7 @@
 namespace talon::cli {
 namespace {
 
-struct Finding {
+struct Diagnosis {
   std::string_view level;  // ok, warn, fail
   std::string check, text;
 };
@@ -27,18 +27,18 @@ struct Finding {
 class Examination {
  public:
   void Add(std::string_view level, std::string check, std::string text) {
-    findings_.push_back({level, std::move(check), std::move(text)});
+    diagnoses_.push_back({level, std::move(check), std::move(text)});
     failed_ |= level == "fail";
   }
   void Home(const daemon::Paths& paths);
   void Daemon();
   bool failed() const { return failed_; }
-  const std::vector<Finding>& findings() const { return findings_; }
+  const std::vector<Diagnosis>& diagnoses() const { return diagnoses_; }
 
  private:
   void Plugins(Client& client);
   void Sandbox(const std::string& plugin, const Json& box);
-  std::vector<Finding> findings_;
+  std::vector<Diagnosis> diagnoses_;
   bool failed_ = false;
 };
 
@@ -136,14 +136,15 @@ int Doctor(const Globals& globals) {
 
   if (globals.json) {
     Json list = Json::array();
-    for (const Finding& finding : examination.findings()) {
-      list.push_back({{"level", finding.level}, {"check", finding.check}, {"text", finding.text}});
+    for (const Diagnosis& diagnosis : examination.diagnoses()) {
+      list.push_back(
+          {{"level", diagnosis.level}, {"check", diagnosis.check}, {"text", diagnosis.text}});
     }
     std::printf("%s\n", DumpJson({{"ok", !examination.failed()}, {"data", list}}).c_str());
   } else {
-    for (const Finding& finding : examination.findings()) {
-      std::printf("%-4s %-16s %s\n", std::string(finding.level).c_str(), finding.check.c_str(),
-                  ForTerminal(finding.text).c_str());
+    for (const Diagnosis& diagnosis : examination.diagnoses()) {
+      std::printf("%-4s %-16s %s\n", std::string(diagnosis.level).c_str(), diagnosis.check.c_str(),
+                  ForTerminal(diagnosis.text).c_str());
     }
   }
   return examination.failed() ? kFailed : kOk;

@@ -29,18 +29,18 @@ using plugin::check::Verdict;
 constexpr std::string_view kUnnamed = "checked";  // a program without an entry
 
 // A folder of its own with a short path, removed with all it holds.
-class Scratch {
+class CheckFolder {
  public:
-  Scratch() {
+  CheckFolder() {
     std::string path = "/tmp/talon-check-XXXXXX";
     if (::mkdtemp(path.data()) != nullptr) path_ = path;
   }
-  ~Scratch() {
+  ~CheckFolder() {
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
+  CheckFolder(const CheckFolder&) = delete;
+  CheckFolder& operator=(const CheckFolder&) = delete;
   const std::string& path() const { return path_; }  // empty: it could not be made
 
  private:
@@ -135,7 +135,7 @@ int PluginCheck(const Globals& globals, const CheckOptions& options) {
   if (absl::Status granted = Grant(options, target->entry.sandbox); !granted.ok()) {
     return Fail(globals, granted, kUsage);
   }
-  const Scratch scratch;
+  const CheckFolder scratch;
   if (scratch.path().empty()) return Fail(globals, Internal("make a folder below /tmp: it failed"));
   target->folder = scratch.path();
   log::Configure(log::Level::kError, loaded->config.log.format, nullptr);

@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // The templates are projects of a plugin of this name; it is replaced wherever it stands.
-constexpr std::string_view kName = "greeter";
+constexpr std::string_view kTemplateName = "greeter";
 constexpr std::string_view kClass = "Greeter";
 constexpr std::string_view kLicence = "SPDX-License-Identifier";  // ours, not the author's
 
@@ -96,7 +96,7 @@ absl::StatusOr<std::vector<std::string>> CopyTemplate(const std::string& languag
     if (!path.starts_with(prefix)) continue;
     const fs::path target = folder / path.substr(prefix.size());
     std::string text = WithoutLicence(content);
-    ReplaceAll(text, kName, name);
+    ReplaceAll(text, kTemplateName, name);
     ReplaceAll(text, kClass, ClassName(name));
     TALON_RETURN_IF_ERROR(MakeDirectories(target.parent_path().string(), 0755));
     TALON_RETURN_IF_ERROR(

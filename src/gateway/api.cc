@@ -122,6 +122,10 @@ io::ServerResponse JsonResponse(int status, std::string body) {
   return response;
 }
 
+io::ServerResponse Ok(const Json& json) {
+  return JsonResponse(200, DumpJson(json));
+}
+
 io::ServerResponse WrongMethod(std::string_view path, std::string_view allowed) {
   io::ServerResponse response =
       ErrorResponse(InvalidArgument(fmt::format("{} takes {}", path, allowed)));

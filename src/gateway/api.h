@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ int HttpStatusOf(const absl::Status& error);
 io::Task<void> Reply(io::ResponseWriter& writer, io::ServerResponse response);
 
 io::ServerResponse JsonResponse(int status, std::string body);
+io::ServerResponse Ok(const Json& json);  // 200
+
+inline constexpr std::int64_t kMaxListed = 1000;  // items of one answer
 
 // 405, with the methods `path` takes: "GET, POST".
 io::ServerResponse WrongMethod(std::string_view path, std::string_view allowed);

@@ -16,11 +16,6 @@ namespace {
 
 constexpr std::string_view kApprovals = "/v1/approvals";
 constexpr std::string_view kGrants = "/v1/grants";
-constexpr std::int64_t kMaxListed = 1000;
-
-io::ServerResponse Ok(const Json& json) {
-  return JsonResponse(200, DumpJson(json));
-}
 
 // The owner of this machine answers for everybody.
 const Principal* OwnerFor(const ApiRequest& request) {

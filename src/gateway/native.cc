@@ -14,8 +14,6 @@
 namespace talon::gateway {
 namespace {
 
-constexpr std::int64_t kMaxListed = 1000;
-
 Json UsageJson(const agent::TurnAnswer& answer) {
   return {{"input_tokens", answer.usage.input_tokens},
           {"output_tokens", answer.usage.output_tokens},
@@ -48,10 +46,6 @@ Json SessionJson(const journal::SessionRecord& session) {
           {"messages", session.message_count},
           {"created_at", FormatTime(session.created_at)},
           {"updated_at", FormatTime(session.updated_at)}};
-}
-
-io::ServerResponse Ok(const Json& json) {
-  return JsonResponse(200, DumpJson(json));
 }
 
 // The native event stream; docs/api.md lists its events.

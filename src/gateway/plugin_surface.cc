@@ -20,10 +20,6 @@ namespace {
 constexpr std::string_view kPrefix = "/v1/plugins";
 constexpr std::size_t kDefaultLines = 100;
 
-io::ServerResponse Ok(const Json& json) {
-  return JsonResponse(200, DumpJson(json));
-}
-
 Json SandboxJson(const plugin::SandboxInfo& sandbox) {
   return {{"profile", sandbox.profile},          {"grade", sandbox.grade},
           {"require", sandbox.require},          {"network", sandbox.network},

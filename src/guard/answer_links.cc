@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kMaxHeld = 8192;  // a longer run is taken in pieces
 constexpr std::size_t kNowhere = std::string_view::npos;
 
-bool IsSpace(char c) {
+bool IsBreak(char c) {
   return static_cast<unsigned char>(c) <= ' ';
 }
 bool IsName(char c) {
@@ -207,8 +207,8 @@ std::string AnswerLinks::Next(std::string_view piece) {
   std::string out;
   for (std::size_t at = 0; at < piece.size();) {
     std::size_t end = at;
-    const bool space = IsSpace(piece[at]);
-    while (end < piece.size() && IsSpace(piece[end]) == space) ++end;
+    const bool space = IsBreak(piece[at]);
+    while (end < piece.size() && IsBreak(piece[end]) == space) ++end;
     const std::string_view run = piece.substr(at, end - at);
     if (space) {
       out += End();

@@ -99,7 +99,8 @@ absl::StatusOr<bool> CopyChoices(std::string_view field, const Json& from, Json&
     if (text.size() > kMaxLabel || SanitizeUntrusted(text, nullptr) != text) {
       return Bad(field, "a choice is too long or no plain text");
     }
-    names.push_back(shown.empty() ? text : std::move(shown));
+    if (shown.empty()) shown = text;
+    names.push_back(std::move(shown));
     values.push_back(*value);
   }
   if (names != values) to["enumNames"] = std::move(names);

@@ -25,7 +25,7 @@ constexpr int kProbeIntervalSeconds = 15;
 constexpr int kProbes = 3;
 constexpr std::uint8_t kReceiveShutdown = 1;  // the kernel's RCV_SHUTDOWN
 
-struct Address {
+struct Endpoint {
   std::uint8_t family = AF_UNSPEC;
   std::uint16_t port = 0;  // network order
   std::array<std::uint32_t, 4> words{};
@@ -36,8 +36,8 @@ struct Address {
 };
 
 // IPv4 in an IPv6 socket is IPv4 to the client's.
-Address ReadAddress(const sockaddr_storage& storage) {
-  Address address;
+Endpoint ReadEndpoint(const sockaddr_storage& storage) {
+  Endpoint address;
   if (storage.ss_family == AF_INET) {
     const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
     address = {.family = AF_INET, .port = in.sin_port, .words = {in.sin_addr.s_addr}};
@@ -57,7 +57,7 @@ struct Request {
   inet_diag_req_v2 body{};
 };
 
-Request MakeRequest(const Address& from, const Address& to) {
+Request MakeRequest(const Endpoint& from, const Endpoint& to) {
   Request request;
   request.header.nlmsg_len = sizeof(Request);
   request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
@@ -91,7 +91,7 @@ Found ReadFound(nlmsghdr* header) {
 
 // The socket of this machine (of this network namespace) that is bound and connected so; nullopt
 // when the kernel does not say.
-std::optional<Found> FindSocket(const Address& from, const Address& to) {
+std::optional<Found> FindSocket(const Endpoint& from, const Endpoint& to) {
   const int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return std::nullopt;
   const Request request = MakeRequest(from, to);
@@ -123,8 +123,8 @@ PeerEnd AskPeerEnd(int socket) {
   if (::getpeername(socket, reinterpret_cast<sockaddr*>(&theirs), &theirs_size) != 0) {
     return PeerEnd::kGone;  // the connection is no more
   }
-  const Address here = ReadAddress(ours);
-  const Address there = ReadAddress(theirs);
+  const Endpoint here = ReadEndpoint(ours);
+  const Endpoint there = ReadEndpoint(theirs);
   if (here.family == AF_UNSPEC || here.family != there.family) return PeerEnd::kUnknown;
   const std::optional<Found> found = FindSocket(there, here);
   if (!found) return PeerEnd::kUnknown;

@@ -11,7 +11,7 @@
 namespace talon::model {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 64;  // the least that any of the wires allows
+constexpr std::size_t kMaxWireName = 64;  // the least that any of the wires allows
 
 bool IsNameByte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -94,14 +94,14 @@ std::optional<std::int64_t> MaxTokensOf(const ChatRequest& request, const ModelE
 }
 
 std::string SafeName(std::string_view name) {
-  std::string safe(name.substr(0, kMaxNameBytes));
+  std::string safe(name.substr(0, kMaxWireName));
   std::replace_if(safe.begin(), safe.end(), [](char c) { return !IsNameByte(c); }, '_');
   return safe.empty() ? "unnamed" : safe;
 }
 
 std::string SafeCallId(const std::string& id) {
   bool good =
-      !id.empty() && id.size() <= kMaxNameBytes && std::all_of(id.begin(), id.end(), IsNameByte);
+      !id.empty() && id.size() <= kMaxWireName && std::all_of(id.begin(), id.end(), IsNameByte);
   return good ? id : "call_" + Sha256Hex(id).substr(0, 24);
 }
 

@@ -14,12 +14,12 @@
 namespace talon::plugin {
 namespace {
 
-constexpr std::size_t kMaxQuoted = 120;
+constexpr std::size_t kMaxShown = 120;
 constexpr std::size_t kMaxFields = 16;  // of which seven mean something
 constexpr std::size_t kLeastCert = 50;  // shorter is what old plugins put there without TLS
 
-std::string Quoted(std::string_view text) {
-  return fmt::format("'{}'", h2::CleanText(text, kMaxQuoted));
+std::string Shown(std::string_view text) {
+  return fmt::format("'{}'", h2::CleanText(text, kMaxShown));
 }
 
 std::vector<std::string_view> Split(std::string_view line) {
@@ -53,20 +53,20 @@ absl::StatusOr<Handshake> ReadAddress(std::string_view network, std::string_view
       return PermissionDenied(
           fmt::format("handshake: the plugin serves on TCP address {} without TLS; only a loopback "
                       "address may",
-                      Quoted(address)));
+                      Shown(address)));
     }
     return FailedPrecondition(
         fmt::format("handshake: the plugin serves on TCP address {}, where TLS is required; set "
                     "`mtls: required` for it, or `mtls: off` to take a loopback address as it is",
-                    Quoted(address)));
+                    Shown(address)));
   }
   if (network != "unix") {
     return InvalidArgument(
-        fmt::format("handshake: network {} is not known; it must be unix or tcp", Quoted(network)));
+        fmt::format("handshake: network {} is not known; it must be unix or tcp", Shown(network)));
   }
   if (address.empty() || address.front() != '/' || address.find('\0') != std::string_view::npos) {
     return InvalidArgument(
-        fmt::format("handshake: socket path {} is not absolute", Quoted(address)));
+        fmt::format("handshake: socket path {} is not absolute", Shown(address)));
   }
   return handshake;
 }
@@ -74,13 +74,13 @@ absl::StatusOr<Handshake> ReadAddress(std::string_view network, std::string_view
 absl::Status CheckVersions(std::string_view core, std::string_view app, const Offer& offer) {
   if (core != "1") {
     return InvalidArgument(
-        fmt::format("handshake: core protocol {} is not supported; it must be 1", Quoted(core)));
+        fmt::format("handshake: core protocol {} is not supported; it must be 1", Shown(core)));
   }
   const auto same = [app](int version) { return app == std::to_string(version); };
   if (!std::ranges::any_of(offer.versions, same)) {
     return InvalidArgument(
         fmt::format("handshake: the plugin speaks protocol version {}, this daemon version {}",
-                    Quoted(app), Joined(offer.versions)));
+                    Shown(app), Joined(offer.versions)));
   }
   return absl::OkStatus();
 }
@@ -92,7 +92,7 @@ absl::StatusOr<Handshake> ParseGoPlugin(const std::vector<std::string_view>& fie
   const std::string_view protocol = fields.size() > 4 ? fields[4] : "netrpc";
   if (protocol != "grpc") {
     return absl::UnimplementedError(
-        fmt::format("handshake: the plugin speaks {}; only grpc is supported", Quoted(protocol)));
+        fmt::format("handshake: the plugin speaks {}; only grpc is supported", Shown(protocol)));
   }
   if (fields.size() > 5 && fields[5].size() > kLeastCert) handshake.certificate = fields[5];
   if (!offer.tls && !handshake.certificate.empty()) {
@@ -114,7 +114,7 @@ absl::StatusOr<Handshake> ParseOpenTalon(const std::vector<std::string_view>& fi
                                          const Offer& offer) {
   if (fields[0] != "1") {
     return InvalidArgument(
-        fmt::format("handshake: OpenTalon protocol version {} is not known", Quoted(fields[0])));
+        fmt::format("handshake: OpenTalon protocol version {} is not known", Shown(fields[0])));
   }
   if (offer.tls) {
     return PermissionDenied(
@@ -136,7 +136,7 @@ absl::StatusOr<Handshake> ParseHandshake(std::string_view line, const Offer& off
     return InvalidArgument(
         fmt::format("handshake: {} is no handshake; expected 1|1|unix|/path|grpc on stdout "
                     "before anything else",
-                    Quoted(line)));
+                    Shown(line)));
   }
   return ParseGoPlugin(fields, offer);
 }

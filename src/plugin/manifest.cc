@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t kMaxPluginName = 32;
 constexpr std::size_t kMaxFullName = 64;  // what every model provider accepts
-constexpr std::size_t kMaxQuoted = 80;
+constexpr std::size_t kMaxReason = 320;
 constexpr int kMaxSinkArguments = 32;
 
 tool::EffectClass EffectOf(v1::EffectClass effect) {
@@ -50,7 +50,7 @@ absl::StatusOr<Manifest::Tool> MakeTool(const v1::ToolManifest& given, std::stri
   if (!IsName(given.name(), kMaxToolName) || full.size() > kMaxFullName) {
     return InvalidArgument(fmt::format(
         "tool '{}': a name is 1 to {} of a-z A-Z 0-9 _ -, with its plugin's name at most {}",
-        h2::CleanText(given.name(), kMaxQuoted), kMaxToolName, kMaxFullName));
+        Quoted(given.name()), kMaxToolName, kMaxFullName));
   }
   if (given.sink_arguments_size() > kMaxSinkArguments) {
     return InvalidArgument(fmt::format("tool '{}': {} sink arguments; at most {}", given.name(),
@@ -125,7 +125,7 @@ absl::StatusOr<Manifest> Check(v1::Manifest& given, std::string_view plugin,
         fmt::format("manifest: {} tools; at most {}", given.tools_size(), options.max_tools));
   }
   Manifest manifest;
-  manifest.version = h2::CleanText(given.version(), kMaxQuoted);
+  manifest.version = Quoted(given.version());
   manifest.description = CleanDescription(given.description(), options);
   std::set<std::string> names;
   for (const v1::ToolManifest& each : given.tools()) {
@@ -150,8 +150,8 @@ absl::StatusOr<Manifest> Check(v1::Manifest& given, std::string_view plugin,
 absl::Status CheckPluginName(std::string_view name) {
   if (!IsName(name, kMaxPluginName) || name.find("__") != std::string_view::npos) {
     return InvalidArgument(
-        fmt::format("plugin '{}': a name is 1 to {} of a-z A-Z 0-9 _ - without '__'",
-                    h2::CleanText(name, kMaxQuoted), kMaxPluginName));
+        fmt::format("plugin '{}': a name is 1 to {} of a-z A-Z 0-9 _ - without '__'", Quoted(name),
+                    kMaxPluginName));
   }
   if (EqualsIgnoreCase(name, "talon")) {
     return InvalidArgument(
@@ -169,7 +169,7 @@ absl::StatusOr<Manifest> ParseManifestJson(std::string_view json, std::string_vi
       google::protobuf::StringPiece(json.data(), json.size()), &given, parse);
   if (!status.ok()) {
     return InvalidArgument(
-        fmt::format("manifest: {}", h2::CleanText(status.ToString(), kMaxQuoted * 4)));
+        fmt::format("manifest: {}", h2::CleanText(status.ToString(), kMaxReason)));
   }
   return Check(given, plugin, entry, options);
 }

@@ -18,7 +18,6 @@
 namespace talon::plugin {
 namespace {
 
-constexpr std::size_t kMaxQuoted = 80;
 constexpr int kMaxTasks = 64;
 constexpr int kMaxJoinpoints = 32;
 constexpr int kMaxRoutes = 64;
@@ -26,6 +25,7 @@ constexpr int kMaxModels = 512;
 constexpr int kMaxPaths = 32;  // of each kind
 constexpr int kMaxCredentials = 32;
 constexpr int kMaxSchemes = 8;
+constexpr std::size_t kMaxQuoted = 80;
 constexpr std::size_t kMaxWord = 64;   // a joinpoint, a scheme, a credential's name
 constexpr std::size_t kMaxPath = 256;  // of a route
 constexpr std::size_t kMaxModelId = 128;
@@ -35,10 +35,6 @@ constexpr std::uint64_t kShortestEveryMs = 1'000;
 constexpr std::uint64_t kLongestEveryMs = 366ull * 24 * 3600 * 1000;
 constexpr std::uint32_t kTaskTimeoutMs = 60'000;
 constexpr std::uint32_t kLongestTaskTimeoutMs = 24u * 3600 * 1000;
-
-std::string Quoted(std::string_view text) {
-  return h2::CleanText(text, kMaxQuoted);
-}
 
 template <class... Args>
 absl::Status Bad(fmt::format_string<Args...> text, Args&&... args) {
@@ -254,6 +250,10 @@ absl::Status ReadTasks(const v1::Manifest& given, const PluginEntry& entry,
 }
 
 }  // namespace
+
+std::string Quoted(std::string_view text) {
+  return h2::CleanText(text, kMaxQuoted);
+}
 
 bool IsName(std::string_view name, std::size_t max_size) {
   return !name.empty() && name.size() <= max_size && std::ranges::all_of(name, [](char c) {

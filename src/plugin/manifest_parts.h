@@ -20,6 +20,8 @@ inline constexpr std::size_t kMaxToolName = 48;  // tasks have the same names
 
 // [a-zA-Z0-9_-], 1 to `max_size`.
 bool IsName(std::string_view name, std::size_t max_size);
+// What a plugin says, within an error.
+std::string Quoted(std::string_view text);
 // For people and models: sanitised, cut to the limit.
 std::string CleanDescription(const std::string& text, const HostOptions& options);
 

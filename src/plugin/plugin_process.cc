@@ -69,8 +69,9 @@ io::Task<absl::Status> PluginProcess::SpawnProgram(std::string certificate, Call
     co_return co_await SpawnConfined(std::move(direct), context);
   }
   auto process = io::Spawn(loop_, direct);
-  if (process.ok()) process_ = *std::move(process);
-  co_return process.status();
+  if (!process.ok()) co_return process.status();
+  process_ = *std::move(process);
+  co_return absl::OkStatus();
 }
 
 io::Task<absl::Status> PluginProcess::SpawnConfined(io::SpawnOptions direct, CallContext context) {

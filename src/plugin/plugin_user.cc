@@ -20,11 +20,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kDeepest = 64;
+constexpr int kDeepestFolder = 64;
 
 // Takes `folder`, a descriptor.
 bool GiveContent(int folder, uid_t user, int depth) {
-  DIR* entries = depth > kDeepest ? nullptr : fdopendir(folder);
+  DIR* entries = depth > kDeepestFolder ? nullptr : fdopendir(folder);
   if (entries == nullptr) {
     close(folder);
     return false;

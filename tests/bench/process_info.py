@@ -37,10 +37,12 @@ def memory_mb(pid):
     return values["Rss"] / 1024, values["Private_Dirty"] / 1024
 
 
-def children(pid):
+def descendants(pid):
+    """A plugin's program is a child of the launcher that confines it."""
     found = []
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *descendants(child)]
     return found
 
 

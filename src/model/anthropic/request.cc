@@ -26,7 +26,7 @@ std::int64_t BudgetOf(ReasoningEffort effort) {
   }
 }
 
-std::string_view EffortName(ReasoningEffort effort) {
+std::string_view EffortLevel(ReasoningEffort effort) {
   if (effort == ReasoningEffort::kLow) return "low";
   return effort == ReasoningEffort::kMedium ? "medium" : "high";
 }
@@ -257,7 +257,7 @@ void AnthropicRequest::Tools() {
 void AnthropicRequest::Thinking() {
   if (generation_.thinking == ThinkingStyle::kAdaptive) {
     json_.Key("thinking").Raw(R"({"type":"adaptive"})");
-    json_.Key("output_config").Open('{').Member("effort", EffortName(effort_)).Close('}');
+    json_.Key("output_config").Open('{').Member("effort", EffortLevel(effort_)).Close('}');
     return;
   }
   json_.Key("thinking").Open('{').Member("type", "enabled");

@@ -3,16 +3,13 @@
 
 #include <fmt/format.h>
 
+#include "absl/strings/ascii.h"
 #include "model/openai/dialect.h"
 #include "model/openai/reader.h"
 #include "model/openai/request.h"
 
 namespace talon::model {
 namespace {
-
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 class OpenAiWire : public WireFormat {
  public:
@@ -51,12 +48,13 @@ class OpenAiWire : public WireFormat {
 
 // gpt-5…, o1…, o3-mini, also as "openai/o4-mini" or "azure.gpt-5".
 bool IsOpenAiReasoner(std::string_view model) {
-  if (const auto at = model.find_last_of("/.");
-      at != std::string_view::npos && at + 1 < model.size() && !IsDigit(model[at + 1])) {
+  if (const auto at = model.find_last_of("/."); at != std::string_view::npos &&
+                                                at + 1 < model.size() &&
+                                                !absl::ascii_isdigit(model[at + 1])) {
     model.remove_prefix(at + 1);
   }
   if (model.starts_with("gpt-5")) return true;
-  return model.size() >= 2 && model[0] == 'o' && IsDigit(model[1]) &&
+  return model.size() >= 2 && model[0] == 'o' && absl::ascii_isdigit(model[1]) &&
          (model.size() == 2 || model[2] == '-');
 }
 

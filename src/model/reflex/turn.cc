@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxRequest = 64 << 10;  // bytes of a message that is looked at
 constexpr std::size_t kMaxSteps = 10;
-constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+constexpr std::size_t kNotFound = static_cast<std::size_t>(-1);
 
 struct Done {
   std::string tool;
@@ -30,7 +30,7 @@ std::size_t LastUserMessage(const ChatRequest& request) {
       return i;
     }
   }
-  return kNone;
+  return kNotFound;
 }
 
 std::vector<Done> CallsSince(const ChatRequest& request, std::size_t user) {
@@ -59,7 +59,7 @@ class Turn {
 
   Answer Run() {
     const std::size_t user = LastUserMessage(request_);
-    if (user == kNone) return {texts_.Say("no_message", {}), std::nullopt};
+    if (user == kNotFound) return {texts_.Say("no_message", {}), std::nullopt};
     const std::string message = TextOf(request_.messages[user]);
     calls_ = CallsSince(request_, user);
     if (message.size() > kMaxRequest) {

@@ -18,7 +18,7 @@
 namespace talon::plugin {
 namespace {
 
-constexpr std::string_view kMethod = "/talon.v1.AuthProvider/Authenticate";
+constexpr std::string_view kAuthenticate = "/talon.v1.AuthProvider/Authenticate";
 
 // The names become parts of keys: no control characters.
 bool IsPerson(std::string_view name) {
@@ -86,7 +86,7 @@ io::Task<absl::StatusOr<Identity>> AuthPoint::Authenticate(AuthQuestion question
   request.set_remote_address(question.remote_address);
   request.set_method(question.method);
   request.set_path(RepairUtf8(question.path));
-  const auto answer = co_await host_.Call(plugin_, kMethod, request.SerializeAsString(),
+  const auto answer = co_await host_.Call(plugin_, kAuthenticate, request.SerializeAsString(),
                                           context.Until(now + kAuthTimeout), Repeat::kIfCrashed);
   v1::AuthenticateResponse response;
   if (!answer.ok() || !response.ParseFromString(*answer)) {

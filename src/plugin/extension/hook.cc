@@ -15,7 +15,7 @@
 namespace talon::plugin {
 namespace {
 
-constexpr std::string_view kMethod = "/talon.v1.Hook/Advise";
+constexpr std::string_view kAdvise = "/talon.v1.Hook/Advise";
 
 }  // namespace
 
@@ -60,7 +60,7 @@ io::Task<absl::StatusOr<hook::Decision>> PluginAdviser::Advise(hook::Moment mome
   request.set_value(std::move(moment.value));
   request.set_tool(RepairUtf8(moment.tool));
   const auto answer =
-      co_await host_.Call(plugin_, kMethod, request.SerializeAsString(),
+      co_await host_.Call(plugin_, kAdvise, request.SerializeAsString(),
                           context.Until(clock_.SteadyNow() + timeout_), Repeat::kIfCrashed);
   if (!answer.ok()) co_return answer.status();
   v1::AdviseResponse response;

@@ -17,7 +17,7 @@
 namespace talon::plugin {
 namespace {
 
-constexpr std::string_view kMethod = "/talon.v1.HttpEndpoint/Handle";
+constexpr std::string_view kHandle = "/talon.v1.HttpEndpoint/Handle";
 constexpr std::string_view kPrefix = "/plugins/";
 
 // A page of a plugin shares its origin with the API: it gets no script, no connection and no frame,
@@ -163,7 +163,7 @@ io::Task<absl::StatusOr<io::ServerResponse>> HttpPoint::Handle(EndpointPath at,
   actor.set_agent(context.principal.agent);
   actor.set_origin(context.principal.origin);
   const bool safe = request.method == "GET" || request.method == "HEAD";
-  const auto answer = co_await host_.Call(at.plugin, kMethod, ask.SerializeAsString(),
+  const auto answer = co_await host_.Call(at.plugin, kHandle, ask.SerializeAsString(),
                                           context.Until(clock_.SteadyNow() + kHttpTimeout),
                                           safe ? Repeat::kIfCrashed : Repeat::kOnce);
   if (!answer.ok()) co_return answer.status();

@@ -19,7 +19,7 @@
 namespace talon::plugin {
 namespace {
 
-constexpr std::string_view kMethod = "/talon.v1.NotificationChannel/Notify";
+constexpr std::string_view kNotify = "/talon.v1.NotificationChannel/Notify";
 
 v1::NotifyLevel LevelOf(NoteLevel level) {
   switch (level) {
@@ -100,7 +100,7 @@ io::Task<absl::StatusOr<Delivery>> Notifier::Notify(Note note, CallContext conte
   context = context.Until(clock_.SteadyNow() + options_.timeout);
   auto wait = kFirstNotifyWait;
   for (int tries = 1;; ++tries) {
-    const auto answer = co_await host_.Call(options_.plugin, kMethod, request.SerializeAsString(),
+    const auto answer = co_await host_.Call(options_.plugin, kNotify, request.SerializeAsString(),
                                             context, Repeat::kOnce);
     if (answer.ok()) {
       v1::NotifyResponse response;

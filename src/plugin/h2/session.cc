@@ -16,7 +16,7 @@
 namespace talon::plugin::h2 {
 namespace {
 
-constexpr std::size_t kPrefixBytes = 5;
+constexpr std::size_t kMessagePrefix = 5;
 constexpr std::size_t kMaxErrorText = 200;
 // What the peer may send on a call before somebody reads it. A call nobody reads holds up itself
 // only: the connection's window is given back as bytes arrive.
@@ -296,10 +296,10 @@ absl::Status Session::Write(std::int32_t id, std::string message) {
                                          message.size(), state_->limits.max_message_bytes));
   }
   const auto size = static_cast<std::uint32_t>(message.size());
-  const char prefix[kPrefixBytes] = {0, static_cast<char>(size >> 24),
-                                     static_cast<char>(size >> 16), static_cast<char>(size >> 8),
-                                     static_cast<char>(size)};
-  message.insert(0, prefix, kPrefixBytes);
+  const char prefix[kMessagePrefix] = {0, static_cast<char>(size >> 24),
+                                       static_cast<char>(size >> 16), static_cast<char>(size >> 8),
+                                       static_cast<char>(size)};
+  message.insert(0, prefix, kMessagePrefix);
   stream->message = std::move(message);
   stream->sent = 0;
   state_->Resume(id, *stream);

@@ -132,7 +132,7 @@ std::string OtherFamilies(const Facts&) {
   return tally.Say();
 }
 
-std::string SharedMemory(const Facts& facts) {
+std::string SharedSegment(const Facts& facts) {
   Tally tally;
   const int id = static_cast<int>(Number(facts, "shm_id"));
   const void* memory = shmat(id, nullptr, 0);
@@ -152,7 +152,7 @@ const std::vector<Attempt>& NetworkAttempts() {
       {"path sockets: daemon, other plugin, docker, dbus", "view", PathSockets},
       {"abstract sockets", "net ns, Landlock", Abstract},
       {"raw, packet, netlink, vsock, alg sockets", "seccomp", OtherFamilies},
-      {"System V shared memory of others", "ipc ns", SharedMemory},
+      {"System V shared memory of others", "ipc ns", SharedSegment},
   };
   return attempts;
 }

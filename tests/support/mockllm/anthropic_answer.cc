@@ -15,7 +15,7 @@ std::string StopOf(const Answer& answer) {
   return answer.calls.empty() ? "end_turn" : "tool_use";
 }
 
-Json UsageOf(const Usage& usage) {
+Json AnthropicUsage(const Usage& usage) {
   return {{"input_tokens", usage.input - usage.cached},
           {"cache_read_input_tokens", usage.cached},
           {"cache_creation_input_tokens", 0},
@@ -62,13 +62,13 @@ std::string WholeAnthropic(const Answer& answer, const Identity& identity) {
     content.push_back(
         {{"type", "tool_use"}, {"id", call.id}, {"name", call.tool}, {"input", ArgumentsOf(call)}});
   }
-  return DumpJson(MessageOf(identity, content, StopOf(answer), UsageOf(answer.usage)));
+  return DumpJson(MessageOf(identity, content, StopOf(answer), AnthropicUsage(answer.usage)));
 }
 
 std::vector<std::string> EventsAnthropic(const Answer& answer, const Identity& identity,
                                          const Delivery& delivery) {
   EventWriter out;
-  Json usage = UsageOf(answer.usage);
+  Json usage = AnthropicUsage(answer.usage);
   usage["output_tokens"] = 1;
   out.Add("message_start",
           {{"message", MessageOf(identity, Json::array(), nullptr, std::move(usage))}});

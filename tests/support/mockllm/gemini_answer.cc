@@ -8,11 +8,11 @@
 namespace talon::mockllm {
 namespace {
 
-std::string FinishOf(const Answer& answer) {
+std::string GeminiFinish(const Answer& answer) {
   return answer.finish.empty() ? "STOP" : answer.finish;
 }
 
-Json UsageOf(const Usage& usage) {
+Json GeminiUsage(const Usage& usage) {
   return {{"promptTokenCount", usage.input},
           {"candidatesTokenCount", usage.output - usage.reasoning},
           {"thoughtsTokenCount", usage.reasoning},
@@ -40,7 +40,7 @@ std::string WholeGoogle(const Answer& answer, const Identity& identity) {
   if (!answer.reasoning.empty()) parts.push_back({{"text", answer.reasoning}, {"thought", true}});
   if (!answer.text.empty()) parts.push_back({{"text", answer.text}});
   for (const Call& call : answer.calls) parts.push_back(PartOf(call));
-  return DumpJson(Response(identity, parts, FinishOf(answer), UsageOf(answer.usage)));
+  return DumpJson(Response(identity, parts, GeminiFinish(answer), GeminiUsage(answer.usage)));
 }
 
 std::vector<std::string> EventsGoogle(const Answer& answer, const Identity& identity,
@@ -59,7 +59,7 @@ std::vector<std::string> EventsGoogle(const Answer& answer, const Identity& iden
   }
   // Arguments come whole on this wire.
   for (const Call& call : answer.calls) add(PartOf(call), nullptr, early);
-  add(Json{{"text", ""}}, FinishOf(answer), UsageOf(answer.usage));
+  add(Json{{"text", ""}}, GeminiFinish(answer), GeminiUsage(answer.usage));
   return events;
 }
 

@@ -9,12 +9,12 @@
 namespace talon::mockllm {
 namespace {
 
-std::string FinishOf(const Answer& answer) {
+std::string OpenAiFinish(const Answer& answer) {
   if (!answer.finish.empty()) return answer.finish;
   return answer.calls.empty() ? "stop" : "tool_calls";
 }
 
-Json UsageOf(const Usage& usage) {
+Json OpenAiUsage(const Usage& usage) {
   return {{"prompt_tokens", usage.input},
           {"completion_tokens", usage.output},
           {"total_tokens", usage.input + usage.output},
@@ -53,13 +53,13 @@ std::string WholeOpenAi(const Answer& answer, const Identity& identity) {
   if (!answer.reasoning.empty()) message["reasoning_content"] = answer.reasoning;
   for (const Call& call : answer.calls) message["tool_calls"].push_back(CallOf(call, call.args));
   if (answer.text.empty() && !answer.calls.empty()) message["content"] = nullptr;
-  Json choice = {{"index", 0}, {"message", message}, {"finish_reason", FinishOf(answer)}};
+  Json choice = {{"index", 0}, {"message", message}, {"finish_reason", OpenAiFinish(answer)}};
   return DumpJson({{"id", identity.response_id},
                    {"object", "chat.completion"},
                    {"created", 1},
                    {"model", identity.model},
                    {"choices", Json::array({choice})},
-                   {"usage", UsageOf(answer.usage)}});
+                   {"usage", OpenAiUsage(answer.usage)}});
 }
 
 std::vector<std::string> EventsOpenAi(const Answer& answer, const Identity& identity,
@@ -94,10 +94,10 @@ std::vector<std::string> EventsOpenAi(const Answer& answer, const Identity& iden
       add({{"tool_calls", Json::array({next})}}, nullptr);
     }
   }
-  add(Json::object(), FinishOf(answer));
+  add(Json::object(), OpenAiFinish(answer));
   if (include_usage) {
     chunk["choices"] = Json::array();
-    chunk["usage"] = UsageOf(answer.usage);
+    chunk["usage"] = OpenAiUsage(answer.usage);
     events.push_back(io::FormatSse("", DumpJson(chunk)));
   }
   events.push_back(io::FormatSse("", "[DONE]"));

@@ -12,7 +12,8 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string Problems(std::string_view yaml, std::map<std::string, std::string> variables = {}) {
+std::string LimitProblems(std::string_view yaml,
+                          std::map<std::string, std::string> variables = {}) {
   auto loaded = Parse(yaml, "talon.yaml", [&](const char* name) -> const char* {
     const auto found = variables.find(name);
     return found == variables.end() ? nullptr : found->second.c_str();
@@ -21,22 +22,22 @@ std::string Problems(std::string_view yaml, std::map<std::string, std::string> v
 }
 
 TEST(ConfigLimit, WhatCannotWorkIsRefusedAtItsLine) {
-  EXPECT_EQ(Problems("gateway:\n  http:\n    bind: 300.1.1.1\n"),
+  EXPECT_EQ(LimitProblems("gateway:\n  http:\n    bind: 300.1.1.1\n"),
             "talon.yaml:3: gateway.http.bind: '300.1.1.1' is not an IP address; write 127.0.0.1, "
             "::1, or 0.0.0.0 for every address");
-  EXPECT_EQ(Problems("gateway:\n  http: {max_body: 0}\n"),
+  EXPECT_EQ(LimitProblems("gateway:\n  http: {max_body: 0}\n"),
             "talon.yaml:2: gateway.http.max_body: 0 is not at least 1B");
-  EXPECT_EQ(Problems("models: {providers: {a: {timeout: 0s}}}\n"),
+  EXPECT_EQ(LimitProblems("models: {providers: {a: {timeout: 0s}}}\n"),
             "talon.yaml:1: models.providers.a.timeout: 0s is not at least 1ms");
-  EXPECT_EQ(Problems("orchestrator: {max_rounds_chat: 0}\n"),
+  EXPECT_EQ(LimitProblems("orchestrator: {max_rounds_chat: 0}\n"),
             "talon.yaml:1: orchestrator.max_rounds_chat: 0 is not at least 1");
-  EXPECT_EQ(Problems("models:\n  catalog:\n    a/b:\n      weight: 500\n"),
+  EXPECT_EQ(LimitProblems("models:\n  catalog:\n    a/b:\n      weight: 500\n"),
             "talon.yaml:4: models.catalog.a/b.weight: 500 is not 0 to 100");
 }
 
 TEST(ConfigLimit, AModelsEntryIsChecked) {
   const auto of_model = [](const std::string& text) {
-    return Problems("models:\n  providers:\n    a:\n      models:\n        - " + text + "\n");
+    return LimitProblems("models:\n  providers:\n    a:\n      models:\n        - " + text + "\n");
   };
   EXPECT_EQ(of_model("{id: m, context_window: 0}"),
             "talon.yaml:5: models.providers.a.models[0].context_window: 0 is not at least 1");
@@ -53,32 +54,32 @@ TEST(ConfigLimit, AModelsEntryIsChecked) {
 }
 
 TEST(ConfigLimit, TwoModelsWithOneIdAreRefusedAtTheSecond) {
-  EXPECT_EQ(Problems("models:\n  providers:\n    a:\n      models:\n        - id: m\n"
-                     "        - id: n\n        - id: m\n"),
+  EXPECT_EQ(LimitProblems("models:\n  providers:\n    a:\n      models:\n        - id: m\n"
+                          "        - id: n\n        - id: m\n"),
             "talon.yaml:7: models.providers.a.models[2].id: models[0] has this id too: 'm'");
-  EXPECT_EQ(Problems("models: {providers: {a: {models: [{id: m}]}, b: {models: [{id: m}]}}}\n"),
-            "");
+  EXPECT_EQ(
+      LimitProblems("models: {providers: {a: {models: [{id: m}]}, b: {models: [{id: m}]}}}\n"), "");
 }
 
 TEST(ConfigLimit, NamesOfPluginsAndChannelsAreChecked) {
   EXPECT_THAT(
-      Problems("plugins:\n  fine: {}\n  bad name!:\n    enabled: false\n"),
+      LimitProblems("plugins:\n  fine: {}\n  bad name!:\n    enabled: false\n"),
       testing::StartsWith("talon.yaml:3: plugins.bad name!: plugin 'bad name!': a name is"));
-  EXPECT_THAT(Problems("channels: {talon: {plugin: /x}}\n"),
+  EXPECT_THAT(LimitProblems("channels: {talon: {plugin: /x}}\n"),
               testing::StartsWith("talon.yaml:1: channels.talon:"));
 }
 
 TEST(ConfigLimit, EnvironmentOverridesAreCheckedToo) {
-  EXPECT_EQ(Problems("", {{"TALON_GATEWAY_HTTP_BIND", "nowhere"}}),
+  EXPECT_EQ(LimitProblems("", {{"TALON_GATEWAY_HTTP_BIND", "nowhere"}}),
             "environment variable TALON_GATEWAY_HTTP_BIND: 'nowhere' is not an IP address; write "
             "127.0.0.1, ::1, or 0.0.0.0 for every address");
-  EXPECT_THAT(Problems("", {{"TALON_ORCHESTRATOR_TURN_TIMEOUT", "0s"}}),
+  EXPECT_THAT(LimitProblems("", {{"TALON_ORCHESTRATOR_TURN_TIMEOUT", "0s"}}),
               HasSubstr("0s is not at least 1ms"));
-  EXPECT_EQ(Problems("", {{"TALON_GATEWAY_HTTP_BIND", "::1"}}), "");
+  EXPECT_EQ(LimitProblems("", {{"TALON_GATEWAY_HTTP_BIND", "::1"}}), "");
 }
 
 TEST(ConfigLimit, AWrongTypeIsOneProblem) {
-  EXPECT_EQ(Problems("gateway: {http: {max_body: lots}}\n"),
+  EXPECT_EQ(LimitProblems("gateway: {http: {max_body: lots}}\n"),
             "talon.yaml:1: gateway.http.max_body: 'lots' is not a size; write 512, 64KB, 8MB or "
             "1GB");
 }

@@ -18,7 +18,7 @@ const char* Variable(const char* name) {
   return known == "ANTHROPIC_API_KEY" ? "a-key" : known == "SLACK_TOKEN" ? "s-token" : nullptr;
 }
 
-std::string Problems(std::string_view yaml) {
+std::string ImportProblems(std::string_view yaml) {
   auto loaded = Parse(yaml, "talon.yaml", Variable);
   return loaded.ok() ? "" : std::string(Message(loaded.status()));
 }
@@ -46,33 +46,34 @@ TEST(OpenTalonConfig, AnExampleIsUnderstood) {
 }
 
 TEST(OpenTalonConfig, AMovedKeyIsCheckedWhereItStandsNow) {
-  EXPECT_EQ(Problems("models:\n  providers:\n    a:\n      retry:\n        max_attempts: many\n"),
-            "talon.yaml:5: models.providers.a.max_attempts: 'many' is not a whole number");
-  EXPECT_EQ(Problems("models:\n  providers:\n    a:\n      retry:\n        max_atempts: 1\n"),
+  EXPECT_EQ(
+      ImportProblems("models:\n  providers:\n    a:\n      retry:\n        max_attempts: many\n"),
+      "talon.yaml:5: models.providers.a.max_attempts: 'many' is not a whole number");
+  EXPECT_EQ(ImportProblems("models:\n  providers:\n    a:\n      retry:\n        max_atempts: 1\n"),
             "talon.yaml:5: models.providers.a.max_atempts: unknown key; did you mean "
             "'max_attempts'?");
-  EXPECT_EQ(Problems("models: {providers: {a: {retry: {max_delay: 1s}, max_delay: 2s}}}\n"),
+  EXPECT_EQ(ImportProblems("models: {providers: {a: {retry: {max_delay: 1s}, max_delay: 2s}}}\n"),
             "talon.yaml:1: models.providers.a.retry.max_delay: 'models.providers.a.max_delay' is "
             "set too; keep one");
-  EXPECT_THAT(Problems("orchestrator: 7\nstate: {session: {context_messages: 3}}\n"),
+  EXPECT_THAT(ImportProblems("orchestrator: 7\nstate: {session: {context_messages: 3}}\n"),
               HasSubstr("talon.yaml:1: orchestrator: expected a mapping"));
-  EXPECT_THAT(Problems("plugins: {a: {insecure: perhaps}}\n"),
+  EXPECT_THAT(ImportProblems("plugins: {a: {insecure: perhaps}}\n"),
               HasSubstr("plugins.a.mtls: 'perhaps' is not one of auto, required, off"));
 }
 
 TEST(OpenTalonConfig, WhatDoesNotExistHereSaysWhatToUse) {
-  EXPECT_EQ(Problems("state:\n  data_dir: /var/lib/opentalon\n"),
+  EXPECT_EQ(ImportProblems("state:\n  data_dir: /var/lib/opentalon\n"),
             "talon.yaml:2: state.data_dir: OpenTalon's key, not known here: the home folder is set "
             "by the environment variable TALON_HOME");
-  EXPECT_THAT(Problems("routing: {pin: {code: a/b}}\n"), HasSubstr("`routing.primary` is"));
+  EXPECT_THAT(ImportProblems("routing: {pin: {code: a/b}}\n"), HasSubstr("`routing.primary` is"));
   EXPECT_THAT(
-      Problems("plugins: {x: {github: a/b, ref: main}}\n"),
+      ImportProblems("plugins: {x: {github: a/b, ref: main}}\n"),
       HasSubstr("plugins.x.ref: OpenTalon's key, not known here: programs are not fetched"));
-  EXPECT_THAT(Problems("state: {session: {max_messages: 3, context_messages: 4}}\n"),
+  EXPECT_THAT(ImportProblems("state: {session: {max_messages: 3, context_messages: 4}}\n"),
               HasSubstr("state.session: OpenTalon's key, not known here: "
                         "`orchestrator.context_messages`"));
-  EXPECT_THAT(Problems("redis: {redis_url: x}\n"), HasSubstr("redis: OpenTalon's key"));
-  EXPECT_THAT(Problems("reddis: {}\n"), HasSubstr("unknown key"));
+  EXPECT_THAT(ImportProblems("redis: {redis_url: x}\n"), HasSubstr("redis: OpenTalon's key"));
+  EXPECT_THAT(ImportProblems("reddis: {}\n"), HasSubstr("unknown key"));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "io/loop.h"
 #include "io/nursery.h"
 #include "io/sse.h"
+#include "tests/support/voluntary_switches.h"
 #include "tests/unit/io/fake_http_server.h"
 
 namespace talon::io {
@@ -378,16 +379,6 @@ TEST_F(HttpClientTest, MoreRequestsThanConnectionsQueue) {
   };
   EXPECT_EQ(loop_.RunUntilDone(all(loop_)), 20);
   EXPECT_LE(server.connections(), 2);
-}
-
-long VoluntarySwitches() {
-  std::ifstream status("/proc/thread-self/status");
-  std::string word;
-  long count = -1;
-  while (status >> word) {
-    if (word == "voluntary_ctxt_switches:") status >> count;
-  }
-  return count;
 }
 
 TEST_F(HttpClientTest, AnIdleEventStreamIsNotPolled) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/nursery.h"
+#include "tests/support/voluntary_switches.h"
 
 namespace talon::io {
 namespace {
@@ -21,16 +22,6 @@ using std::chrono::milliseconds;
 
 SteadyTime After(milliseconds time) {
   return std::chrono::steady_clock::now() + time;
-}
-
-long VoluntarySwitches() {
-  std::ifstream status("/proc/thread-self/status");
-  std::string word;
-  long count = -1;
-  while (status >> word) {
-    if (word == "voluntary_ctxt_switches:") status >> count;
-  }
-  return count;
 }
 
 TEST(LoopTest, PostFromAnotherThreadRunsOnTheLoop) {

@@ -8,7 +8,7 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-std::vector<SseEvent> Parse(const std::vector<std::string_view>& pieces) {
+std::vector<SseEvent> Events(const std::vector<std::string_view>& pieces) {
   SseParser parser;
   std::vector<SseEvent> events;
   for (const std::string_view piece : pieces) EXPECT_TRUE(parser.Feed(piece, events).ok());
@@ -31,24 +31,24 @@ TEST(SseTest, EverySplitGivesTheSameEvents) {
                                             {"message", "\n", "7"},
                                             {"message", "{\"a\": 1}", "7"},
                                             {"message", "last", "7"}};
-    EXPECT_EQ(Parse({stream}), expected);
+    EXPECT_EQ(Events({stream}), expected);
     const std::string_view view = stream;
     for (std::size_t i = 0; i <= view.size(); ++i) {
-      EXPECT_EQ(Parse({view.substr(0, i), view.substr(i)}), expected) << "split at " << i;
+      EXPECT_EQ(Events({view.substr(0, i), view.substr(i)}), expected) << "split at " << i;
     }
     std::vector<std::string_view> bytes;
     for (std::size_t i = 0; i < view.size(); ++i) bytes.push_back(view.substr(i, 1));
-    EXPECT_EQ(Parse(bytes), expected);
+    EXPECT_EQ(Events(bytes), expected);
   }
 }
 
 TEST(SseTest, AnUnfinishedEventIsNotDelivered) {
-  EXPECT_TRUE(Parse({"data: cut\n"}).empty());
-  EXPECT_TRUE(Parse({"data: cut"}).empty());
+  EXPECT_TRUE(Events({"data: cut\n"}).empty());
+  EXPECT_TRUE(Events({"data: cut"}).empty());
 }
 
 TEST(SseTest, AnIdWithNulIsIgnoredAndAnEmptyOneResets) {
-  const auto events = Parse({"id: a\ndata: 1\n\nid: b\0c\ndata: 2\n\nid\ndata: 3\n\n"sv});
+  const auto events = Events({"id: a\ndata: 1\n\nid: b\0c\ndata: 2\n\nid\ndata: 3\n\n"sv});
   ASSERT_EQ(events.size(), 3u);
   EXPECT_EQ(events[1].id, "a");
   EXPECT_EQ(events[2].id, "");
@@ -68,7 +68,7 @@ TEST(SseTest, LimitCountsTheLineAndTheEvent) {
 
 TEST(SseTest, FormatIsReadBackUnchanged) {
   for (const std::string_view data : {"", "one", "a\nb", "a\r\nb\rc", "\n", " lead", "a\n"}) {
-    const auto events = Parse({FormatSse("kind", data)});
+    const auto events = Events({FormatSse("kind", data)});
     ASSERT_EQ(events.size(), 1u);
     std::string normal;
     for (std::size_t i = 0; i < data.size(); ++i) {

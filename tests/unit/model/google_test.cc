@@ -7,7 +7,7 @@ namespace {
 
 using testing::ElementsAre;
 
-ChatRequest Conversation() {
+ChatRequest GeminiConversation() {
   ChatRequest request;
   request.model = "gemini-2.5-flash";
   request.system = "Be brief.";
@@ -35,7 +35,7 @@ ChatRequest Conversation() {
 
 TEST(GoogleRequestTest, WritesTheWholeConversation) {
   ModelRig rig(Wire::kGoogle);
-  Json sent = rig.Sent(Conversation());
+  Json sent = rig.Sent(GeminiConversation());
   EXPECT_EQ(sent, Json::parse(R"({
     "systemInstruction": {"parts": [{"text": "Be brief."}]},
     "contents": [
@@ -66,7 +66,7 @@ TEST(GoogleRequestTest, WritesTheWholeConversation) {
 
 TEST(GoogleRequestTest, WritesSettingsAndStreams) {
   ModelRig rig(Wire::kGoogle);
-  ChatRequest request = Conversation();
+  ChatRequest request = GeminiConversation();
   request.model = "models/gemini-3-pro-preview";
   request.tool_choice = ToolChoice::kNone;
   request.max_output_tokens = 5;
@@ -95,7 +95,7 @@ TEST(GoogleRequestTest, WritesSettingsAndStreams) {
 
 TEST(GoogleRequestTest, CallsOfOtherModelsGetTheStandInSignature) {
   ModelRig rig(Wire::kGoogle);
-  ChatRequest request = Conversation();
+  ChatRequest request = GeminiConversation();
   request.model = "gemini-3-pro-preview";
   std::get<ToolCall>(request.messages[1].parts[5]).signature.clear();
   Json parts = rig.Sent(request)["contents"][1]["parts"];
@@ -165,7 +165,7 @@ TEST(GoogleSchemaTest, EndsOnSchemasThatReferToThemselves) {
   }
 }
 
-const char kStream[] =
+const char kGeminiStream[] =
     R"(data: {"candidates":[{"content":{"parts":[{"text":"Plan.","thought":true}],"role":"model"},"index":0}],)"
     R"("usageMetadata":{"promptTokenCount":50,"totalTokenCount":60,"thoughtsTokenCount":10},)"
     R"("modelVersion":"gemini-2.5-flash","responseId":"r1"})"
@@ -184,7 +184,7 @@ const char kStream[] =
 TEST(GoogleAnswerTest, ReadsAStreamSplitAnywhere) {
   ModelRig rig(Wire::kGoogle);
   for (Splitting splitting : {Splitting::kOnePiece, Splitting::kEveryByte}) {
-    auto answer = rig.Stream(kStream, splitting);
+    auto answer = rig.Stream(kGeminiStream, splitting);
     ASSERT_TRUE(answer.ok()) << StatusText(answer.status());
     auto calls = ToolCallsOf(answer->message);
     ASSERT_EQ(calls.size(), 2u);

@@ -4,7 +4,7 @@
 namespace talon::model {
 namespace {
 
-ChatRequest Conversation() {
+ChatRequest OpenAiConversation() {
   ChatRequest request;
   request.model = "gpt-x";
   request.system = "Be brief.";
@@ -30,7 +30,7 @@ ChatRequest Conversation() {
 TEST(OpenAiRequestTest, WritesTheWholeConversation) {
   ModelRig rig(Wire::kOpenAi);
   RecordingSink sink;
-  Json sent = rig.Sent(Conversation(), &sink);
+  Json sent = rig.Sent(OpenAiConversation(), &sink);
   std::string second = sent["messages"][2]["tool_calls"][1]["id"];
   EXPECT_THAT(second, testing::MatchesRegex("call_[0-9a-f]{24}"));
   Json expected = Json::parse(R"({
@@ -93,7 +93,7 @@ TEST(OpenAiRequestTest, WritesSettings) {
 TEST(OpenAiRequestTest, UsesTheConfiguredModelsLimitsAndInputs) {
   ModelRig rig(Wire::kOpenAi);
   rig.options.models = {{.id = "gpt-x", .max_tokens = 64, .reasoning_effort = "low"}};
-  ChatRequest request = Conversation();
+  ChatRequest request = OpenAiConversation();
   request.max_output_tokens = 1000;
   Json sent = rig.Sent(request);
   EXPECT_EQ(sent["max_tokens"], 64);
@@ -174,7 +174,7 @@ TEST(OpenAiRequestTest, OtherWiresRefuseWhatTheyCannotDoByItsName) {
 TEST(OpenAiRequestTest, SpeaksTheDialectOfTheHost) {
   ModelRig openai(Wire::kOpenAi);
   openai.options.base_url = "https://api.openai.com/v1/";
-  ChatRequest request = Conversation();
+  ChatRequest request = OpenAiConversation();
   request.max_output_tokens = 10;
   request.user = "u1";
   RecordingSink sink;
@@ -204,7 +204,7 @@ TEST(OpenAiRequestTest, SpeaksTheDialectOfTheHost) {
 
 TEST(OpenAiRequestTest, KeepsReasoningOfOthersToItself) {
   ModelRig rig(Wire::kOpenAi);
-  ChatRequest request = Conversation();
+  ChatRequest request = OpenAiConversation();
   std::get<ReasoningPart>(request.messages[1].parts[0]).provider = "other";
   EXPECT_FALSE(rig.Sent(request)["messages"][2].contains("reasoning_content"));
 }
@@ -220,7 +220,7 @@ TEST(OpenAiRequestTest, SendsNoAuthHeaderWithoutAKeyAndConfiguredHeaders) {
 
 TEST(OpenAiRequestTest, IsValidJsonWhateverTheTextsAre) {
   ModelRig rig(Wire::kOpenAi);
-  ChatRequest request = Conversation();
+  ChatRequest request = OpenAiConversation();
   request.system = std::string("\xff\xfe\0\x01\"\\", 6);
   request.messages.push_back(TextMessage(Role::kSystem, "late", Integrity::kSystem));
   request.messages.push_back(Message{});

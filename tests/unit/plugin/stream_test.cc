@@ -19,6 +19,7 @@
 #include "plugin/transport.h"
 #include "talon/v1/plugin.grpc.pb.h"
 #include "tests/support/temp_folder.h"
+#include "tests/unit/plugin/call_rig.h"
 
 namespace talon::plugin {
 namespace {
@@ -29,13 +30,7 @@ using Stream = std::unique_ptr<PluginStream>;
 constexpr std::string_view kServerStream = "/talon.v1.Plugin/ExecuteStream";
 constexpr std::string_view kBidi = "/talon.v1.Plugin/Converse";
 
-CallContext Within(std::chrono::milliseconds time) {
-  CallContext context;
-  context.deadline = std::chrono::steady_clock::now() + time;
-  return context;
-}
-
-class Service final : public v1::Plugin::Service {
+class TalkingService final : public v1::Plugin::Service {
  public:
   using Updates = grpc::ServerWriter<v1::ExecuteUpdate>;
   using Conversation = grpc::ServerReaderWriter<v1::PluginMessage, v1::HostMessage>;
@@ -97,13 +92,6 @@ class Service final : public v1::Plugin::Service {
   bool ended_ = false;    // guarded by mutex_
 };
 
-std::string Request(const std::string& tool, const std::string& arguments = "") {
-  v1::ExecuteRequest request;
-  request.set_tool(tool);
-  request.set_arguments_json(arguments);
-  return request.SerializeAsString();
-}
-
 std::string Said(const std::string& text, const std::string& tool = "") {
   v1::HostMessage message;
   message.mutable_call()->set_tool(tool);
@@ -152,7 +140,7 @@ class StreamTest : public testing::Test {
   io::Loop loop_;
   test::TempFolder folder_{test::Where::kMemory};
   const std::string path_ = folder_ / "s";
-  Service service_;
+  TalkingService service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<PluginTransport> transport_;
 };
@@ -240,8 +228,8 @@ TEST_F(StreamTest, ASlowReaderSlowsThePlugin) {
 TEST_F(StreamTest, ADeafPluginSlowsTheWriter) {
   const auto stream = *transport_->Open(kBidi, Within(30s));
   ASSERT_TRUE(Write(*stream, Said("", "deaf")).ok());
-  const int written =
-      loop_.RunUntilDone([](io::Loop* loop, PluginStream* to, Service* service) -> io::Task<int> {
+  const int written = loop_.RunUntilDone(
+      [](io::Loop* loop, PluginStream* to, TalkingService* service) -> io::Task<int> {
         int count = 0;
         bool stuck = false;
         io::Nursery writers(*loop);

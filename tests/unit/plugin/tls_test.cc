@@ -14,19 +14,14 @@
 #include "plugin/transport.h"
 #include "talon/v1/plugin.grpc.pb.h"
 #include "tests/support/temp_folder.h"
+#include "tests/unit/plugin/call_rig.h"
 
 namespace talon::plugin {
 namespace {
 
 using namespace std::chrono_literals;
 
-CallContext Within(std::chrono::milliseconds time) {
-  CallContext context;
-  context.deadline = std::chrono::steady_clock::now() + time;
-  return context;
-}
-
-class Service final : public v1::Plugin::Service {
+class TlsService final : public v1::Plugin::Service {
   grpc::Status Execute(grpc::ServerContext*, const v1::ExecuteRequest* request,
                        v1::ExecuteResponse* response) override {
     response->set_content(request->arguments_json());
@@ -92,7 +87,7 @@ class TlsTest : public testing::Test {
   test::TempFolder folder_{test::Where::kMemory};
   const TlsIdentity server_id_ = *MakeTlsIdentity();
   const TlsIdentity client_id_ = *MakeTlsIdentity();
-  Service service_;
+  TlsService service_;
   std::unique_ptr<grpc::Server> server_;
   Endpoint endpoint_;
 };

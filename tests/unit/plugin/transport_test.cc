@@ -23,6 +23,7 @@
 #include "io/process.h"
 #include "talon/v1/plugin.grpc.pb.h"
 #include "tests/support/temp_folder.h"
+#include "tests/unit/plugin/call_rig.h"
 
 namespace talon::plugin {
 namespace {
@@ -30,14 +31,8 @@ namespace {
 using namespace std::chrono_literals;
 using Transport = std::unique_ptr<PluginTransport>;
 
-CallContext Within(std::chrono::milliseconds time) {
-  CallContext context;
-  context.deadline = std::chrono::steady_clock::now() + time;
-  return context;
-}
-
 // Execute answers by tool name; "block" waits for Release().
-class Service final : public v1::Plugin::Service {
+class EchoService final : public v1::Plugin::Service {
  public:
   grpc::Status Execute(grpc::ServerContext* context, const v1::ExecuteRequest* request,
                        v1::ExecuteResponse* response) override {
@@ -73,13 +68,6 @@ class Service final : public v1::Plugin::Service {
   bool open_ = false;       // guarded by mutex_
   bool cancelled_ = false;  // guarded by mutex_
 };
-
-std::string Request(const std::string& tool, const std::string& arguments = "") {
-  v1::ExecuteRequest request;
-  request.set_tool(tool);
-  request.set_arguments_json(arguments);
-  return request.SerializeAsString();
-}
 
 class TransportTest : public testing::Test {
  protected:
@@ -125,7 +113,7 @@ class TransportTest : public testing::Test {
   io::Loop loop_;
   test::TempFolder folder_{test::Where::kMemory};
   const std::string path_ = folder_ / "s";
-  Service service_;
+  EchoService service_;
   std::unique_ptr<grpc::Server> server_;
   Transport transport_;
 };
