@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 128;
 
-class Reader {
+class JsonChecker {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  explicit JsonChecker(std::string_view text) : text_(text) {}
 
   // Iterative: `open_` holds the brackets that wait for their ends.
   bool Run() {
@@ -153,7 +153,7 @@ class Reader {
 }  // namespace
 
 bool IsJson(std::string_view text) {
-  return Reader(text).Run();
+  return JsonChecker(text).Run();
 }
 
 }  // namespace talon::guard
