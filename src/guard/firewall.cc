@@ -204,6 +204,7 @@ void Firewall::Match(std::string_view text, std::string_view prefix, Screening& 
   RE2::Set::ErrorInfo error{};
   rules_->patterns.Match(re2::StringPiece(text.data(), text.size()), &hits, &error);
   if (error.kind != RE2::Set::kNoError) Note(found, ThreatLevel::kHigh, "UNDECIDED");
+  std::ranges::sort(hits);  // as the rules stand in their file
   for (const int hit : hits) {
     const Rule& rule = rules_->of[static_cast<std::size_t>(hit)];
     Note(found, rule.level, fmt::format("{}{}", prefix, rule.id));
