@@ -22,7 +22,10 @@ absl::Status Stopping() {
 
 absl::Status AgentImpl::CheckArrival(const journal::EventEnvelope& event,
                                      const TurnInput& input) const {
-  if (input.messages.empty()) return InvalidArgument("a turn needs at least one message");
+  if (input.messages.empty()) {
+    return InvalidArgument(
+        "a turn needs at least one message; in a session only what follows the last answer is new");
+  }
   if (input.messages.size() > core_.options.max_input_messages) {
     return InvalidArgument(
         fmt::format("{} messages in one request; at most {} are taken "

@@ -82,6 +82,7 @@ struct ToolRound::Planned {
   bool open = false;           // it ran and failed so that its effect may have happened
   ArtifactId artifact;
   long duration_ms = 0;
+  std::string compensation;  // as of Guard::AdmitCompensation
   guard::AdmittedResult result;
   std::optional<LoopGuard::Seen> seen;  // as the loop guard took it
 };
@@ -317,6 +318,9 @@ void ToolRound::WriteEffect(const Planned& planned, journal::EffectState state,
   effect.tool = planned.spec.name;
   effect.effect_class = tool::EffectClassName(planned.spec.effect);
   effect.state = state;
+  if (state == journal::EffectState::kDone && !planned.compensation.empty()) {
+    effect.result = fmt::format(R"({{"compensation":{}}})", planned.compensation);
+  }
   effect.principal = run_.principal;
   effect.label = label;
   writer_.entry().effects.push_back(std::move(effect));
@@ -384,6 +388,9 @@ io::Task<void> ToolRound::Attempt(Planned* planned) {
   planned->duration_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(core_.deps.clock.SteadyNow() - started)
           .count();
+  if (output.ok()) {
+    planned->compensation = core_.deps.guard.AdmitCompensation(planned->spec, *output);
+  }
   const bool advised = output.ok() && IsAdvised(core_, hook::Joinpoint::kToolResultReceived);
   if (advised && !co_await AdviseResult(*planned, *output)) {
     // Its result is made.

@@ -40,6 +40,16 @@ absl::Status WriteAll(int fd, std::string_view content, const std::string& path)
   return absl::OkStatus();
 }
 
+// A new name is safe from a loss of power once its folder is.
+absl::Status SyncFolderOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // EINVAL: a file system that has no such thing.
+  if (opened.get() >= 0 && (::fsync(opened.get()) == 0 || errno == EINVAL)) return absl::OkStatus();
+  return ErrnoToStatus(errno, fmt::format("sync folder '{}'", folder));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
@@ -74,8 +84,11 @@ absl::Status WriteFileAtomic(const std::string& path, std::string_view content, 
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {
     status = ErrnoToStatus(errno, fmt::format("replace '{}'", path));
   }
-  if (!status.ok()) ::unlink(temporary.c_str());
-  return status;
+  if (!status.ok()) {
+    ::unlink(temporary.c_str());
+    return status;
+  }
+  return SyncFolderOf(path);
 }
 
 absl::Status MakeDirectories(const std::string& path, unsigned mode) {

@@ -118,6 +118,10 @@ class Commands {
     Add(app_, "status", "Show the daemon's state", [this] { return Status(globals_); });
     Add(app_, "models", "List models", [this] { return Models(globals_); });
     Add(app_, "tools", "List what a model can call", [this] { return Tools(globals_); });
+    Add(app_, "effects", "Show what a turn's tool calls changed, and how that can be undone",
+        [this] { return Effects(globals_, turn_); })
+        ->add_option("turn", turn_, "Id of the turn, as `talon ask --json` tells it")
+        ->required();
     CLI::App* sessions = Add(app_, "sessions", "List, show and delete sessions", nullptr);
     sessions->require_subcommand(0, 1);
     const auto list = [this] {
@@ -171,7 +175,7 @@ class Commands {
   Globals globals_;
   AskOptions ask_;
   NotifyOptions notify_;
-  std::string session_, shell_;
+  std::string session_, turn_, shell_;
   bool prompt_ = false;
   bool all_ = false;
   bool force_ = false;

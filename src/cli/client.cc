@@ -142,6 +142,20 @@ io::Task<absl::Status> Client::Follow(std::string path, EventHandler on_event,
       std::move(context));
 }
 
+io::Task<absl::Status> Client::Post(std::string path, std::string body, EventHandler on_event,
+                                    CallContext context) {
+  io::HttpRequest http = RequestOf("POST", path);
+  http.headers.Set("Content-Type", "application/json");
+  http.body = std::move(body);
+  co_return co_await ReadEvents(
+      std::move(http),
+      [&](std::string_view event, const Json& data) {
+        on_event(event, data);
+        return true;
+      },
+      std::move(context));
+}
+
 // Ends with the stream, or when `on_event` wants no more.
 io::Task<absl::Status> Client::ReadEvents(
     io::HttpRequest http, std::function<bool(std::string_view, const Json&)> on_event,

@@ -62,6 +62,9 @@ class Client {
   io::Task<absl::Status> RunTurn(TurnRequest request, EventHandler on_event, CallContext context);
   // Every event of a stream that ends when the daemon ends it, or `context` does.
   io::Task<absl::Status> Follow(std::string path, EventHandler on_event, CallContext context);
+  // The same of what is posted.
+  io::Task<absl::Status> Post(std::string path, std::string body, EventHandler on_event,
+                              CallContext context);
 
  private:
   struct Parts;

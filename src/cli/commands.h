@@ -43,6 +43,7 @@ int ConfigExample(bool reference);
 int Doctor(const Globals& globals);
 int Tools(const Globals& globals);
 int Models(const Globals& globals);
+int Effects(const Globals& globals, const std::string& turn);
 int Status(const Globals& globals);
 int Notify(const Globals& globals, const NotifyOptions& options);
 // Those that somebody gave a key, or also those of single questions.

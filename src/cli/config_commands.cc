@@ -8,7 +8,9 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "cli/commands.h"
+#include "cli/report.h"
 #include "config/config.h"
+#include "daemon/config_advice.h"
 #include "daemon/daemon.h"
 #include "daemon/paths.h"
 
@@ -38,10 +40,15 @@ int ConfigCheck(const Globals& globals) {
     if (!unknown.empty()) status = InvalidArgument(fmt::format("{}", fmt::join(unknown, "\n")));
   }
   if (!status.ok()) return Fail(globals, status, kUsage);
+  std::vector<std::string> advice;
+  if (const auto paths = daemon::FindPaths(&std::getenv); paths.ok()) {
+    advice = daemon::ConfigAdvice(*loaded, *paths);
+  }
   if (globals.json) {
-    std::printf("%s\n", DumpJson({{"ok", true}, {"data", {{"sources", loaded->sources}}}}).c_str());
+    PrintData({{"sources", loaded->sources}, {"warnings", advice}});
     return kOk;
   }
+  for (const std::string& line : advice) Print("warning: " + line);
   if (loaded->sources.empty()) std::printf("no configuration file: the defaults are in force\n");
   for (const std::string& source : loaded->sources) std::printf("read %s\n", source.c_str());
   std::printf("configuration ok\n");

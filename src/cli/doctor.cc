@@ -14,6 +14,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "config/config.h"
+#include "daemon/config_advice.h"
 #include "daemon/paths.h"
 
 namespace talon::cli {
@@ -127,6 +128,9 @@ int Doctor(const Globals& globals) {
                         : fmt::format("the defaults: there is no '{}'", paths->config));
     for (const std::string& line : config::UnknownVariables(*loaded, config::TalonVariables())) {
       examination.Add("warn", "environment", line);
+    }
+    for (const std::string& line : daemon::ConfigAdvice(*loaded, *paths)) {
+      examination.Add("warn", "configuration", line);
     }
   } else {
     examination.Add("fail", "configuration", std::string(Message(loaded.status())));

@@ -49,6 +49,21 @@ int Tools(const Globals& globals) {
   });
 }
 
+int Effects(const Globals& globals, const std::string& turn) {
+  const std::string path = fmt::format("/v1/turns/{}/effects", io::PercentEncode(turn));
+  return Report(globals, "GET", path, [](const Json& json) {
+    ForEach(json, "effects", [](const Json& effect) {
+      Print(fmt::format("{:8} {:6} {}", JsonString(effect, "state"), JsonString(effect, "effect"),
+                        JsonString(effect, "tool")));
+      if (const Json* undo = JsonFind(effect, "compensation")) {
+        const Json* arguments = JsonFind(*undo, "arguments");
+        Print(fmt::format("  undone by {} {}", JsonString(*undo, "tool"),
+                          arguments == nullptr ? "{}" : DumpJson(*arguments)));
+      }
+    });
+  });
+}
+
 int Models(const Globals& globals) {
   return Report(globals, "GET", "/v1/models", [](const Json& json) {
     ForEach(json, "data", [](const Json& model) {

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "cli/own_folder.h"
 #include "cli/plugin_commands.h"
 #include "cli/report.h"
 #include "config/config.h"
@@ -56,6 +57,7 @@ absl::StatusOr<plugin::check::Target> FindTarget(const std::string& what,
   if (what.find('/') != std::string::npos) {
     target.name = kUnnamed;
     target.program = fs::absolute(what, error).lexically_normal().string();
+    target.entry.sandbox.read_paths = OwnFolder(target.program, paths.home);
     return target;
   }
   plugin::PluginFolders folders{paths.plugins, paths.examples(), config.plugin_host.dirs};

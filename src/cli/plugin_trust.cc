@@ -34,7 +34,7 @@ int PluginTrust(const Globals& globals, const TrustOptions& options) {
   auto client = Client::Connect();
   if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
   const std::string path = "/v1/plugins/" + io::PercentEncode(options.name);
-  const auto shown = (*client)->Call("GET", path);
+  const auto shown = (*client)->Call("POST", path + "/examine");
   if (!shown.ok()) return Fail(globals, shown.status());
   const auto plugin = ParseJson(*shown, "plugin");
   if (!plugin.ok()) return Fail(globals, plugin.status());
@@ -43,7 +43,8 @@ int PluginTrust(const Globals& globals, const TrustOptions& options) {
   const auto trusted =
       (*client)->Call("POST", path + "/trust",
                       DumpJson({{"sha256", JsonString(*plugin, "sha256")},
-                                {"manifest_sha256", JsonString(*plugin, "manifest_sha256")}}));
+                                {"manifest_sha256", JsonString(*plugin, "manifest_sha256")},
+                                {"declared_sha256", JsonString(*plugin, "declared_sha256")}}));
   if (!trusted.ok()) return Fail(globals, trusted.status());
   const auto now = ParseJson(*trusted, "plugin");
   if (!now.ok()) return Fail(globals, now.status());

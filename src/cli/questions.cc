@@ -78,7 +78,7 @@ Questions::~Questions() = default;
 
 void Questions::OnEvent(std::string_view event, const Json& data) {
   if (event == "turn_start") {
-    turn_ = JsonString(data, "turn");
+    AnswerAt(fmt::format("/v1/turns/{}/questions/", JsonString(data, "turn")));
   } else if (event == "question") {
     open_.push_back(data);
     if (!std::exchange(asks_, true)) asking_.Spawn(AskAll());
@@ -143,7 +143,7 @@ io::Task<void> Questions::AskAll() {
 
 // One that does not fit declines: the person need not guess what the plugin meant.
 io::Task<void> Questions::Reply(std::string question, std::string body) {
-  const std::string path = fmt::format("/v1/turns/{}/questions/{}", turn_, question);
+  const std::string path = answers_at_ + question;
   auto taken = co_await client_.CallAsync("POST", path, std::move(body), {});
   if (absl::IsInvalidArgument(taken.status())) {
     std::fprintf(stderr, "! %s; declined\n", ForTerminal(Message(taken.status())).c_str());

@@ -23,6 +23,8 @@ class Questions {
 
   // Whether somebody is there to answer.
   bool answers() const { return terminal_ != nullptr; }
+  // Where answers go: "/v1/.../questions/"; of a turn its first event tells.
+  void AnswerAt(std::string path) { answers_at_ = std::move(path); }
   // Every event of the turn's stream.
   void OnEvent(std::string_view event, const Json& data);
   // Ctrl-C: true when a question was open, which is now declined.
@@ -39,7 +41,7 @@ class Questions {
 
   Client& client_;
   std::unique_ptr<Terminal> terminal_;  // null: nobody can answer
-  std::string turn_;
+  std::string answers_at_;
   std::deque<Json> open_;  // the first is being asked
   bool asks_ = false;      // AskAll() runs
   bool reading_ = false;   // the person's lines are being read

@@ -265,7 +265,12 @@ absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
   };
   Binder binder(file, environment);
   try {
-    const YAML::Node root = YAML::Load(std::string(text));
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      return InvalidArgument(fmt::format("{}:{}: a second document begins here; one file is one",
+                                         file, documents[1].Mark().line + 1));
+    }
+    const YAML::Node root = documents.empty() ? YAML::Node() : documents.front();
     if (root.IsDefined() && !root.IsNull()) {
       OpenTalonKeys(binder).Move(root);
       binder.Bind(root, "", loaded.config);

@@ -108,6 +108,11 @@ absl::Status ParseValue(std::string_view text, std::chrono::milliseconds& out) {
     return InvalidArgument(
         fmt::format("'{}' is not a duration; write 500ms, 30s, 5m, 2h or 1d", text));
   }
+  // Nanoseconds are counted in 64 bits: 292 years.
+  constexpr std::chrono::milliseconds kLongest = std::chrono::days(36'500);
+  if (value > kLongest.count()) {
+    return InvalidArgument(fmt::format("'{}' is longer than 36500d", text));
+  }
   out = std::chrono::milliseconds(value);
   return absl::OkStatus();
 }

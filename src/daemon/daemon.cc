@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "channel/channels.h"
 #include "daemon/code_channel.h"
+#include "daemon/config_advice.h"
 #include "daemon/model_sources.h"
 #include "daemon/version.h"
 #include "gateway/gateway.h"
@@ -51,7 +52,8 @@ absl::Status CheckProgram(const std::string& name, const plugin::PluginEntry& en
                   entry.plugin, ::strerror(errno)));
 }
 
-void WarnOfUnknownVariables(const config::Loaded& loaded) {
+void WarnOf(const config::Loaded& loaded, const Paths& paths) {
+  for (const std::string& line : ConfigAdvice(loaded, paths)) log::Warn(line);
   for (const std::string& line : config::UnknownVariables(loaded, config::TalonVariables())) {
     log::Warn(line);
   }
@@ -171,7 +173,7 @@ io::Task<absl::Status> Daemon::StartParts() {
   parts.redactor.Register(token_);
   for (const Secret& secret : config::SecretsOf(config)) parts.redactor.Register(secret);
   log::Configure(config.log.level, config.log.format, &parts.redactor);
-  WarnOfUnknownVariables(loaded_);
+  WarnOf(loaded_, paths_);
   parts.journal.emplace(*parts.store, parts.clock, config.journal);
 
   const std::string workspace =
@@ -207,11 +209,12 @@ io::Task<absl::Status> Daemon::StartParts() {
   gateway::GatewayOptions options = config.gateway;
   options.token = token_;
   TALON_CO_ASSIGN_OR_RETURN(
-      parts.gateway, gateway::Gateway::Create(std::move(options),
-                                              {loop_, parts.clock, parts.ids, *parts.agent,
-                                               *parts.journal, *parts.router, parts.catalogue,
-                                               *parts.plugins, *parts.guard, std::string(kVersion),
-                                               &*parts.extensions, &*parts.tasks, &*parts.grants}));
+      parts.gateway,
+      gateway::Gateway::Create(
+          std::move(options),
+          {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
+           parts.catalogue, *parts.plugins, *parts.guard, std::string(kVersion), &*parts.extensions,
+           &*parts.tasks, &*parts.grants, &parts.hooks, config.orchestrator}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;
@@ -336,14 +339,18 @@ absl::Status Daemon::Reload() {
     reload_wanted_ = true;
     return absl::OkStatus();
   }
-  TALON_ASSIGN_OR_RETURN(config::Loaded loaded,
-                         config::Load(paths_.config, paths_.config_missing, &std::getenv));
+  // A file that was there and is gone is half an edit, no wish for the defaults.
+  const bool had_file = std::ranges::count(loaded_.sources, paths_.config) > 0;
+  TALON_ASSIGN_OR_RETURN(
+      config::Loaded loaded,
+      config::Load(paths_.config, had_file ? config::Missing::kError : paths_.config_missing,
+                   &std::getenv));
   // Before anything of it can reach the log.
   for (const Secret& secret : config::SecretsOf(loaded.config)) parts_->redactor.Register(secret);
   TALON_RETURN_IF_ERROR(CheckConfig(loaded));
   // Its file may have changed though talon.yaml has not.
   TALON_ASSIGN_OR_RETURN(auto policy, PolicyOf(loaded.config));
-  WarnOfUnknownVariables(loaded);
+  WarnOf(loaded, paths_);
   const std::vector<config::Change> changes = config::Compare(loaded_.config, loaded.config);
   TALON_ASSIGN_OR_RETURN(Secret token, ReadOrMakeToken(paths_, loaded.config.gateway.token));
   parts_->redactor.Register(token);

@@ -34,6 +34,10 @@ Mapping MapByReason(ErrorReason reason) {
       return {400, "content_filter"};
     case ErrorReason::kTransport:
       return {502, "upstream_error"};
+    case ErrorReason::kPluginCrashed:
+    case ErrorReason::kPluginMisbehaved:
+      // Whatever its code: the caller has done nothing too often.
+      return {502, "plugin_error"};
     case ErrorReason::kDiskFull:
       return {507, "storage_full"};
     case ErrorReason::kReadOnly:

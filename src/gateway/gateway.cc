@@ -51,7 +51,7 @@ class GatewayImpl : public Gateway {
         deps_(std::move(deps)),
         completions_(deps_, options_),
         native_(deps_, options_),
-        plugins_(deps_),
+        plugins_(deps_, options_),
         services_(deps_),
         approvals_(deps_),
         endpoints_(deps_, options_) {}

@@ -23,6 +23,9 @@
 namespace talon::plugin {
 struct Extensions;
 }
+namespace talon::hook {
+class Hooks;
+}
 namespace talon::trigger {
 class Tasks;
 }
@@ -43,6 +46,9 @@ struct Dependencies {
   plugin::Extensions* extensions = nullptr;  // what plugins do besides tools; null: nothing
   trigger::Tasks* tasks = nullptr;           // null: none
   agent::Grants* grants = nullptr;           // null: none
+  hook::Hooks* hooks = nullptr;              // null: nobody advises
+  // Of calls outside turns: their questions and progress.
+  agent::OrchestratorOptions calls = {};
 };
 
 class Gateway {

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "gateway/api.h"
 #include "gateway/approvals.h"
+#include "gateway/event_json.h"
 #include "gateway/surfaces.h"
 #include "io/http_types.h"
 #include "io/sse.h"
@@ -66,26 +67,13 @@ class NativeStream : public StreamFormat {
                                                   {"result", activity.result}}));
   }
   std::string ToolProgress(const agent::ToolProgress& progress) override {
-    return io::FormatSse("tool_progress", DumpJson({{"call_id", progress.call_id},
-                                                    {"tool", progress.tool},
-                                                    {"text", progress.text},
-                                                    {"done", progress.done},
-                                                    {"total", progress.total}}));
+    return io::FormatSse("tool_progress", DumpJson(ProgressJson(progress)));
   }
   std::string Question(const agent::ToolQuestion& question) override {
-    Json json = {{"question", question.id.str()}, {"call_id", question.call_id},
-                 {"tool", question.tool},         {"plugin", question.plugin},
-                 {"text", question.text},         {"timeout_ms", question.timeout_ms}};
-    if (auto schema = ParseJson(question.schema, "schema"); schema.ok()) {
-      json["schema"] = *std::move(schema);
-      json["fields"] = question.fields;
-    }
-    if (!question.url.empty()) json["url"] = question.url;
-    return io::FormatSse("question", DumpJson(json));
+    return io::FormatSse("question", DumpJson(QuestionJson(question)));
   }
   std::string QuestionClosed(const QuestionId& question, tool::AnswerAction action) override {
-    return io::FormatSse("question_closed", DumpJson({{"question", question.str()},
-                                                      {"action", tool::AnswerActionName(action)}}));
+    return io::FormatSse("question_closed", DumpJson(QuestionClosedJson(question, action)));
   }
   std::string Approval(const agent::ApprovalRequest& request) override {
     Json json = ApprovalJson(request.record);
@@ -158,7 +146,7 @@ std::string_view MethodsOf(const ApiRequest& request) {
     return "POST";
   }
   const bool read = path == "/v1/sessions" || path == "/v1/context" || path == "/v1/tools" ||
-                    path == "/v1/status" || is("/v1/turns/", "") ||
+                    path == "/v1/status" || is("/v1/turns/", "") || is("/v1/turns/", "/effects") ||
                     is("/v1/sessions/", "/messages");
   return read ? "GET" : "";
 }
@@ -182,6 +170,8 @@ io::Task<bool> NativeSurface::Serve(const ApiRequest& request, io::ResponseWrite
     response = co_await CancelTurn(request, id);
   } else if (IsQuestion(request.target) && request.method == "POST") {
     response = co_await AnswerQuestion(request);
+  } else if (!(id = IdIn(request.target, "/v1/turns/", "/effects")).empty() && get) {
+    response = co_await Effects(request, id);
   } else if (!(id = IdIn(request.target, "/v1/turns/", "")).empty() && get) {
     response = co_await Turn(request, id);
   } else if (path == "/v1/sessions" && get) {
@@ -347,6 +337,25 @@ io::Task<io::ServerResponse> NativeSurface::Turn(const ApiRequest& request, std:
   }
   if (!outcome.ok()) co_return ErrorResponse(outcome.status());
   co_return Ok(OutcomeJson(*outcome));
+}
+
+io::Task<io::ServerResponse> NativeSurface::Effects(const ApiRequest& request, std::string id) {
+  const absl::Status own = co_await CheckTurn(request, id);
+  if (!own.ok()) co_return ErrorResponse(own);
+  const auto effects = co_await deps_.journal.LoadEffects(TurnId(id));
+  if (!effects.ok()) co_return ErrorResponse(effects.status());
+  Json list = Json::array();
+  for (const journal::EffectRecord& effect : *effects) {
+    Json json = {{"call_id", effect.call_id},
+                 {"tool", effect.tool},
+                 {"effect", effect.effect_class},
+                 {"state", journal::EffectStateName(effect.state)}};
+    if (const auto result = ParseJson(effect.result, "result"); result.ok()) {
+      if (const Json* undo = JsonFind(*result, "compensation")) json["compensation"] = *undo;
+    }
+    list.push_back(std::move(json));
+  }
+  co_return Ok({{"turn", id}, {"effects", std::move(list)}});
 }
 
 io::Task<io::ServerResponse> NativeSurface::Sessions(const ApiRequest& request) {

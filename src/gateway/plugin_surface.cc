@@ -10,7 +10,6 @@
 #include "base/status.h"
 #include "gateway/api.h"
 #include "gateway/surfaces.h"
-#include "guard/guard.h"
 #include "io/sse.h"
 #include "plugin/plugin_log.h"
 
@@ -44,6 +43,21 @@ Json InfoJson(const plugin::PluginInfo& info) {
           {"tools", info.tools}};
 }
 
+Json ReportJson(const plugin::PluginReport& report) {
+  Json json = InfoJson(report.info);
+  json["program"] = report.program;
+  json["sha256"] = report.sha256;
+  json["manifest_sha256"] = report.manifest_sha256;
+  json["declared_sha256"] = report.declared_sha256;
+  json["owner"] = report.owner;
+  json["trust"] = report.trust;
+  json["problem"] = report.problem;
+  if (auto manifest = ParseJson(report.manifest_json, "manifest"); manifest.ok()) {
+    json["manifest"] = *std::move(manifest);
+  }
+  return json;
+}
+
 Json LineJson(const plugin::LogLine& line) {
   return {{"time", line.time}, {"level", line.level}, {"text", line.text}};
 }
@@ -54,34 +68,6 @@ std::pair<std::string, std::string> Parts(std::string_view path) {
   const std::size_t slash = path.find('/');
   if (slash == std::string_view::npos) return {std::string(path), ""};
   return {std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
-}
-
-// A plugin that is not in use has no tools in the catalogue: it is that which is to be told.
-absl::Status WhyUnusable(const plugin::Host& host, const std::string& name) {
-  using plugin::PluginState;
-  for (const plugin::PluginInfo& info : host.List()) {
-    if (info.name != name) continue;
-    const std::string error = info.last_error.substr(0, info.last_error.find('\n'));
-    switch (info.state) {
-      case PluginState::kDisabled:
-        return FailedPrecondition(
-            fmt::format("plugin '{}': it is disabled; `talon plugins enable {}`", name, name));
-      case PluginState::kUntrusted:
-      case PluginState::kFailed:
-        return FailedPrecondition(fmt::format("plugin '{}': it is {}: {}", name,
-                                              plugin::PluginStateName(info.state), error));
-      case PluginState::kStarting:
-        return info.tools.empty()
-                   ? Unavailable(fmt::format("plugin '{}': it is being asked what it offers; try "
-                                             "again in a moment",
-                                             name))
-                   : absl::OkStatus();
-      default:
-        return absl::OkStatus();
-    }
-  }
-  return NotFound(
-      fmt::format("plugin '{}': no such plugin; `talon plugins` lists those there are", name));
 }
 
 }  // namespace
@@ -104,8 +90,14 @@ io::Task<bool> PluginSurface::Serve(const ApiRequest& request, io::ResponseWrite
     co_return true;
   }
   if (request.method != "POST") co_return false;
-  co_await Reply(writer, verb == "run" ? co_await RunTool(request, name)
-                                       : co_await Change(request, name, verb));
+  constexpr std::string_view kQuestions = "questions/";
+  if (verb == "run") {
+    co_await runs_.Run(request, name, writer);
+  } else if (verb.starts_with(kQuestions)) {
+    co_await Reply(writer, runs_.Answer(request, verb.substr(kQuestions.size())));
+  } else {
+    co_await Reply(writer, co_await Change(request, name, verb));
+  }
   co_return true;
 }
 
@@ -118,32 +110,27 @@ io::Task<io::ServerResponse> PluginSurface::List() {
 
 io::Task<io::ServerResponse> PluginSurface::Inspect(std::string name) {
   const auto report = co_await deps_.plugins.Inspect(std::move(name));
-  if (!report.ok()) co_return ErrorResponse(report.status());
-  Json json = InfoJson(report->info);
-  json["program"] = report->program;
-  json["sha256"] = report->sha256;
-  json["manifest_sha256"] = report->manifest_sha256;
-  json["owner"] = report->owner;
-  json["trust"] = report->trust;
-  json["problem"] = report->problem;
-  if (auto manifest = ParseJson(report->manifest_json, "manifest"); manifest.ok()) {
-    json["manifest"] = *std::move(manifest);
-  }
-  co_return Ok(json);
+  co_return report.ok() ? Ok(ReportJson(*report)) : ErrorResponse(report.status());
 }
 
 io::Task<absl::Status> PluginSurface::Trust(const ApiRequest& request, std::string name) {
   TALON_CO_ASSIGN_OR_RETURN(const Json body, ParseJson(request.body, "request body"));
-  for (const char* member : {"sha256", "manifest_sha256"}) {
+  for (const char* member : {"sha256", "manifest_sha256", "declared_sha256"}) {
     TALON_CO_RETURN_IF_ERROR(CheckMember(body, member, JsonKind::kString));
   }
-  co_return co_await deps_.plugins.Trust(std::move(name), JsonString(body, "sha256"),
-                                         JsonString(body, "manifest_sha256"));
+  co_return co_await deps_.plugins.Trust(std::move(name),
+                                         {.sha256 = JsonString(body, "sha256"),
+                                          .manifest_sha256 = JsonString(body, "manifest_sha256"),
+                                          .declared_sha256 = JsonString(body, "declared_sha256")});
 }
 
 io::Task<io::ServerResponse> PluginSurface::Change(const ApiRequest& request, std::string name,
                                                    std::string verb) {
   absl::Status status;
+  if (verb == "examine") {
+    const auto report = co_await deps_.plugins.Examine(std::move(name));
+    co_return report.ok() ? Ok(ReportJson(*report)) : ErrorResponse(report.status());
+  }
   if (verb == "stop") {
     status = co_await deps_.plugins.StopOne(name);
   } else if (verb == "restart") {
@@ -205,50 +192,6 @@ io::Task<void> PluginSurface::Logs(const ApiRequest& request, std::string name,
     if (lines.empty()) break;
   }
   if (written.ok()) (void)co_await writer.Finish();
-}
-
-io::Task<io::ServerResponse> PluginSurface::RunTool(const ApiRequest& request, std::string name) {
-  auto body = ParseJson(request.body, "request body");
-  if (!body.ok()) co_return ErrorResponse(body.status());
-  for (const auto& [member, kind] :
-       {std::pair{"tool", JsonKind::kString}, std::pair{"arguments", JsonKind::kObject}}) {
-    absl::Status status = CheckMember(*body, member, kind);
-    if (!status.ok()) co_return ErrorResponse(status);
-  }
-  guard::CallRequest ask;
-  ask.tool = fmt::format("{}__{}", name, JsonString(*body, "tool"));
-  const Json* arguments = JsonFind(*body, "arguments");
-  ask.arguments = arguments == nullptr ? "{}" : DumpJson(*arguments);
-  ask.principal = PrincipalOf(request, "cli");
-  ask.from_user = true;
-  const guard::CheckedCall checked = deps_.guard.CheckCall(ask);
-  if (checked.decision.verdict == hook::Verdict::kBlock) {
-    absl::Status unusable = WhyUnusable(deps_.plugins, name);
-    co_return ErrorResponse(unusable.ok() ? InvalidArgument(checked.decision.reason) : unusable);
-  }
-  const std::shared_ptr<tool::Tool> tool = checked.entry->tool;
-  const tool::ToolSpec spec = tool->spec();
-  if (spec.plugin != name) {
-    co_return ErrorResponse(NotFound(fmt::format("plugin '{}' has no such tool", name)));
-  }
-  tool::Invocation invocation;
-  invocation.call_id = "call_" + deps_.ids.Next();
-  invocation.tool = spec.name;
-  invocation.arguments = checked.arguments;
-  if (!spec.read_only) invocation.idempotency_key = invocation.call_id;
-  const std::string call_id = invocation.call_id;
-  CallContext context;
-  context.principal = ask.principal;
-  context.cancel = request.client_gone;
-  context.deadline = deps_.clock.SteadyNow() +
-                     (spec.timeout.count() > 0 ? spec.timeout : deps_.guard.options().tool_timeout);
-  const auto output = co_await tool->Execute(std::move(invocation), context);
-  if (!output.ok()) co_return ErrorResponse(output.status());
-  const guard::AdmittedResult result = deps_.guard.AdmitResult(spec, call_id, *output, "");
-  co_return Ok({{"tool", spec.name},
-                {"is_error", result.is_error},
-                {"text", result.overflow.empty() ? guard::PluginOutputText(result.content)
-                                                 : result.overflow}});
 }
 
 }  // namespace talon::gateway

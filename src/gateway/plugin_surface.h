@@ -11,6 +11,8 @@
 #include "base/status.h"
 #include "gateway/caller.h"
 #include "gateway/gateway.h"
+#include "gateway/options.h"
+#include "gateway/tool_run.h"
 #include "io/http_server.h"
 #include "io/task.h"
 
@@ -18,8 +20,9 @@ namespace talon::gateway {
 
 class PluginSurface {
  public:
-  // Must outlive this.
-  explicit PluginSurface(Dependencies& deps) : deps_(deps) {}
+  // Both must outlive this.
+  PluginSurface(Dependencies& deps, const GatewayOptions& options)
+      : deps_(deps), runs_(deps, options) {}
   // False when the request is for another surface.
   io::Task<bool> Serve(const ApiRequest& request, io::ResponseWriter& writer);
   // Ends what would go on for ever. The daemon stops.
@@ -32,9 +35,8 @@ class PluginSurface {
                                       std::string verb);
   io::Task<absl::Status> Trust(const ApiRequest& request, std::string name);
   io::Task<void> Logs(const ApiRequest& request, std::string name, io::ResponseWriter& writer);
-  // Calls one of the plugin's tools for the person at the other end.
-  io::Task<io::ServerResponse> RunTool(const ApiRequest& request, std::string name);
   Dependencies& deps_;
+  ToolRuns runs_;
   CancelSource ending_;  // of those who follow logs
 };
 

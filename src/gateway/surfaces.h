@@ -65,6 +65,8 @@ class NativeSurface {
                             io::ResponseWriter& writer);
   io::Task<io::ServerResponse> AnswerQuestion(const ApiRequest& request);
   io::Task<io::ServerResponse> Turn(const ApiRequest& request, std::string id);
+  // What its tool calls changed, or may have, and how that can be undone.
+  io::Task<io::ServerResponse> Effects(const ApiRequest& request, std::string id);
   io::Task<io::ServerResponse> CancelTurn(const ApiRequest& request, std::string id);
   // NotFound unless there is such a turn and it is the caller's.
   io::Task<absl::Status> CheckTurn(const ApiRequest& request, const std::string& id);

@@ -9,6 +9,7 @@
 
 #include "base/derived_principal.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/json_text.h"
@@ -191,6 +192,22 @@ HiddenText Guard::HiddenTextOf(const tool::ToolSpec& spec) const {
   const bool verbatim =
       std::ranges::find(options_.verbatim, spec.plugin) != options_.verbatim.end();
   return verbatim ? HiddenText::kKeep : HiddenText::kShow;
+}
+
+std::string Guard::AdmitCompensation(const tool::ToolSpec& spec,
+                                     const tool::ToolOutput& output) const {
+  const std::string& text = output.compensation;
+  if (text.empty() || spec.compensation.empty()) return "";
+  if (text.size() <= options_.max_compensation.value &&
+      (redactor_ == nullptr || redactor_->Redact(text) == text)) {
+    if (auto arguments = ParseJson(text, "compensation");
+        arguments.ok() && arguments->is_object()) {
+      return DumpJson({{"tool", spec.compensation}, {"arguments", *std::move(arguments)}});
+    }
+  }
+  log::Warn("how a call can be undone is not kept: no JSON object, too large, or with a secret",
+            {{"plugin", spec.plugin}, {"tool", spec.name}, {"bytes", text.size()}});
+  return "";
 }
 
 absl::StatusOr<AdmittedQuestion> Guard::AdmitQuestion(tool::Question question) const {

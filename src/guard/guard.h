@@ -73,6 +73,10 @@ class Guard {
   AdmittedResult AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
                              const tool::ToolOutput& output,
                              std::string_view artifact_handle) const;
+  // How the tool says its call can be undone, {"tool", "arguments"} as JSON text, to be kept with
+  // the effect. Empty where nothing usable was said: no tool is declared for it, or the arguments
+  // are no object, too large, or hold a secret.
+  std::string AdmitCompensation(const tool::ToolSpec& spec, const tool::ToolOutput& output) const;
   // What a tool tells and asks the person while it runs; see question.h. Progress becomes one
   // harmless line.
   absl::StatusOr<AdmittedQuestion> AdmitQuestion(tool::Question question) const;

@@ -17,6 +17,7 @@ struct GuardOptions {
   std::chrono::milliseconds tool_timeout{30'000};
   Bytes max_result{64 << 10};
   Bytes max_arguments{1 << 20};
+  Bytes max_compensation{16 << 10};
   Bytes max_progress{200};
   Bytes max_question{4 << 10};
   Bytes max_question_schema{32 << 10};
@@ -36,6 +37,10 @@ struct GuardOptions {
                "Most bytes of a result given to the model; the rest is kept as an artifact.",
                Reload::kRestart),
         Option("max_arguments", &O::max_arguments, kPositive, "Largest arguments object of a call.",
+               Reload::kRestart),
+        Option("max_compensation", &O::max_compensation,
+               "Largest arguments with which a tool says its call can be undone; larger ones are "
+               "not kept.",
                Reload::kRestart),
         Option("max_progress", &O::max_progress, "Longest line of progress of a call.",
                Reload::kRestart),

@@ -233,8 +233,14 @@ void ReadPolicy(Reader& reader, const YAML::Node& root, Policy& policy) {
 absl::StatusOr<Policy> ReadOver(Policy policy, std::string_view text, std::string_view file) {
   Reader reader(file);
   try {
-    const YAML::Node root = YAML::Load(std::string(text));
-    if (!root.IsNull()) ReadPolicy(reader, root, policy);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      return InvalidArgument(fmt::format("{}:{}: a second document begins here; one file is one",
+                                         file, documents[1].Mark().line + 1));
+    }
+    if (!documents.empty() && !documents.front().IsNull()) {
+      ReadPolicy(reader, documents.front(), policy);
+    }
   } catch (const YAML::Exception& error) {
     return InvalidArgument(fmt::format("{}:{}: {}", file, error.mark.line + 1, error.msg));
   }

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 namespace talon::io {
@@ -51,19 +52,32 @@ WorkerPool::~WorkerPool() {
 
 void WorkerPool::Add(absl::AnyInvocable<void()> work) {
   std::list<std::thread> ended;
+  absl::AnyInvocable<void()> here;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
     ended.swap(ended_);
     queue_.push_back(std::move(work));
-    if (queue_.size() > idle_ && threads_.size() < max_threads_) {
-      const SignalsBlocked blocked;
-      const auto self = threads_.emplace(threads_.end());
-      *self = std::thread([this, self] { Work(self); });
+    if (queue_.size() > idle_ && threads_.size() < max_threads_ && !Start() && threads_.empty()) {
+      here = std::move(queue_.back());
+      queue_.pop_back();
     }
     changed_.notify_one();
   }
   JoinAll(ended);
+  if (here) here();
+}
+
+bool WorkerPool::Start() {
+  const SignalsBlocked blocked;
+  const auto self = threads_.emplace(threads_.end());
+  try {
+    *self = std::thread([this, self] { Work(self); });
+    return true;
+  } catch (const std::system_error&) {
+    threads_.erase(self);
+    return false;
+  }
 }
 
 void WorkerPool::Work(std::list<std::thread>::iterator self) {

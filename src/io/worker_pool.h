@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads for work that blocks: started on demand, ended after 10 s without work. Part of Loop.
+// Where the machine allows no thread, work waits for one that runs; without any, Add() does it.
 // Add() from any thread. Threads are named "talon-worker" and take no signals.
 #pragma once
 
@@ -22,6 +23,8 @@ class WorkerPool {
   void Add(absl::AnyInvocable<void()> work);
 
  private:
+  // One thread more, under the lock; false: the machine allows none.
+  bool Start();
   void Work(std::list<std::thread>::iterator self);
 
   const std::size_t max_threads_;

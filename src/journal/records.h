@@ -110,7 +110,8 @@ struct EffectRecord {
   std::string tool;
   std::string effect_class;  // write, send, exec, spend, admin
   EffectState state = EffectState::kIntended;
-  std::string result;  // JSON
+  std::string
+      result;  // JSON; of one that is done {"compensation": {"tool", "arguments"}}, or empty
   Principal principal;
   Label label;
 };

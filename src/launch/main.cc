@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "launch/layers.h"
@@ -266,9 +267,28 @@ int Main(bool early) {
   BecomeProgram(policy, around);
 }
 
+// A program without a sandbox, which at least ends with the daemon: see policy.h.
+int RunBound(int count, char** words) {
+  constexpr int kFirstArgument = 4;
+  fcntl(kProgramFd, F_SETFD, FD_CLOEXEC);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (count <= kFirstArgument || getppid() != std::atoi(words[2])) return kNotStarted;
+  char** const arguments = words + kFirstArgument;
+  if (std::strcmp(words[3], "-") == 0) {
+    syscall(SYS_execveat, kProgramFd, "", arguments, environ, AT_EMPTY_PATH);
+  } else {
+    execve(words[3], arguments, environ);
+  }
+  dprintf(STDERR_FILENO, "talon-launch: %s\n", std::strerror(errno));
+  return kNotStarted;
+}
+
 }  // namespace
 }  // namespace talon::launch
 
-int main(int count, char** arguments) {
-  return talon::launch::Main(count == 2 && std::strcmp(arguments[1], talon::launch::kEarly) == 0);
+int main(int count, char** words) {
+  if (count > 1 && std::strcmp(words[1], talon::launch::kBound) == 0) {
+    return talon::launch::RunBound(count, words);
+  }
+  return talon::launch::Main(count == 2 && std::strcmp(words[1], talon::launch::kEarly) == 0);
 }

@@ -23,6 +23,9 @@
 //
 // The answer is lines on descriptor 4, closed by the successful exec:
 //   <layer> ok|unavailable|failed <errno> <detail>     pid <number>     fatal <layer> <errno>
+//
+// Without a policy, `talon-launch --bound PARENT PROGRAM ARGV...` becomes the program as it is, to
+// be killed when its parent, the daemon, has died. PROGRAM "-" is descriptor 5.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +35,7 @@ namespace talon::launch {
 
 inline constexpr char kFirstRecord[] = "talon-launch 1";
 inline constexpr char kLastRecord[] = "end";
+inline constexpr char kBound[] = "--bound";
 inline constexpr int kPolicyFd = 3;
 inline constexpr int kStatusFd = 4;
 inline constexpr int kProgramFd = 5;

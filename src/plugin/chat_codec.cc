@@ -3,16 +3,20 @@
 
 #include <google/protobuf/stubs/logging.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "plugin/extension/options.h"
 #include "plugin/h2/wire.h"
 #include "talon/v1/model.pb.h"
 
 namespace talon::plugin {
 namespace {
+
+constexpr std::int64_t kMostTokens = 1'000'000'000;  // of one call
 
 v1::ChatRole RoleOf(model::Role role) {
   switch (role) {
@@ -149,6 +153,11 @@ void AddPart(v1::ChatPart& part, model::Message& message) {
   }
 }
 
+// Of one call: what cannot be would make a budget worthless.
+std::int64_t Tokens(std::int64_t told) {
+  return std::clamp<std::int64_t>(told, 0, kMostTokens);
+}
+
 model::ChatResponse TakeDone(v1::ChatDone& done) {
   model::ChatResponse response;
   response.message.role = model::Role::kAssistant;
@@ -156,14 +165,14 @@ model::ChatResponse TakeDone(v1::ChatDone& done) {
     AddPart(part, response.message);
   }
   response.finish_reason = FinishOf(done.finish_reason());
-  response.usage = {.input_tokens = done.input_tokens(),
-                    .output_tokens = done.output_tokens(),
-                    .cached_input_tokens = done.cached_input_tokens(),
-                    .cache_write_tokens = done.cache_write_tokens(),
-                    .reasoning_tokens = done.reasoning_tokens()};
+  response.usage = {.input_tokens = Tokens(done.input_tokens()),
+                    .output_tokens = Tokens(done.output_tokens()),
+                    .cached_input_tokens = Tokens(done.cached_input_tokens()),
+                    .cache_write_tokens = Tokens(done.cache_write_tokens()),
+                    .reasoning_tokens = Tokens(done.reasoning_tokens())};
   response.usage_reported = done.usage_reported();
-  response.model = std::move(*done.mutable_model());
-  response.response_id = std::move(*done.mutable_response_id());
+  response.model = h2::CleanText(done.model(), kMaxTitleBytes);
+  response.response_id = h2::CleanText(done.response_id(), kMaxTitleBytes);
   return response;
 }
 

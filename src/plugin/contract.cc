@@ -63,6 +63,7 @@ absl::StatusOr<tool::ToolOutput> DecodeExecute(std::string_view bytes) {
   output.content = std::move(*response.mutable_content());
   output.structured = std::move(*response.mutable_structured_json());
   output.error = std::move(*response.mutable_error());
+  output.compensation = std::move(*response.mutable_compensation_json());
   return output;
 }
 

@@ -89,6 +89,15 @@ struct PluginReport {
   std::string trust;          // "bundled", "trusted", "not pinned", "untrusted"
   std::string problem;        // why it is not trusted
   std::string manifest_json;  // protobuf's JSON mapping; empty when it is not known
+  // Of what it declares by itself, for Trust(). Known of a plugin in use and of one that was
+  // examined.
+  std::string declared_sha256;
+};
+
+// What an operator has seen and trusts.
+struct TrustedContent {
+  std::string sha256, manifest_sha256;
+  std::string declared_sha256;  // empty: whatever it declares at its first start
 };
 
 // Whether a call may be made a second time when the process ended during the first.
@@ -139,9 +148,12 @@ class Host {
   // leaves the old one as it was. For a moment two processes share the data directory.
   virtual io::Task<absl::Status> Reload(std::string plugin) = 0;
   virtual io::Task<absl::StatusOr<PluginReport>> Inspect(std::string plugin) = 0;
+  // Inspect(), and where nothing else tells what an untrusted program offers it is started once and
+  // asked: see examine.h. `problem` says why that failed.
+  virtual io::Task<absl::StatusOr<PluginReport>> Examine(std::string plugin) = 0;
   // Trusts the program with this content and loads it. Aborted when the content is another by now.
-  virtual io::Task<absl::Status> Trust(std::string plugin, std::string sha256,
-                                       std::string manifest_sha256) = 0;
+  // A program that then declares something else is refused.
+  virtual io::Task<absl::Status> Trust(std::string plugin, TrustedContent content) = 0;
   // Switches a plugin off, or on again, beyond restarts. It runs only when its entry says so too.
   virtual io::Task<absl::Status> SetEnabled(std::string plugin, Switch to) = 0;
   // Null when there is no such plugin.

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "io/loop.h"
+#include "plugin/examine.h"
 #include "plugin/handshake.h"
 #include "plugin/process_host.h"
 #include "plugin/switches.h"
@@ -16,10 +17,8 @@ io::Task<absl::Status> ProcessHost::SetEnabled(std::string plugin, Switch to) {
   co_return co_await Alone(Flip(std::move(plugin), to));
 }
 
-io::Task<absl::Status> ProcessHost::Trust(std::string plugin, std::string sha256,
-                                          std::string manifest_sha256) {
-  co_return co_await Alone(
-      TrustThis(std::move(plugin), std::move(sha256), std::move(manifest_sha256)));
+io::Task<absl::Status> ProcessHost::Trust(std::string plugin, TrustedContent content) {
+  co_return co_await Alone(TrustThis(std::move(plugin), std::move(content)));
 }
 
 io::Task<absl::Status> ProcessHost::Flip(std::string plugin, Switch to) {
@@ -50,7 +49,7 @@ io::Task<absl::StatusOr<PluginReport>> ProcessHost::Inspect(std::string plugin) 
   const Found& found = supervisor->found();
   const auto evidence = co_await loop_.Blocking(
       [path = found.program, digests = &digests_, most = options_.max_manifest.value] {
-        return Examine(path, Origin::kFolder, *digests, most);
+        return plugin::Examine(path, Origin::kFolder, *digests, most);
       });
   co_await ProbeSandbox();
   report.info = supervisor->Info();
@@ -82,12 +81,43 @@ io::Task<absl::StatusOr<PluginReport>> ProcessHost::Inspect(std::string plugin) 
   }
   if (manifest != nullptr) {
     if (auto json = ManifestToJson(*manifest); json.ok()) report.manifest_json = *std::move(json);
+    report.declared_sha256 = DeclaredDigest(*manifest);
   }
   co_return report;
 }
 
-io::Task<absl::Status> ProcessHost::TrustThis(std::string plugin, std::string sha256,
-                                              std::string manifest_sha256) {
+io::Task<absl::StatusOr<PluginReport>> ProcessHost::Examine(std::string plugin) {
+  TALON_CO_ASSIGN_OR_RETURN(PluginReport report, co_await Inspect(plugin));
+  std::map<std::string, Found> all = co_await LookAround();
+  const auto at = all.find(plugin);
+  const bool asks = report.trust == "untrusted" && !report.program.empty() &&
+                    report.manifest_sha256.empty() && at != all.end();
+  if (!asks) co_return report;
+  report.manifest_json.clear();  // of what stood there before
+  report.declared_sha256.clear();
+  Examinee examinee{.name = plugin,
+                    .entry = at->second.entry,
+                    .launcher = paths_.launcher,
+                    .hidden = paths_.hidden,
+                    .options = options_};
+  examinee.entry.plugin = report.program;
+  auto asked = co_await ExamineProgram(loop_, clock_, std::move(examinee));
+  if (!asked.ok()) {
+    report.problem =
+        fmt::format("asked what it offers, it did not tell: {}", Message(asked.status()));
+  } else if (asked->sha256 != report.sha256) {
+    co_return absl::AbortedError(
+        fmt::format("plugin '{}': the program changed meanwhile; look at it again", plugin));
+  } else {
+    report.info.version = asked->info.version;
+    report.info.description = asked->info.description;
+    report.manifest_json = std::move(asked->manifest_json);
+    report.declared_sha256 = std::move(asked->declared_sha256);
+  }
+  co_return report;
+}
+
+io::Task<absl::Status> ProcessHost::TrustThis(std::string plugin, TrustedContent content) {
   TALON_CO_RETURN_IF_ERROR(trust_.problem());
   std::map<std::string, Found> all = co_await LookAround();
   const auto at = all.find(plugin);
@@ -98,20 +128,20 @@ io::Task<absl::Status> ProcessHost::TrustThis(std::string plugin, std::string sh
   }
   const auto evidence = co_await loop_.Blocking(
       [path = at->second.program, digests = &digests_, most = options_.max_manifest.value] {
-        return Examine(path, Origin::kFolder, *digests, most);
+        return plugin::Examine(path, Origin::kFolder, *digests, most);
       });
   if (!evidence.ok()) {
     co_return Annotate(evidence.status(), fmt::format("plugin '{}'", plugin));
   }
-  if (evidence->sha256 != sha256 || evidence->manifest_sha256 != manifest_sha256) {
+  if (evidence->sha256 != content.sha256 || evidence->manifest_sha256 != content.manifest_sha256) {
     co_return absl::AbortedError(fmt::format(
         "plugin '{}': the program or its manifest is another by now; look at it again", plugin));
   }
   trust_.Put(plugin, {.path = evidence->program->path(),
-                      .sha256 = std::move(sha256),
-                      .manifest_sha256 = std::move(manifest_sha256),
-                      .declared_sha256 = "",
-                      .args = {},
+                      .sha256 = std::move(content.sha256),
+                      .manifest_sha256 = std::move(content.manifest_sha256),
+                      .declared_sha256 = std::move(content.declared_sha256),
+                      .args = at->second.entry.args,
                       .protocol = kAppProtocol,
                       .when = FormatTime(clock_.Now())});
   TALON_CO_RETURN_IF_ERROR(co_await KeepTrust());

@@ -63,6 +63,7 @@ struct PluginEntry {
   std::map<std::string, Secret> env;
   std::map<std::string, Secret> credentials;
   bool pin = true;
+  bool sealed = true;
   std::chrono::milliseconds timeout{0};
   std::chrono::milliseconds start_timeout{10'000};
   std::chrono::milliseconds idle_stop{60'000};
@@ -96,6 +97,9 @@ struct PluginEntry {
         Option("pin", &O::pin,
                "Refuse the program of `plugin` once its content differs from that of its first "
                "start, until `talon plugins trust`."),
+        Option("sealed", &O::sealed,
+               "Run a pinned or trusted program that root does not own from a sealed copy in "
+               "memory. `false` for one that looks for files beside itself."),
         Option("timeout", &O::timeout, "Deadline of its calls; 0 = the tool's, else the guard's."),
         Option("start_timeout", &O::start_timeout, kPositive, "From start to a configured plugin."),
         Option("idle_stop", &O::idle_stop,

@@ -68,6 +68,7 @@ io::Task<absl::Status> PluginProcess::SpawnProgram(std::string certificate, Call
   if (sandbox_ != nullptr && spec_.sandbox_plan.profile != SandboxProfile::kNone) {
     co_return co_await SpawnConfined(std::move(direct), context);
   }
+  if (sandbox_ != nullptr) direct = sandbox_->Bound(std::move(direct));
   auto process = io::Spawn(loop_, direct);
   if (!process.ok()) co_return process.status();
   process_ = *std::move(process);
@@ -396,6 +397,8 @@ io::Task<void> PluginProcess::Stop(StopKind kind) {
 }
 
 std::string PluginProcess::ExitText() const {
+  // talon-launch did, and not the program.
+  if (report_ && !report_->fatal_layer.empty()) return "never started";
   if (!exit_) return pid_ == 0 ? "never started" : "still running";
   if (killed_) return "killed by the daemon";
   if (exit_->signal == 0) return fmt::format("exit code {}", exit_->code);

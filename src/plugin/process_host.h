@@ -46,8 +46,8 @@ class ProcessHost : public Host {
   io::Task<absl::Status> Load(std::map<std::string, PluginEntry> plugins) override;
   io::Task<absl::Status> Reload(std::string plugin) override;
   io::Task<absl::StatusOr<PluginReport>> Inspect(std::string plugin) override;
-  io::Task<absl::Status> Trust(std::string plugin, std::string sha256,
-                               std::string manifest_sha256) override;
+  io::Task<absl::StatusOr<PluginReport>> Examine(std::string plugin) override;
+  io::Task<absl::Status> Trust(std::string plugin, TrustedContent content) override;
   io::Task<absl::Status> SetEnabled(std::string plugin, Switch to) override;
   io::Task<void> Stop() override;
 
@@ -111,8 +111,7 @@ class ProcessHost : public Host {
   io::Task<void> LoadInPlace(std::string name, Candidate* candidate);
   io::Task<absl::Status> PutInPlace(std::string name, Candidate candidate);
   io::Task<absl::Status> Renew(std::string name);
-  io::Task<absl::Status> TrustThis(std::string plugin, std::string sha256,
-                                   std::string manifest_sha256);
+  io::Task<absl::Status> TrustThis(std::string plugin, TrustedContent content);
   io::Task<absl::Status> Flip(std::string plugin, Switch to);
   // Runs one change after those that came before it.
   io::Task<absl::Status> Alone(io::Task<absl::Status> change);

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,11 +20,32 @@
 namespace talon::plugin {
 namespace {
 
-constexpr std::size_t kMostKnown = 256;        // files; each costs about 150 bytes
-constexpr std::size_t kReadBytes = 128 << 10;  // at a time
+constexpr std::size_t kMostKnown = 256;          // files; each costs about 150 bytes
+constexpr std::size_t kReadBytes = 128 << 10;    // at a time
+constexpr std::size_t kLongestMemoryName = 200;  // bytes of a file in memory; the kernel takes 249
+constexpr unsigned kMemfdExec = 0x10;            // MFD_EXEC, which kernels before 6.3 do not know
 constexpr std::int64_t kSecond = 1'000'000'000;
 // A change within the clock's last step may leave the stamp as it was: such a file is read again.
 constexpr std::int64_t kClockStep = 20'000'000;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.Release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (ok()) ::close(fd_);
+  }
+  bool ok() const { return fd_ >= 0; }
+  int get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
 
 std::int64_t Nanoseconds(const timespec& time) {
   return static_cast<std::int64_t>(time.tv_sec) * kSecond + time.tv_nsec;
@@ -75,7 +97,18 @@ absl::StatusOr<std::string> Resolve(const std::string& path) {
   return text;
 }
 
-absl::StatusOr<std::string> ReadDigest(int fd, const std::string& path) {
+absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return ErrnoToStatus(errno, fmt::format("copy '{}' into memory", path));
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return absl::OkStatus();
+}
+
+// SHA-256 of what `fd` holds, all of which goes to `copy` as well, when that is not -1.
+absl::StatusOr<std::string> ReadDigest(int fd, const std::string& path, int copy = -1) {
   Sha256 digest;
   std::vector<char> buffer(kReadBytes);
   off_t at = 0;
@@ -84,9 +117,27 @@ absl::StatusOr<std::string> ReadDigest(int fd, const std::string& path) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return ErrnoToStatus(errno, fmt::format("read '{}'", path));
     if (count == 0) return digest.Hex();
-    digest.Update({buffer.data(), static_cast<std::size_t>(count)});
+    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
+    digest.Update(bytes);
+    if (copy >= 0) TALON_RETURN_IF_ERROR(WriteAll(copy, bytes, path));
     at += count;
   }
+}
+
+absl::StatusOr<Descriptor> OpenMemory(const std::string& path) {
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const std::string name =
+      std::filesystem::path(path).filename().string().substr(0, kLongestMemoryName);
+  Descriptor file(::memfd_create(name.c_str(), kFlags | kMemfdExec));
+  if (!file.ok() && errno == EINVAL) file = Descriptor(::memfd_create(name.c_str(), kFlags));
+  if (file.ok()) return file;
+  if (errno == EACCES) {
+    return PermissionDenied(
+        fmt::format("copy '{}' into memory: this system lets no memory be executed; set "
+                    "vm.memfd_noexec to 1, let root own the program, or set `sealed: false`",
+                    path));
+  }
+  return ErrnoToStatus(errno, fmt::format("copy '{}' into memory", path));
 }
 
 }  // namespace
@@ -152,7 +203,35 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Open(const std::string& 
   return program;
 }
 
+Program::Program(const Program& original, int copy, std::string sha256)
+    : path_(original.path_),
+      fd_(copy),
+      stamp_(original.stamp_),
+      owner_(original.owner_),
+      elf_(original.elf_),
+      sealed_sha256_(std::move(sha256)) {}
+
+absl::StatusOr<std::shared_ptr<const Program>> Program::SealedCopy() const {
+  TALON_ASSIGN_OR_RETURN(const Descriptor file, OpenMemory(path_));
+  TALON_ASSIGN_OR_RETURN(std::string digest, ReadDigest(fd_, path_, file.get()));
+  constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  // What is executed must be open to nobody's writing, sealed or not.
+  Descriptor readable;
+  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) == 0) {
+    const std::string again = fmt::format("/proc/self/fd/{}", file.get());
+    readable = Descriptor(::open(again.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+  if (!readable.ok()) return ErrnoToStatus(errno, fmt::format("seal the copy of '{}'", path_));
+  return std::shared_ptr<const Program>(new Program(*this, readable.Release(), std::move(digest)));
+}
+
+absl::StatusOr<std::string> Program::Sha256(DigestCache& digests) const {
+  if (!sealed_sha256_.empty()) return sealed_sha256_;
+  return digests.Of(fd_, path_);
+}
+
 bool Program::Unchanged() const {
+  if (!sealed_sha256_.empty()) return true;
   struct stat info{};
   // Of a script what stands under its name counts: its interpreter opens that.
   const int failed = elf_ ? ::fstat(fd_, &info) : ::stat(path_.c_str(), &info);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plugin's program as a file that may be run: whose it is, who could change it, what it holds.
 // What is checked here is what runs: the file is opened once, and an ELF program is executed by
-// that descriptor (docs/adr/0006). Everything blocks; run it on a worker. Any thread.
+// that descriptor, or from a sealed copy in memory (docs/adr/0006). Everything blocks; run it on a
+// worker. Any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -53,22 +54,33 @@ class Program {
   // Errors name the file and the cure.
   static absl::StatusOr<std::shared_ptr<const Program>> Open(const std::string& path);
 
-  const std::string& path() const { return path_; }  // without symlinks
+  // Whether its owner could rewrite it between check and start, which no check of owners prevents:
+  // an ELF program that is not root's.
+  bool can_be_rewritten() const { return elf_ && owner_ != 0; }
+  // The same program, to be executed from a copy of its content in memory that nobody can change
+  // any more, also not this process. Its size in memory as long as the copy or a process of it
+  // lives.
+  absl::StatusOr<std::shared_ptr<const Program>> SealedCopy() const;
+
+  const std::string& path() const { return path_; }  // without symlinks; of a copy the original's
   int fd() const { return fd_; }
   uid_t owner() const { return owner_; }
   // False for a script: its interpreter opens it again by its path.
   bool runs_by_descriptor() const { return elf_; }
   // Whether the file is still the one that was opened, unchanged. False when it cannot be told.
+  // What is sealed cannot change.
   bool Unchanged() const;
-  absl::StatusOr<std::string> Sha256(DigestCache& digests) const { return digests.Of(fd_, path_); }
+  absl::StatusOr<std::string> Sha256(DigestCache& digests) const;
 
  private:
   Program(std::string path, int fd, const struct stat& info, bool elf);
+  Program(const Program& original, int copy, std::string sha256);
   const std::string path_;
   const int fd_;
   const FileStamp stamp_;
   const uid_t owner_;
   const bool elf_;
+  const std::string sealed_sha256_;  // empty: not sealed
 };
 
 // `path` is absolute and without symlinks. It and every folder above must belong to root or the

@@ -207,6 +207,18 @@ absl::Status Sandbox::CheckRequired(const SandboxPlan& plan) const {
   return absl::OkStatus();
 }
 
+io::SpawnOptions Sandbox::Bound(io::SpawnOptions direct) const {
+  if (::access(launcher_.c_str(), X_OK) != 0) return direct;
+  const bool by_descriptor = direct.program_fd >= 0;
+  std::vector<std::string> words = {launch::kBound, std::to_string(::getpid()),
+                                    by_descriptor ? "-" : direct.program, direct.program};
+  direct.args.insert(direct.args.begin(), words.begin(), words.end());
+  direct.program = launcher_;
+  if (by_descriptor) direct.keep.emplace_back(direct.program_fd, launch::kProgramFd);
+  direct.program_fd = -1;
+  return direct;
+}
+
 // Asked for all the same when they must be: the refusal then names the layer.
 bool Sandbox::WantsNamespaces(const SandboxPlan& plan) const {
   return works_.namespaces || plan.require;

@@ -58,6 +58,9 @@ class Sandbox {
   SandboxReport Expected(const SandboxPlan& plan) const;
   bool root() const { return root_; }
 
+  // What `direct` starts, without a sandbox, as a process that ends with the daemon, also when that
+  // is killed. `direct` itself where talon-launch is missing.
+  io::SpawnOptions Bound(io::SpawnOptions direct) const;
   // Only when probed(). talon-launch makes its namespaces while the rest is prepared.
   absl::StatusOr<std::shared_ptr<WaitingLaunch>> Begin(const LaunchSpec& spec,
                                                        int program_fd) const;

@@ -120,7 +120,7 @@ class Supervisor : public std::enable_shared_from_this<Supervisor> {
 
   LaunchSpec MakeLaunchSpec(std::shared_ptr<const Program> file) const;
   // What may run now; notes what stands under a configured path for the first time.
-  io::Task<absl::StatusOr<Evidence>> Vet();
+  io::Task<absl::StatusOr<Evidence>> Vet(Purpose purpose);
   absl::Status CheckDeclared();
   io::Task<absl::Status> LoadManifest();
   io::Task<absl::StatusOr<Process>> Launch(CallContext context, bool configure);

@@ -18,7 +18,7 @@ namespace talon::plugin {
 
 // `declared_` is known; learns the tools from the cache, else by running the program once.
 io::Task<absl::Status> Supervisor::LoadTools() {
-  TALON_CO_ASSIGN_OR_RETURN(const Evidence evidence, co_await Vet());
+  TALON_CO_ASSIGN_OR_RETURN(const Evidence evidence, co_await Vet(Purpose::kLook));
   const auto digest = co_await loop_.Blocking(
       [program = evidence.program, args = entry_.args, digests = &dependencies_.digests] {
         return ProgramKey(*program, args, *digests);

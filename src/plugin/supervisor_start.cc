@@ -73,15 +73,16 @@ LaunchSpec Supervisor::MakeLaunchSpec(std::shared_ptr<const Program> file) const
           .sandbox_plan = MakePlan()};
 }
 
-io::Task<absl::StatusOr<Evidence>> Supervisor::Vet() {
+io::Task<absl::StatusOr<Evidence>> Supervisor::Vet(Purpose purpose) {
   // An operator who does not pin a path trusts whatever stands there.
   const bool unpinned = found_.origin == Origin::kConfigured && !entry_.pin;
   const Origin origin = unpinned ? Origin::kBundled : found_.origin;
-  auto evidence =
-      co_await loop_.Blocking([path = found_.program, origin, digests = &dependencies_.digests,
-                               most = dependencies_.options.max_manifest.value] {
-        return Examine(path, origin, *digests, most);
-      });
+  if (!entry_.sealed) purpose = Purpose::kLook;
+  auto evidence = co_await loop_.Blocking([path = found_.program, origin, purpose,
+                                           digests = &dependencies_.digests,
+                                           most = dependencies_.options.max_manifest.value] {
+    return Examine(path, origin, *digests, most, purpose);
+  });
   TALON_CO_RETURN_IF_ERROR(evidence.status());
   if (const absl::Status& book = dependencies_.trust.problem();
       origin != Origin::kBundled && !book.ok()) {
@@ -144,7 +145,7 @@ io::Task<absl::Status> Supervisor::LoadManifest() {
   if (absl::Status given = CheckCredentials(entry_.credentials); !given.ok())
     co_return Named(given);
   for (const auto& [name, value] : entry_.env) dependencies_.redactor.Register(value);
-  auto evidence = co_await Vet();
+  auto evidence = co_await Vet(Purpose::kLook);
   if (!evidence.ok()) co_return Named(evidence.status());
   auto found = co_await loop_.Blocking(
       [evidence = *evidence, args = entry_.args, cache = dependencies_.paths.cache,
@@ -186,7 +187,7 @@ io::Task<absl::Status> Supervisor::LoadManifest() {
 // that has told its manifest, which becomes the known one.
 io::Task<absl::StatusOr<Supervisor::Process>> Supervisor::Launch(CallContext context,
                                                                  bool configure) {
-  TALON_CO_ASSIGN_OR_RETURN(const Evidence evidence, co_await Vet());
+  TALON_CO_ASSIGN_OR_RETURN(const Evidence evidence, co_await Vet(Purpose::kStart));
   const auto process = std::make_shared<PluginProcess>(
       loop_, MakeLaunchSpec(evidence.program), dependencies_.options, *log_, dependencies_.sandbox);
   absl::Status status = co_await process->Start(context);

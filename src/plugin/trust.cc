@@ -59,10 +59,13 @@ std::string_view OriginName(Origin origin) {
 }
 
 absl::StatusOr<Evidence> Examine(const std::string& path, Origin origin, DigestCache& digests,
-                                 std::size_t max_manifest) {
+                                 std::size_t max_manifest, Purpose purpose) {
   Evidence evidence;
   TALON_ASSIGN_OR_RETURN(evidence.program, Program::Open(path));
   if (origin != Origin::kBundled) {
+    if (purpose == Purpose::kStart && evidence.program->can_be_rewritten()) {
+      TALON_ASSIGN_OR_RETURN(evidence.program, evidence.program->SealedCopy());
+    }
     TALON_ASSIGN_OR_RETURN(evidence.sha256, evidence.program->Sha256(digests));
   }
   const std::filesystem::path beside = std::filesystem::path(path).parent_path() / "manifest.json";

@@ -41,9 +41,13 @@ struct Evidence {
   std::string manifest_sha256;
 };
 
+// What is examined for: kStart makes a sealed copy, which is hashed and then runs, of a program
+// that could be rewritten in between.
+enum class Purpose { kLook, kStart };
+
 // Opens the program, reads its manifest and hashes what Judge compares. Blocks.
 absl::StatusOr<Evidence> Examine(const std::string& path, Origin origin, DigestCache& digests,
-                                 std::size_t max_manifest);
+                                 std::size_t max_manifest, Purpose purpose = Purpose::kLook);
 
 // The records by registry name. Loop's thread, but for Read and Write, which block.
 class TrustBook {

@@ -61,6 +61,8 @@ struct ToolOutput {
   std::string content;     // for the model
   std::string structured;  // JSON text, may be empty
   std::string error;       // not empty: the call failed
+  // Arguments for ToolSpec::compensation that undo this call, JSON text; may be empty.
+  std::string compensation = {};
 };
 
 class Tool {

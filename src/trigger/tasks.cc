@@ -28,8 +28,11 @@ std::int64_t ToMs(WallTime time) {
 }
 
 std::string OneLine(std::string_view text) {
-  std::string line(TruncateUtf8(text.substr(0, text.find('\n')), kMaxSummary));
-  return RepairUtf8(line);
+  std::string line = RepairUtf8(TruncateUtf8(text.substr(0, text.find('\n')), kMaxSummary));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
+  }
+  return line;
 }
 
 // A timer acts for whom the plugin runs, and by nobody's hand.

@@ -146,12 +146,14 @@ class Check(unittest.TestCase):
         if not HAS_GRPC:
             self.skipTest(f"{PYTHON} has no grpcio")
         path = str(self.project / "plugin.py")
-        # The module beside the script is not shown, and the way out is told.
-        failed, _ = self.check(path)
+        # Of a plugin of talon.yaml the module beside the script is not shown, and the way out is told.
+        self.configured(path, sandbox={})
+        failed, _ = self.check("suspect")
         self.assertIn("talon_plugin", failed["start"])
         self.assertIn("--read", failed["start"])
-        for arguments, said in ((["--read", str(self.project)], "profile default"),
-                                (["--read", str(self.project), "--sandbox", "strict"], "profile strict"),
+        self.assertEqual(self.check("suspect", "--read", str(self.project))[0], {})
+        # A script that is tried by its path has its folder, to read.
+        for arguments, said in (([], "profile default"), (["--sandbox", "strict"], "profile strict"),
                                 (["--sandbox", "none"], "none")):
             failed, findings = self.check(path, *arguments)
             self.assertEqual(failed, {}, findings)
@@ -171,16 +173,15 @@ class Check(unittest.TestCase):
         folder = self.home / "lied"
         shutil.copytree(self.project, folder)
         (folder / "manifest.json").write_text('{"protocol": 1, "name": "greeter", "version": "7"}')
-        failed, _ = self.check(str(folder / "plugin.py"), "--read", str(folder))
+        failed, _ = self.check(str(folder / "plugin.py"))
         self.assertEqual(set(failed), {"manifest.json"})
 
     def test_options_reach_the_plugin(self):
         if not HAS_GRPC:
             self.skipTest(f"{PYTHON} has no grpcio")
         path = str(self.project / "plugin.py")
-        read = ("--read", str(self.project))
-        self.assertEqual(self.check(path, *read, "--config", '{"greeting": "Moin"}')[0], {})
-        failed, _ = self.check(path, *read, "--config", '{"greting": "Moin"}')
+        self.assertEqual(self.check(path, "--config", '{"greeting": "Moin"}')[0], {})
+        failed, _ = self.check(path, "--config", '{"greting": "Moin"}')
         self.assertIn("greting", failed["configure"])
 
     def test_a_script_is_inspected_with_what_stands_beside_it(self):

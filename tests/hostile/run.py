@@ -45,6 +45,7 @@ class Case:
     above: bool = False  # is granted the folder that the daemon's home stands in
     lies: bool = False  # every lie there is: they are the host's matter, whatever the sandbox
     outbound: bool = False
+    own: bool = False  # the programs belong to the user: they run from sealed copies
     covered: bool = False  # a part of /proc is hidden, as containers do
 
 
@@ -72,14 +73,18 @@ def run_table(work, case, groups):
     parent = pathlib.Path(tempfile.mkdtemp(dir=work, prefix="h"))
     home = parent / "t"
     home.mkdir(0o700)
-    for folder in (parent, home):
+    programs = work
+    if case.own:
+        programs = parent / "own"
+        shutil.copytree(work, programs, ignore=lambda folder, names: [n for n in names if n == parent.name])
+    for folder in (parent, home, *(programs.rglob("*") if case.own else ())):
         os.chown(folder, case.uid, case.uid)
     command = [str(work / "hostile_table"), "--home", str(home), "--profile", case.profile,
-               "--workspace", case.workspace, "--hostile", str(work / "hostile_plugin"),
-               "--other", str(work / "other" / "test_plugin"), "--launcher", str(work / "talon-launch"),
+               "--workspace", case.workspace, "--hostile", str(programs / "hostile_plugin"),
+               "--other", str(programs / "other" / "test_plugin"), "--launcher", str(work / "talon-launch"),
                "--lacks", "proc" if case.covered else "",
                "--above", "yes" if case.above else "no", "--network", "outbound" if case.outbound else "none",
-               "--liar", str(work / "liar") if case.lies else ""]
+               "--liar", str(programs / "liar") if case.lies else ""]
 
     def become():
         for folder in groups:
@@ -123,6 +128,7 @@ def main():
             cases.append(Case(f"root {profile}", 0, profile))
             cases.append(Case(f"user {profile} delegated", plain, profile, delegated=True))
         cases.append(Case(f"user {profile}", plain, profile))
+    cases.append(Case("user default own programs", plain, own=True))
     cases.append(Case("user default outbound", plain, outbound=True))
     cases.append(Case("user default lies", plain, lies=True))
     cases.append(Case("user default above home", plain, above=True))

@@ -105,7 +105,7 @@ io::Task<absl::StatusOr<Delivery>> Notifier::Notify(Note note, CallContext conte
     if (answer.ok()) {
       v1::NotifyResponse response;
       if (!response.ParseFromString(*answer)) co_return h2::Misbehaved("no NotifyResponse");
-      co_return Delivery{std::move(note.id), std::move(*response.mutable_message_id())};
+      co_return Delivery{std::move(note.id), h2::CleanText(response.message_id(), kMaxTitleBytes)};
     }
     const SteadyTime next = clock_.SteadyNow() + wait;
     if (!absl::IsUnavailable(answer.status()) || tries >= kNotifyTries ||

@@ -20,6 +20,7 @@ constexpr std::string_view kGet = "/talon.v1.Storage/Get";
 constexpr std::string_view kPut = "/talon.v1.Storage/Put";
 constexpr std::string_view kDelete = "/talon.v1.Storage/Delete";
 constexpr std::string_view kList = "/talon.v1.Storage/List";
+constexpr std::int64_t kLastMs = 253'402'300'799'999;  // of the year 9999
 
 // Parts are escaped, so no two principals share one.
 std::string NamespaceOf(const Principal& principal) {
@@ -35,14 +36,23 @@ absl::StatusOr<Message> Read(const absl::StatusOr<std::string>& answer) {
   return message;
 }
 
+bool IsPlain(std::string_view text, std::size_t most) {
+  return text.size() <= most && IsValidUtf8(text) && std::ranges::none_of(text, [](char c) {
+           return static_cast<unsigned char>(c) < 32 || c == 127;
+         });
+}
+
+// It becomes an ETag, and a condition that somebody sends back.
+absl::Status CheckVersion(std::string_view version) {
+  if (IsPlain(version, kMaxKeyBytes)) return absl::OkStatus();
+  return h2::Misbehaved(
+      fmt::format("the version is not printable text of at most {} bytes", kMaxKeyBytes));
+}
+
 }  // namespace
 
 absl::Status KeyValues::Check(std::string_view key) const {
-  const bool plain = !key.empty() && key.size() <= kMaxKeyBytes && IsValidUtf8(key) &&
-                     std::ranges::none_of(key, [](char c) {
-                       return static_cast<unsigned char>(c) < 32 || c == 127;
-                     });
-  if (plain) return absl::OkStatus();
+  if (!key.empty() && IsPlain(key, kMaxKeyBytes)) return absl::OkStatus();
   return InvalidArgument(
       fmt::format("key: 1 to {} bytes of UTF-8 without control characters", kMaxKeyBytes));
 }
@@ -71,6 +81,10 @@ io::Task<absl::StatusOr<KeptValue>> KeyValues::Get(std::string key, CallContext 
   auto response = Read<v1::GetResponse>(
       co_await Ask(kGet, request.SerializeAsString(), std::move(context), true));
   if (!response.ok()) co_return response.status();
+  TALON_CO_RETURN_IF_ERROR(CheckVersion(response->version()));
+  if (response->updated_at_ms() < 0 || response->updated_at_ms() > kLastMs) {
+    co_return h2::Misbehaved("the time of the last change is none");
+  }
   co_return KeptValue{std::move(*response->mutable_value()),
                       std::move(*response->mutable_version()),
                       WallTime(std::chrono::milliseconds(response->updated_at_ms()))};
@@ -103,6 +117,7 @@ io::Task<absl::StatusOr<std::string>> KeyValues::Put(std::string key, std::strin
   auto response = Read<v1::PutResponse>(co_await Ask(kPut, request.SerializeAsString(),
                                                      std::move(context), terms.if_version.empty()));
   if (!response.ok()) co_return response.status();
+  TALON_CO_RETURN_IF_ERROR(CheckVersion(response->version()));
   co_return std::move(*response->mutable_version());
 }
 
@@ -129,6 +144,14 @@ io::Task<absl::StatusOr<KeyPage>> KeyValues::List(std::string prefix, std::strin
   const auto response = Read<v1::ListResponse>(
       co_await Ask(kList, request.SerializeAsString(), std::move(context), true));
   if (!response.ok()) co_return response.status();
+  // What was not asked for is not passed on, and who pages has to get on.
+  const std::size_t most = request.limit() == 0 ? kMaxKeysListed : request.limit();
+  const bool fits = static_cast<std::size_t>(response->keys_size()) <= most &&
+                    (!response->more() || response->keys_size() > 0) &&
+                    std::ranges::all_of(response->keys(), [&](const std::string& key) {
+                      return Check(key).ok() && key.starts_with(prefix) && key != after;
+                    });
+  if (!fits) co_return h2::Misbehaved("the keys are not those that were asked for");
   KeyPage page;
   page.keys.assign(response->keys().begin(), response->keys().end());
   page.more = response->more();

@@ -167,8 +167,11 @@ struct Callbacks {
     State& state = Of(user);
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
         state.broken.ok()) {
+      // Not every end has a complaint before it.
       state.broken = Misbehaved(fmt::format("the plugin broke the HTTP/2 protocol: {}",
-                                            CleanText(state.complaint, kMaxErrorText)));
+                                            state.complaint.empty()
+                                                ? nghttp2_http2_strerror(frame->goaway.error_code)
+                                                : CleanText(state.complaint, kMaxErrorText)));
     }
     return 0;
   }

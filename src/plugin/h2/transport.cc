@@ -16,7 +16,7 @@
 namespace talon::plugin {
 namespace {
 
-constexpr std::size_t kMaxQuoted = 200;
+constexpr std::size_t kMaxQuotedAddress = 200;
 
 using h2::Link;
 
@@ -86,7 +86,7 @@ class H2Transport : public PluginTransport {
 std::string Attempt(const Endpoint& endpoint) {
   const bool tcp = endpoint.network == Endpoint::Network::kTcp;
   return fmt::format("connect to plugin {} '{}'", tcp ? "address" : "socket",
-                     h2::CleanText(endpoint.address, kMaxQuoted));
+                     h2::CleanText(endpoint.address, kMaxQuotedAddress));
 }
 
 }  // namespace

@@ -220,8 +220,22 @@ absl::Status Connection::Checkpoint() {
   return absl::OkStatus();
 }
 
+// sqlite3_system_errno() tells nothing of a write that a commit failed at; its file does.
+int Connection::SystemError(int code) const {
+  if (db_ == nullptr || (code & 0xff) == SQLITE_OK) return 0;
+  int error = sqlite3_system_errno(db_);
+  if (error != 0 || (code & 0xff) != SQLITE_IOERR) return error;
+  sqlite3_file* log = nullptr;
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+      log != nullptr && log->pMethods != nullptr) {
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+  }
+  if (error == 0) sqlite3_file_control(db_, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error;
+}
+
 absl::Status Connection::Error(int code, std::string_view attempt) const {
-  const int system_error = db_ == nullptr ? 0 : sqlite3_system_errno(db_);
+  const int system_error = SystemError(code);
   const char* text = db_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(db_);
   return SqliteError(code, system_error, text, fmt::format("store '{}': {}", path_, attempt));
 }

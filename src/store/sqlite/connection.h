@@ -63,6 +63,7 @@ class Connection {
   absl::StatusOr<sqlite3_stmt*> Prepared(std::string_view statement);
   absl::StatusOr<sqlite3_stmt*> PrepareBound(std::string_view statement,
                                              std::span<const Value> params);
+  int SystemError(int code) const;
   absl::Status Error(int code, std::string_view attempt) const;
 
   const std::string path_;

@@ -39,6 +39,7 @@ plugins:
     config:
       rules:
         - {when: echo, say: "Let me see.", tool: t__echo, arguments: {text: "from the tool"}}
+        - {when: mark, tool: t__mark, arguments: {name: "it"}}
         - when: steps
           tool: t__tell
           arguments: {script: [{progress: "one", done: 1, total: 2}, {result: "told"}]}
@@ -197,6 +198,20 @@ TEST_F(PluginTurnsTest, ProgressIsStreamed) {
   EXPECT_EQ(JsonString(*progress, "text"), "one");
   EXPECT_EQ(JsonDouble(*progress, "total"), 2);
   EXPECT_THAT(Answered(watched), HasSubstr("told"));
+}
+
+TEST_F(PluginTurnsTest, HowACallIsUndoneIsKeptWithItsEffect) {
+  Watched watched;
+  Say("mark it", watched);
+  EXPECT_THAT(Answered(watched), HasSubstr("marked"));
+  const Json told = Fetch("GET", "/v1/turns/" + watched.turn + "/effects");
+  ASSERT_EQ(told.at("effects").size(), 1u) << told.dump();
+  const Json& effect = told["effects"][0];
+  EXPECT_EQ(effect["tool"], "t__mark");
+  EXPECT_EQ(effect["effect"], "write");
+  EXPECT_EQ(effect["state"], "done");
+  EXPECT_EQ(effect["compensation"], Json({{"tool", "t__unmark"}, {"arguments", {{"name", "it"}}}}));
+  EXPECT_TRUE(Fetch("GET", "/v1/turns/none/effects").contains("error"));
 }
 
 TEST_F(PluginTurnsTest, AQuestionIsAnsweredOverHttp) {

@@ -5,6 +5,7 @@ call may run, with a one-time code where money is meant.
 
 terminal_test.py TALON MODEL_RULES TEST_PLUGIN
 """
+import json
 import os
 import pty
 import select
@@ -118,4 +119,14 @@ with tempfile.TemporaryDirectory() as home:
     piped = subprocess.run([TALON, "ask", "-"], input=b"the invoice", capture_output=True, timeout=PATIENCE_S,
                            env={**os.environ, "TALON_HOME": home}, check=True)
     assert b"needs the user's approval, and nobody is there to ask" in piped.stdout, piped
-print("4 conversations held")
+    # The same of a call from the shell, which belongs to no turn.
+    script = [{"progress": "half way", "done": 1, "total": 2}, {"question": "q", "text": "How many?",
+              "schema": '{"type":"object","properties":{"n":{"type":"integer","title":"Number"}},"required":["n"]}'},
+              {"hear": 1}, {"result": "heard "}]
+    call = ["plugin", "run", "t", "talk", "script:=" + json.dumps(script)]
+    talk(home, call, [(b"half way (50 %)", b""), (b"Number: ", b"4\r"), (b'heard [q accept {"n":4}]', b"")])
+    talk(home, call, [(b"Number: ", b"\x03"), (b"heard [q decline ]", b"")])
+    piped = subprocess.run([TALON, *call], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S,
+                           env={**os.environ, "TALON_HOME": home}, check=True)
+    assert b"heard [q decline ]" in piped.stdout, piped
+print("6 conversations held")

@@ -65,9 +65,15 @@ class FakePluginHost : public plugin::Host {
     report.manifest_json = R"({"tools":[{"name":"read"}]})";
     co_return report;
   }
-  io::Task<absl::Status> Trust(std::string plugin, std::string sha256,
-                               std::string manifest_sha256) override {
-    co_return Note("trust " + sha256 + " " + manifest_sha256, plugin);
+  io::Task<absl::StatusOr<plugin::PluginReport>> Examine(std::string plugin) override {
+    auto report = co_await Inspect(std::move(plugin));
+    if (report.ok()) report->declared_sha256 = "def";
+    co_return report;
+  }
+  io::Task<absl::Status> Trust(std::string plugin, plugin::TrustedContent content) override {
+    co_return Note(
+        "trust " + content.sha256 + " " + content.manifest_sha256 + " " + content.declared_sha256,
+        plugin);
   }
   io::Task<absl::Status> SetEnabled(std::string plugin, plugin::Switch to) override {
     co_return Note(to == plugin::Switch::kOn ? "enable" : "disable", plugin);

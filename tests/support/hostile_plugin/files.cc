@@ -76,6 +76,17 @@ std::string Write(const Facts& facts) {
   return tally.Say();
 }
 
+std::string Rewrite(const Facts&) {
+  Tally tally;
+  for (const int how : {O_WRONLY, O_RDWR, O_WRONLY | O_TRUNC}) {
+    const int fd = open("/proc/self/exe", how | O_CLOEXEC);
+    if (fd >= 0) tally.Way("write into its program", write(fd, "x", 1));
+    if (fd < 0) tally.Refused("open its program", errno);
+    if (fd >= 0) close(fd);
+  }
+  return tally.Way("truncate its program", truncate("/proc/self/exe", 0)).Say();
+}
+
 // The folders on the way to its own are there, with nothing of others in them.
 std::string List(const Facts& facts) {
   Tally tally;
@@ -215,6 +226,7 @@ const std::vector<Attempt>& FileAttempts() {
   static const std::vector<Attempt> attempts = {
       {"read the daemon's and the system's secrets", "view, Landlock", Read},
       {"change them, create files outside", "view, Landlock", Write},
+      {"rewrite its own program", "Landlock, seals", Rewrite},
       {"list folders outside", "view, Landlock", List},
       {"escape by links, .., /proc/*/root, openat2, rename", "view, Landlock", Escape},
       {"open_by_handle_at", "seccomp", Handle},

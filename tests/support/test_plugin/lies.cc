@@ -6,7 +6,15 @@
 #include <cmath>
 #include <limits>
 
+#include "extensions.h"
+#include "talon/v1/auth.pb.h"
+#include "talon/v1/hook.pb.h"
+#include "talon/v1/http.pb.h"
+#include "talon/v1/model.pb.h"
+#include "talon/v1/notify.pb.h"
 #include "talon/v1/plugin.pb.h"
+#include "talon/v1/schedule.pb.h"
+#include "talon/v1/storage.pb.h"
 
 namespace talon::test_plugin {
 namespace {
@@ -103,10 +111,18 @@ void Set(Message& message, const FieldDescriptor& field, std::string_view kind) 
 
 std::vector<std::string> AllLies() {
   std::vector<std::string> lies;
-  for (const Descriptor* type : {v1::ExecuteResponse::descriptor(), v1::Progress::descriptor(),
-                                 v1::Question::descriptor(), v1::Manifest::descriptor()}) {
+  for (const Descriptor* type :
+       {v1::ExecuteResponse::descriptor(), v1::Progress::descriptor(), v1::Question::descriptor(),
+        v1::Manifest::descriptor(), v1::AuthenticateResponse::descriptor(),
+        v1::GetResponse::descriptor(), v1::PutResponse::descriptor(),
+        v1::DeleteResponse::descriptor(), v1::ListResponse::descriptor(),
+        v1::NotifyResponse::descriptor(), v1::RunTaskResponse::descriptor(),
+        v1::AdviseResponse::descriptor(), v1::HttpResponse::descriptor(),
+        v1::ChatDelta::descriptor()}) {
     List(*type, type->name(), 0, lies);
   }
+  lies.emplace_back(kEndlessDeltas);
+  lies.emplace_back(kEndlessEvents);
   return lies;
 }
 

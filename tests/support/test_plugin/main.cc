@@ -15,11 +15,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "extensions.h"
 #include "lies.h"
 #include "talk.h"
 #include "talon/v1/plugin.grpc.pb.h"
@@ -40,6 +43,7 @@ v1::Manifest ManifestOf(const Mode& mode) {
   v1::Manifest manifest = MakeManifest(mode.extra_tool);
   manifest.set_dynamic(mode.dynamic);
   manifest.set_watch(mode.dynamic);
+  if (!mode.lie.empty()) AddExtensions(manifest);
   return manifest;
 }
 
@@ -105,6 +109,10 @@ class Service final : public v1::Plugin::Service {
   }
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest*,
                      grpc::ServerWriter<v1::PluginEvent>* writer) override {
+    v1::PluginEvent changed;
+    changed.mutable_tools_changed();
+    while (mode_.lie == kEndlessEvents && writer->Write(changed)) {
+    }
     std::unique_lock lock(mutex_);
     int told = 0;
     while (!context->IsCancelled()) {
@@ -160,6 +168,7 @@ Mode ParseArguments(int argc, char** argv) {
     if (argument == "--exit") mode.exit_code = std::atoi(next.c_str());
     if (argument == "--lies") mode.lies = true;
     if (argument == "--lie") mode.lie = next;
+    if (next == kEndlessEvents) mode.dynamic = true;
     if (argument == "--print") mode.print = next;
   }
   return mode;
@@ -195,6 +204,9 @@ void Greet(const std::string& line) {
   builder.SetMaxSendMessageSize(-1);
   builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials());
   builder.RegisterService(&service);
+  std::vector<std::unique_ptr<grpc::Service>> extensions;
+  if (!mode.lie.empty()) extensions = MakeExtensions(mode.lie);
+  for (const auto& each : extensions) builder.RegisterService(each.get());
   const auto server = builder.BuildAndStart();
   if (!server) _exit(4);
   Greet("1|1|unix|" + path + "|grpc");

@@ -163,6 +163,14 @@ const std::vector<Tool>& Tools() {
          return Failure{call.arguments.value("code", 2), call.arguments.value("text", "")};
        }},
       {"stderr_flood", kUnspecified, false, false, R"("lines":{"type":"integer"})", FloodStderr},
+      {"mark", kWrite, false, false, R"("name":{"type":"string"})",
+       [](const CallData& call) {
+         call.response.set_compensation_json(
+             Json{{"name", call.arguments.value("name", "")}}.dump());
+         return Content(call, "marked");
+       }},
+      {"unmark", kWrite, false, false, R"("name":{"type":"string"})",
+       [](const CallData& call) { return Content(call, "unmarked"); }},
       {"ledger_append", kWrite, false, true, R"("file":{"type":"string"},"line":{"type":"string"})",
        [](const CallData& call) { return Append(call, call.request.idempotency_key()); }},
       {"ledger_append_blind", kWrite, false, false,
@@ -191,6 +199,7 @@ v1::Manifest MakeManifest(bool extra_tool) {
     made.set_effect(tool.effect);
     made.set_read_only(tool.read_only);
     made.set_idempotent(tool.idempotent);
+    if (made.name() == "mark") made.set_compensation("unmark");
   }
   for (const char* name : {"tell", "talk", "talk_write"}) {
     v1::ToolManifest& made = *manifest.add_tools();

@@ -616,5 +616,28 @@ TEST_F(RoundsTest, TheContextReportCountsWhatAPromptCarries) {
               absl::StatusCode::kNotFound);
 }
 
+TEST_F(RoundsTest, HowACallIsUndoneIsKeptWithWhatIsDoneOnly) {
+  for (const bool fails : {false, true}) {
+    tool::ToolSpec spec = WriteSpec(fails ? "test__bad" : "test__good");
+    spec.compensation = "test__undo";
+    AddTool(spec, [fails](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
+      tool::ToolOutput output = Gives(call, "changed");
+      output.compensation = R"({"what":"it"})";
+      if (fails) output.error = "half way";
+      co_return output;
+    });
+  }
+  Start();
+  model.Call({Call("test__good", "{}", "a"), Call("test__bad", "{}", "b")});
+  model.Say("done");
+  const auto effects = Effects(Ask("go").turn);
+  ASSERT_THAT(effects, SizeIs(2));
+  EXPECT_EQ(effects[0].state, journal::EffectState::kDone);
+  EXPECT_EQ(effects[0].result,
+            R"({"compensation":{"arguments":{"what":"it"},"tool":"test__undo"}})");
+  EXPECT_EQ(effects[1].state, journal::EffectState::kFailed);
+  EXPECT_EQ(effects[1].result, "");
+}
+
 }  // namespace
 }  // namespace talon::agent

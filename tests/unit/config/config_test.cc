@@ -95,6 +95,17 @@ TEST(Config, UnknownKeysAreNamedWithLineAndNearestKey) {
   EXPECT_THAT(Problems("zzzzzzzzzz: 1\n"), HasSubstr("unknown key; known: models, routing"));
 }
 
+TEST(Config, ASecondDocumentIsRefused) {
+  EXPECT_THAT(Problems("log: {level: info}\n---\nlog: {level: debug}\n"),
+              HasSubstr("a second document begins here"));
+  EXPECT_EQ(Problems("---\nlog: {level: info}\n"), "");
+}
+
+TEST(Config, ADurationThatCannotBeAddedToAClockIsRefused) {
+  EXPECT_EQ(Problems("orchestrator: {turn_timeout: 3000000h}\n"),
+            "talon.yaml:1: orchestrator.turn_timeout: '3000000h' is longer than 36500d");
+}
+
 TEST(Config, WrongTypesSayWhatWasExpected) {
   EXPECT_EQ(Problems("gateway: {http: {port: many}}\n"),
             "talon.yaml:1: gateway.http.port: 'many' is not a whole number");

@@ -40,9 +40,9 @@ class GatewayTest : public agent::AgentTest {
   void Serve() {
     Start();
     extensions = std::make_unique<plugin::Extensions>(loop, plugins, clock, ids, extension_options);
-    auto made =
-        Gateway::Create(gateway_options, {loop, clock, ids, *agent, *journal, *router, *catalogue,
-                                          plugins, *guard, "1.2.3", extensions.get()});
+    auto made = Gateway::Create(
+        gateway_options, {loop, clock, ids, *agent, *journal, *router, *catalogue, plugins, *guard,
+                          "1.2.3", extensions.get(), nullptr, nullptr, &hooks});
     ASSERT_OK(made);
     gateway = *std::move(made);
     if (opens) gateway->Open();

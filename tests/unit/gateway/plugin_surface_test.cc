@@ -20,6 +20,7 @@ TEST_F(GatewayTest, PluginsAreListedAndInspected) {
   EXPECT_EQ(files["tools"][0], "files__read");
   EXPECT_EQ(files["trust"], "trusted");
   EXPECT_EQ(files["manifest"]["tools"][0]["name"], "read");
+  EXPECT_EQ(Parsed(Post("/v1/plugins/files/examine", ""))["declared_sha256"], "def");
   EXPECT_EQ(Get("/v1/plugins/nope").status, 404);
   EXPECT_EQ(Post("/v1/plugins/files", "{}").status, 405);
 }
@@ -29,10 +30,13 @@ TEST_F(GatewayTest, PluginsAreReloadedTrustedAndSwitched) {
   EXPECT_EQ(Post("/v1/plugins/files/reload", "").status, 200);
   EXPECT_EQ(Post("/v1/plugins/files/disable", "").status, 200);
   EXPECT_EQ(Post("/v1/plugins/files/enable", "").status, 200);
-  EXPECT_EQ(Post("/v1/plugins/files/trust", R"({"sha256":"a","manifest_sha256":"b"})").status, 200);
+  EXPECT_EQ(Post("/v1/plugins/files/trust",
+                 R"({"sha256":"a","manifest_sha256":"b","declared_sha256":"c"})")
+                .status,
+            200);
   EXPECT_EQ(Post("/v1/plugins/files/trust", R"({"sha256":1})").status, 400);
   EXPECT_THAT(plugins.asked,
-              ElementsAre("reload files", "disable files", "enable files", "trust a b files"));
+              ElementsAre("reload files", "disable files", "enable files", "trust a b c files"));
 }
 
 TEST_F(GatewayTest, LogsAreShownAndFollowed) {
@@ -98,6 +102,60 @@ TEST_F(GatewayTest, AToolIsRunThroughTheGuard) {
   EXPECT_EQ(Post("/v1/plugins/nobody/run", R"({"tool":"look"})").status, 404);
   EXPECT_EQ(Post("/v1/plugins/test/run", R"({"tool":7})").status, 400);
   EXPECT_EQ(world.calls.size(), 2u);
+}
+
+// Rewrites "x" at calls, refuses what holds "refused", and turns "seen" into "told" in results.
+class Censor : public hook::Adviser {
+ public:
+  const std::string& name() const override { return name_; }
+  bool Advises(hook::Joinpoint) const override { return true; }
+  int priority() const override { return 0; }
+  bool fail_open() const override { return false; }
+  io::Task<absl::StatusOr<hook::Decision>> Advise(hook::Moment moment, CallContext) override {
+    hook::Decision decision;
+    const std::string word = moment.at == hook::Joinpoint::kToolBeforeCall ? "x" : "seen";
+    if (moment.value.find("refused") != std::string::npos) {
+      decision.verdict = hook::Verdict::kBlock;
+      decision.reason = "not this";
+    } else if (const std::size_t at = moment.value.find(word); at != std::string::npos) {
+      decision.verdict = hook::Verdict::kRewrite;
+      decision.value = moment.value.replace(at, word.size(), word == "x" ? "y" : "told");
+    }
+    co_return decision;
+  }
+
+ private:
+  const std::string name_ = "censor";
+};
+
+TEST_F(GatewayTest, ACallOfAPersonIsAdvisedAsAModelsIs) {
+  hooks.Add(std::make_unique<Censor>());
+  AddReader();
+  plugin::PluginInfo test;
+  test.name = "test";
+  plugins.others = {test};
+  Serve();
+  const auto run = [&](const std::string& q) {
+    return Post("/v1/plugins/test/run", R"({"tool":"look","arguments":{"q":")" + q + "\"}}");
+  };
+  EXPECT_EQ(Parsed(run("x"))["text"], R"(told {"q":"y"})");
+  EXPECT_EQ(world.calls.size(), 1u);
+  const auto refused = run("refused");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr("hook 'censor': not this"));
+  EXPECT_EQ(world.calls.size(), 1u) << "it ran";
+}
+
+TEST_F(GatewayTest, WhatAPluginDoesWrongIsNoRateLimit) {
+  AddTool(agent::ReadSpec("test__flood"),
+          [](tool::Invocation, CallContext) -> io::Task<agent::FakeTool::Output> {
+            co_return MakeError(absl::StatusCode::kResourceExhausted,
+                                ErrorReason::kPluginMisbehaved, "the answer exceeds the limit");
+          });
+  Serve();
+  const auto flood = Post("/v1/plugins/test/run", R"({"tool":"flood"})");
+  EXPECT_EQ(flood.status, 502);
+  EXPECT_EQ(Parsed(flood)["error"]["type"], "plugin_error");
 }
 
 TEST_F(GatewayTest, WhatAToolSaysIsMadeHarmlessForPeopleToo) {

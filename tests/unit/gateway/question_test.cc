@@ -15,8 +15,8 @@ using testing::HasSubstr;
 // A native stream read event by event.
 class Watched {
  public:
-  Watched(GatewayTest& test, std::string body)
-      : test_(test), request_(test.Request("POST", "/v1/turns", std::move(body))) {}
+  Watched(GatewayTest& test, std::string body, const std::string& path = "/v1/turns")
+      : test_(test), request_(test.Request("POST", path, std::move(body))) {}
 
   // The next event called `name`; nothing when the stream ends before.
   std::optional<Json> Until(const std::string& name) {
@@ -155,6 +155,35 @@ TEST_F(QuestionHttpTest, CancellingTheTurnClosesTheQuestion) {
   ASSERT_TRUE(closed);
   EXPECT_EQ(JsonString(*closed, "action"), "cancel");
   EXPECT_TRUE(watched.Until("error"));
+}
+
+TEST_F(QuestionHttpTest, ACallOfAPersonTellsAndAsksAsWell) {
+  AddAsker();
+  plugin::PluginInfo test;
+  test.name = "test";
+  plugins.others = {test};
+  Serve();
+  Watched run(*this, R"({"tool":"ask","stream":true})", "/v1/plugins/test/run");
+  const auto progress = run.Until("tool_progress");
+  ASSERT_TRUE(progress);
+  EXPECT_EQ((*progress)["text"], "looking");
+  const auto question = run.Until("question");
+  ASSERT_TRUE(question);
+  EXPECT_EQ((*question)["plugin"], "test");
+  const std::string path = "/v1/plugins/test/questions/" + JsonString(*question, "question");
+  EXPECT_EQ(Post(path, R"({"action":"accept","content":{"n":"x"}})").status, 400);
+  EXPECT_EQ(Post(path + "x", R"({"action":"accept","content":{"n":3}})").status, 404);
+  EXPECT_EQ(Post(path, R"({"action":"accept","content":{"n":3}})").status, 200);
+  const auto done = run.Until("done");
+  ASSERT_TRUE(done);
+  EXPECT_EQ((*done)["text"], R"(accept{"n":3})");
+  EXPECT_EQ(Post(path, R"({"action":"decline"})").status, 404) << "it is answered";
+  // Nobody is there without a stream, nor when the client has gone.
+  EXPECT_EQ(Parsed(Post("/v1/plugins/test/run", R"({"tool":"ask"})"))["text"], "cancel");
+  Watched left(*this, R"({"tool":"ask","stream":true})", "/v1/plugins/test/run");
+  ASSERT_TRUE(left.Until("question"));
+  left.Leave();
+  EXPECT_EQ(Get("/v1/plugins").status, 200);
 }
 
 }  // namespace

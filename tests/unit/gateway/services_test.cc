@@ -264,13 +264,13 @@ TEST_F(EndpointTest, HeadersAreCleanBothWays) {
 TEST_F(EndpointTest, AnswersThatCannotBeAreErrors) {
   Serve();
   reply.set_status(101);
-  EXPECT_EQ(Get("/plugins/p/x").status, 500);
+  EXPECT_EQ(Get("/plugins/p/x").status, 502);
   reply.set_status(200);
   Answers("bad name", "x");
-  EXPECT_EQ(Get("/plugins/p/x").status, 500);
+  EXPECT_EQ(Get("/plugins/p/x").status, 502);
   reply.clear_headers();
   Answers("x", "a\r\nSet-Cookie: b=c");
-  EXPECT_EQ(Get("/plugins/p/x").status, 500);
+  EXPECT_EQ(Get("/plugins/p/x").status, 502);
   reply.clear_headers();
   reply.set_status(404);
   EXPECT_EQ(Get("/plugins/p/x").status, 404);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/derived_principal.h"
+#include "base/secret.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -185,6 +186,27 @@ TEST_F(GuardTest, AnotherCallsAnswerIsDiscarded) {
   EXPECT_EQ(result.reason, ErrorReason::kPluginMisbehaved);
   EXPECT_THAT(result.content, Not(HasSubstr("secret")));
   EXPECT_TRUE(Guard(catalogue_, options_).AdmitResult(spec_, "", {"", "x", "", ""}, "").is_error);
+}
+
+TEST_F(GuardTest, HowACallIsUndoneIsKeptWhenItIsUsable) {
+  Redactor redactor;
+  redactor.Register(Secret("hunter2-hunter2"));
+  GuardOptions options;
+  options.max_compensation = {64};
+  const Guard guard(catalogue_, options, &redactor);
+  tool::ToolSpec spec = spec_;
+  tool::ToolOutput output;
+  output.compensation = R"({"path": "a"})";
+  EXPECT_EQ(guard.AdmitCompensation(spec, output), "") << "no tool is declared for it";
+  spec.compensation = "files__remove";
+  EXPECT_EQ(guard.AdmitCompensation(spec, output),
+            R"({"arguments":{"path":"a"},"tool":"files__remove"})");
+  for (const std::string& bad : {std::string("[1]"), std::string("{"), std::string("\xff"),
+                                 std::string(), R"({"path":")" + std::string(64, 'a') + "\"}",
+                                 std::string(R"({"key":"hunter2-hunter2"})")}) {
+    output.compensation = bad;
+    EXPECT_EQ(guard.AdmitCompensation(spec, output), "") << bad;
+  }
 }
 
 TEST_F(GuardTest, CutsBetweenCharactersAndKeepsTheWhole) {

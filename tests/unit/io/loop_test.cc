@@ -2,6 +2,8 @@
 #include "io/loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "io/nursery.h"
+#include "tests/support/child.h"
 #include "tests/support/voluntary_switches.h"
 
 namespace talon::io {
@@ -58,6 +61,23 @@ TEST(LoopTest, BlockingRunsElsewhereAndReturnsTheResult) {
     co_return co_await l.Blocking([] { return std::this_thread::get_id(); });
   };
   EXPECT_NE(loop.RunUntilDone(task(loop)), std::this_thread::get_id());
+}
+
+TEST(LoopTest, BlockingRunsHereWhereNoThreadCanBeStarted) {
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "its own threads need the machine's";
+#endif
+  EXPECT_EQ(test::RunInChild([]() -> std::string {
+              if (getuid() == 0 && setuid(65'533) != 0) return "setuid failed";
+              const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+              if (setrlimit(RLIMIT_NPROC, &none) != 0) return "setrlimit failed";
+              Loop loop;
+              const auto task = [](Loop& l) -> Task<std::thread::id> {
+                co_return co_await l.Blocking([] { return std::this_thread::get_id(); });
+              };
+              return loop.RunUntilDone(task(loop)) == std::this_thread::get_id() ? "" : "elsewhere";
+            }),
+            "");
 }
 
 TEST(LoopTest, BlockingUsesAtMostTheGivenThreads) {

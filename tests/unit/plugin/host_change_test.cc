@@ -48,7 +48,7 @@ class HostChangeTest : public HostTest {
   }
   absl::Status Trust(const std::string& name) {
     const PluginReport report = Report(name);
-    return loop_.RunUntilDone(host_->Trust(name, report.sha256, report.manifest_sha256));
+    return loop_.RunUntilDone(host_->Trust(name, {report.sha256, report.manifest_sha256, ""}));
   }
 };
 
@@ -212,7 +212,7 @@ TEST_F(HostChangeTest, WhatIsFoundInAFolderRunsOnceItIsTrusted) {
   EXPECT_EQ(report.sha256.size(), 64U);
   EXPECT_NE(report.manifest_json.find("echo"), std::string::npos) << "what would be trusted";
 
-  EXPECT_EQ(loop_.RunUntilDone(host_->Trust("found", std::string(64, '0'), "")).code(),
+  EXPECT_EQ(loop_.RunUntilDone(host_->Trust("found", {std::string(64, '0'), "", ""})).code(),
             absl::StatusCode::kAborted);
   ASSERT_TRUE(Trust("found").ok());
   EXPECT_NE(catalogue_.Find("found__echo"), nullptr);
@@ -230,6 +230,48 @@ TEST_F(HostChangeTest, WhatIsFoundInAFolderRunsOnceItIsTrusted) {
   Load({});
   EXPECT_EQ(InfoOf("found").state, PluginState::kUntrusted);
   ExpectText(absl::UnknownError(InfoOf("found").last_error), "has changed since it was trusted");
+}
+
+TEST_F(HostChangeTest, AProgramWithoutAManifestIsAskedBeforeItIsTrusted) {
+  const fs::path folder = fs::path(paths_.home) / "found";
+  const auto install = [&](const std::string& args) {
+    fs::create_directories(folder);
+    WriteScript((folder / "found").string(), args);
+  };
+  install("");
+  Load({});
+  EXPECT_EQ(Report("found").manifest_json, "") << "nobody asked for it to be run";
+  const auto examine = [&] {
+    auto report = loop_.RunUntilDone(host_->Examine("found"));
+    EXPECT_TRUE(report.ok()) << report.status();
+    return *report;
+  };
+  const PluginReport asked = examine();
+  EXPECT_NE(asked.manifest_json.find("echo"), std::string::npos);
+  EXPECT_EQ(asked.declared_sha256.size(), 64U);
+  EXPECT_EQ(asked.sha256, Report("found").sha256);
+  EXPECT_EQ(InfoOf("found").state, PluginState::kUntrusted) << "asking is not trusting";
+  EXPECT_FALSE(fs::exists(folder_ / "data/found"));
+  EXPECT_FALSE(fs::exists(folder_ / "cache"));
+
+  // What was seen is what is trusted, not what it says from then on.
+  const auto trust = [&](const std::string& declared) {
+    return loop_.RunUntilDone(host_->Trust("found", {asked.sha256, "", declared}));
+  };
+  ExpectText(trust(std::string(64, '0')), "declares other tools, effects or needs");
+  EXPECT_EQ(catalogue_.size(), 0U);
+  ASSERT_TRUE(trust(asked.declared_sha256).ok());
+  EXPECT_NE(catalogue_.Find("found__echo"), nullptr);
+  EXPECT_EQ(examine().trust, "trusted");
+
+  // An update is asked anew; one that does not answer says why.
+  install("--extra-tool");
+  EXPECT_NE(examine().manifest_json.find("\"extra\""), std::string::npos);
+  install("--exit 3");
+  const PluginReport silent = examine();
+  EXPECT_EQ(silent.manifest_json, "");
+  EXPECT_EQ(silent.declared_sha256, "");
+  EXPECT_NE(silent.problem.find("exiting as told"), std::string::npos) << silent.problem;
 }
 
 TEST_F(HostChangeTest, ALockThatOthersMayWriteTrustsNothing) {

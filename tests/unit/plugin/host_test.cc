@@ -544,6 +544,13 @@ TEST_F(HostTest, LeftoversOfAKilledDaemonAreEnded) {
   EXPECT_FALSE(std::filesystem::exists(*folder));
 }
 
+TEST_F(HostTest, HowACallIsUndoneComesWithItsResult) {
+  Load();
+  EXPECT_EQ(catalogue_.Find("t__mark")->tool->spec().compensation, "t__unmark");
+  EXPECT_EQ(Call("mark", {{"name", "x"}})->compensation, R"({"name":"x"})");
+  EXPECT_EQ(Call("unmark")->compensation, "");
+}
+
 TEST_F(HostTest, LedgersCountEffects) {
   Load();
   const Json arguments = {{"file", folder_ / "ledger"}, {"line", "one"}};

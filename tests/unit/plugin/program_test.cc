@@ -2,8 +2,11 @@
 #include "plugin/program.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -11,6 +14,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "plugin/trust.h"
 #include "tests/support/temp_folder.h"
 
 namespace talon::plugin {
@@ -46,6 +50,79 @@ TEST_F(ProgramTest, SymlinksAreResolvedAndWhatIsOpenIsHashed) {
   EXPECT_EQ(*(*program)->Sha256(digests), Sha256Hex("#!/bin/sh\n"));
   EXPECT_FALSE((*program)->Unchanged());
   EXPECT_TRUE((*Program::Open("/proc/self/exe"))->runs_by_descriptor());
+}
+
+// As the user who runs the test and owns the file; root becomes another for it, since what is
+// root's is not copied.
+class OwnedProgramTest : public ProgramTest {
+ protected:
+  OwnedProgramTest() : elf_(*ReadFile("/bin/true", 1 << 20)), path_(Write("true", elf_)) {
+    if (!root_) return;
+    EXPECT_EQ(::chown(path_.c_str(), kOwner, kOwner), 0);
+    EXPECT_EQ(::chown(folder_.path().c_str(), kOwner, kOwner), 0);
+    EXPECT_EQ(::seteuid(kOwner), 0);
+  }
+  ~OwnedProgramTest() override {
+    if (root_) EXPECT_EQ(::seteuid(0), 0);
+  }
+  // In place, which leaves it the same file.
+  void Rewrite() {
+    const int file = ::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
+    ASSERT_EQ(::write(file, "#!/bin/false\n", 13), 13);
+    ::close(file);
+  }
+  // How a process of it ends: what talon-launch does.
+  static int Execute(const Program& program) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      char* const none[] = {nullptr};
+      ::syscall(SYS_execveat, program.fd(), "", none, none, AT_EMPTY_PATH);
+      ::_exit(42);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  static constexpr uid_t kOwner = 65500;
+  const bool root_ = ::geteuid() == 0;
+  const std::string elf_, path_;
+  DigestCache digests_;
+};
+
+TEST_F(OwnedProgramTest, ARewriteBetweenCheckAndStartRunsWhatWasChecked) {
+  const auto evidence = Examine(path_, Origin::kConfigured, digests_, 1 << 20, Purpose::kStart);
+  ASSERT_TRUE(evidence.ok()) << evidence.status();
+  EXPECT_EQ(evidence->sha256, Sha256Hex(elf_));
+  const Program& program = *evidence->program;
+  EXPECT_EQ(program.path(), path_);
+  Rewrite();
+  EXPECT_TRUE(program.Unchanged());
+  EXPECT_EQ(*program.Sha256(digests_), Sha256Hex(elf_));
+  std::string held(elf_.size() + 1, 0);
+  EXPECT_EQ(::pread(program.fd(), held.data(), held.size(), 0), static_cast<ssize_t>(elf_.size()));
+  held.resize(elf_.size());
+  EXPECT_EQ(Sha256Hex(held), Sha256Hex(elf_));
+  EXPECT_EQ(Execute(program), 0);
+  const std::string again = fmt::format("/proc/self/fd/{}", program.fd());
+  const int writer = ::open(again.c_str(), O_WRONLY | O_CLOEXEC);
+  EXPECT_LT(::write(writer, "x", 1), 0) << "it was changed";
+  EXPECT_NE(::ftruncate(writer, 0), 0) << "it was cut";
+  ::close(writer);
+}
+
+TEST_F(OwnedProgramTest, WhatIsOnlyLookedAtOrOfNoRecordIsNotCopied) {
+  for (const auto& [origin, purpose] : {std::pair{Origin::kConfigured, Purpose::kLook},
+                                        std::pair{Origin::kBundled, Purpose::kStart}}) {
+    const auto evidence = Examine(path_, origin, digests_, 1 << 20, purpose);
+    ASSERT_TRUE(evidence.ok()) << evidence.status();
+    EXPECT_TRUE(evidence->program->Unchanged());
+    Rewrite();
+    EXPECT_FALSE(evidence->program->Unchanged());
+    const int file = ::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
+    ASSERT_EQ(::write(file, elf_.data(), elf_.size()), static_cast<ssize_t>(elf_.size()));
+    ::close(file);
+  }
 }
 
 TEST_F(ProgramTest, NobodyElseMayWriteItOrWhatIsAboveIt) {
