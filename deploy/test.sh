@@ -40,6 +40,8 @@ step "peers nobody here wrote: MCP servers, go-plugin, grpc-go, grpcio"
 run_ctest release -L '^(mcp|interop)$'
 step "the hostile plugin"
 run_ctest release -L '^hostile$'
+step "hijacked turns"
+run_ctest release -L '^redteam$'
 step "benchmarks"
 if [[ -n "${TALON_LONG:-}" ]]; then deploy/bench.sh; else deploy/bench.sh --quick; fi
 

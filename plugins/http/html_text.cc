@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "http/ascii.h"
@@ -27,6 +28,8 @@ bool OneOf(string_view name, const std::array<string_view, N>& names) {
 
 constexpr std::array<string_view, 8> kHidden = {"script", "style",  "noscript", "template",
                                                 "svg",    "iframe", "select",   "object"};
+constexpr std::array<string_view, 12> kVoid = {"area",  "base", "br",   "col",    "hr",    "img",
+                                               "input", "link", "meta", "source", "track", "wbr"};
 constexpr std::array<string_view, 24> kBlocks = {
     "p",       "div", "section", "article", "header", "footer",     "main",  "nav",
     "aside",   "ul",  "ol",      "table",   "form",   "blockquote", "pre",   "figure",
@@ -102,8 +105,8 @@ std::string Decode(string_view text) {
   return out;
 }
 
-// The value of an attribute inside a tag; empty when there is none.
-std::string Attribute(string_view tag, string_view wanted) {
+// The value of an attribute inside a tag, empty for one without; nothing when there is none.
+std::optional<std::string> FindAttribute(string_view tag, string_view wanted) {
   std::size_t i = 0;
   while (i < tag.size()) {
     while (i < tag.size() && (IsSpace(tag[i]) || tag[i] == '/')) ++i;
@@ -112,6 +115,7 @@ std::string Attribute(string_view tag, string_view wanted) {
     const string_view name = tag.substr(start, i - start);
     while (i < tag.size() && IsSpace(tag[i])) ++i;
     if (i >= tag.size() || tag[i] != '=') {
+      if (Lower(name) == wanted) return "";
       if (name.empty()) ++i;
       continue;
     }
@@ -129,7 +133,24 @@ std::string Attribute(string_view tag, string_view wanted) {
     }
     if (Lower(name) == wanted) return Decode(value);
   }
-  return "";
+  return std::nullopt;
+}
+
+std::string Attribute(string_view tag, string_view wanted) {
+  return FindAttribute(tag, wanted).value_or("");
+}
+
+// Whether a browser would show nothing of an element with these attributes.
+bool IsHidden(string_view attributes) {
+  if (attributes.empty()) return false;
+  if (FindAttribute(attributes, "hidden")) return true;
+  std::string style = Lower(Attribute(attributes, "style"));
+  std::erase_if(style, IsSpace);
+  constexpr string_view kSigns[] = {"display:none", "visibility:hidden", "font-size:0;",
+                                    "font-size:0p", "opacity:0;",        "color:transparent"};
+  style += ';';
+  return std::any_of(std::begin(kSigns), std::end(kSigns),
+                     [&](string_view sign) { return style.find(sign) != std::string::npos; });
 }
 
 // Collects words, with space and empty lines folded.
@@ -227,6 +248,8 @@ class Reader {
       Close(name);
     } else if (OneOf(name, kHidden)) {
       return inside.ends_with('/') ? end + 1 : SkipElement(html, end + 1, name);
+    } else if (!OneOf(name, kVoid) && IsHidden(inside.substr(length))) {
+      return inside.ends_with('/') ? end + 1 : SkipNested(html, end + 1, name);
     } else {
       Open(name, inside.substr(length));
     }
@@ -256,6 +279,25 @@ class Reader {
     for (std::size_t at = html.find("</", from); at != string_view::npos;
          at = html.find("</", at + 2)) {
       if (Lower(html.substr(at + 2, name.size())) != name) continue;
+      const std::size_t end = html.find('>', at);
+      return end == string_view::npos ? html.size() : end + 1;
+    }
+    return html.size();
+  }
+
+  // Behind the end of a hidden element, which may hold others of its name; the end of the page when
+  // it is never closed.
+  static std::size_t SkipNested(string_view html, std::size_t from, string_view name) {
+    std::size_t depth = 1;
+    for (std::size_t at = html.find('<', from); at != string_view::npos;
+         at = html.find('<', at + 1)) {
+      const bool closing = html.substr(at + 1, 1) == "/";
+      const std::size_t begin = at + (closing ? 2 : 1);
+      const string_view rest = html.substr(begin, name.size() + 1);
+      if (Lower(rest.substr(0, name.size())) != name) continue;
+      if (rest.size() > name.size() && !IsSpace(rest.back()) && rest.back() != '>') continue;
+      depth = closing ? depth - 1 : depth + 1;
+      if (depth > 0) continue;
       const std::size_t end = html.find('>', at);
       return end == string_view::npos ? html.size() : end + 1;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTML to text a model reads: headings, paragraphs, lists, links and table rows as light markdown;
-// scripts, styles and tags gone. Not a browser: no layout, no scripts. One pass, any input, memory
-// in proportion to it. Pure function, any thread.
+// scripts, styles, tags and elements that attributes hide gone. Not a browser: no layout, no
+// scripts. Linear, any input, memory in proportion to it. Pure function, any thread.
 #pragma once
 
 #include <string>

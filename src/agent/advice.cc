@@ -50,6 +50,14 @@ void ReplaceText(model::Message& message, std::string text) {
   message.parts.erase(std::remove_if(first + 1, message.parts.end(), is_text), message.parts.end());
 }
 
+// What a hook says is not the person's word: the operator trusts it, and no more.
+void TakeRewritten(TurnRun& run, model::Message& message, std::string_view before,
+                   std::string text) {
+  if (message.label.integrity <= Integrity::kUser) run.own_words.append(before) += '\n';
+  message.label = Join(message.label, {.integrity = Integrity::kTrusted, .readers = {}});
+  ReplaceText(message, std::move(text));
+}
+
 }  // namespace
 
 bool IsAdvised(const Core& core, hook::Joinpoint at) {
@@ -76,15 +84,17 @@ io::Task<hook::Advice> Advise(Core& core, TurnRun& run, TurnWriter& writer, hook
 io::Task<absl::Status> AdviseInput(Core& core, TurnRun& run, TurnWriter& writer, bool begun) {
   constexpr auto kAt = hook::Joinpoint::kInputReceived;
   if (!IsAdvised(core, kAt)) co_return absl::OkStatus();
+  const std::string instructions = run.input.instructions;
   TALON_CO_RETURN_IF_ERROR(
       co_await AdviseText(core, run, writer, kAt, "instructions", &run.input.instructions));
+  run.advised_instructions = run.input.instructions != instructions;
   if (begun) co_return absl::OkStatus();
   for (model::Message& message : run.input.messages) {
     if (message.role != model::Role::kUser) continue;
     std::string text = model::TextOf(message);
     const std::string before = text;
     TALON_CO_RETURN_IF_ERROR(co_await AdviseText(core, run, writer, kAt, "message", &text));
-    if (text != before) ReplaceText(message, std::move(text));
+    if (text != before) TakeRewritten(run, message, before, std::move(text));
   }
   co_return absl::OkStatus();
 }

@@ -22,7 +22,8 @@ io::Task<hook::Advice> Advise(Core& core, TurnRun& run, TurnWriter& writer, hook
                               std::string tool, std::string value);
 
 // The caller's texts and instructions; with `begun` the texts are in the session already and only
-// the instructions are asked of. PermissionDenied when the turn must not go on.
+// the instructions are asked of. A rewritten text counts as trusted, not as the person's own words.
+// PermissionDenied when the turn must not go on.
 io::Task<absl::Status> AdviseInput(Core& core, TurnRun& run, TurnWriter& writer, bool begun);
 
 // The text of the model's answer. PermissionDenied when nobody may see it.

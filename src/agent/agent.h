@@ -25,6 +25,10 @@
 #include "router/router.h"
 #include "tool/catalogue.h"
 
+namespace talon::guard {
+class Firewall;
+}
+
 namespace talon::agent {
 
 enum class TurnMode { kChat, kTask };
@@ -101,9 +105,10 @@ struct Dependencies {
   router::Router& router;
   tool::Catalogue& catalogue;
   guard::Guard& guard;
-  hook::Hooks* hooks = nullptr;  // null: nobody advises
-  Grants* grants = nullptr;      // null: nothing is granted
-  CodeChannel* codes = nullptr;  // null: what needs a one-time code is refused
+  hook::Hooks* hooks = nullptr;               // null: nobody advises
+  const guard::Firewall* firewall = nullptr;  // null: nothing is screened
+  Grants* grants = nullptr;                   // null: nothing is granted
+  CodeChannel* codes = nullptr;               // null: what needs a one-time code is refused
 };
 
 // What the next prompt would carry, for `talon context`.

@@ -27,9 +27,10 @@ void AddMessage(const StoredMessage& stored, guard::Provenance& provenance) {
       message.role == model::Role::kAssistant ? Voice::kModel : VoiceOf(message.label.integrity);
   for (const model::Part& part : message.parts) {
     if (const auto* text = std::get_if<model::TextPart>(&part)) {
-      const std::string_view who = voice == Voice::kPerson  ? "the user's message"
-                                   : voice == Voice::kModel ? "the model's message"
-                                                            : "a message from outside,";
+      const std::string_view who = voice == Voice::kPerson    ? "the user's message"
+                                   : voice == Voice::kModel   ? "the model's message"
+                                   : voice == Voice::kTrusted ? "a hook's words in message"
+                                                              : "a message from outside,";
       provenance.Add({voice, fmt::format("{} {}", who, stored.seq)}, text->text);
     } else if (const auto* call = std::get_if<model::ToolCall>(&part)) {
       // Its name too: whoever refuses it repeats that.
@@ -43,15 +44,31 @@ void AddMessage(const StoredMessage& stored, guard::Provenance& provenance) {
   }
 }
 
-// What the person says in this turn.
-std::string WordsOf(const Session& session, const TurnId& turn) {
+bool IsPersons(const model::Message& message) {
+  return message.role == model::Role::kUser && VoiceOf(message.label.integrity) == Voice::kPerson;
+}
+
+// What the person said in this turn, where a hook made something else of it. After a restart only
+// the turn's input still has it.
+std::string WordsBeforeHooks(const TurnRun& run) {
+  if (!run.own_words.empty()) return run.own_words;
   std::string words;
-  for (const StoredMessage& stored : session.history) {
-    if (stored.turn != turn || stored.message.role != model::Role::kUser) continue;
-    if (VoiceOf(stored.message.label.integrity) != Voice::kPerson) continue;
-    words += model::TextOf(stored.message) + "\n";
+  for (const model::Message& message : run.input.messages) {
+    if (IsPersons(message)) words += model::TextOf(message) + "\n";
   }
   return words;
+}
+
+// What the person says in this turn.
+std::string WordsOf(const Session& session, const TurnRun& run) {
+  std::string words;
+  bool rewritten = false;
+  for (const StoredMessage& stored : session.history) {
+    if (stored.turn != run.turn || stored.message.role != model::Role::kUser) continue;
+    rewritten |= stored.message.label.integrity == Integrity::kTrusted;
+    if (IsPersons(stored.message)) words += model::TextOf(stored.message) + "\n";
+  }
+  return rewritten ? words + WordsBeforeHooks(run) : words;
 }
 
 }  // namespace
@@ -67,10 +84,14 @@ const guard::Provenance& OriginsOf(const Core& core, Session& session, const Tur
       }
     }
     if (!run.input.instructions.empty()) {
-      provenance.Add({Voice::kOperator, "the calling program's instructions"},
-                     run.input.instructions);
+      const Voice voice = run.advised_instructions ? Voice::kTrusted : Voice::kOperator;
+      provenance.Add({voice, "the calling program's instructions"}, run.input.instructions);
     }
-    provenance.BeginTurn(WordsOf(session, run.turn));
+    const std::string words = WordsOf(session, run);
+    if (!run.own_words.empty()) {
+      provenance.Add({Voice::kPerson, "the user's message before hooks"}, run.own_words);
+    }
+    provenance.BeginTurn(words);
   }
   for (const StoredMessage& stored : session.history) {
     if (stored.seq <= origins.seq) continue;

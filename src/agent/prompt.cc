@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kNames[] = {"system",         "safety",       "lazy_tools",
                                        "force_answer",   "empty_answer", "malformed_call",
                                        "repeat_warning", "repeat_block", "forced_fallback",
-                                       "open_outcome",   "cut_message"};
+                                       "open_outcome",   "cut_message",  "flagged_message"};
 constexpr std::size_t kMaxPromptBytes = 64 << 10;
 
 }  // namespace

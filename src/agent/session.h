@@ -38,11 +38,13 @@ struct TurnRun {
   SessionId session;
   Principal principal;
   TurnInput input;
-  bool recovered = false;  // taken up from the journal: it may have begun before
-  bool stranded = false;   // then, by a failing disk in this process and not by a restart
-  bool unread = false;     // `input` is still in the journal, to be read when the turn starts
-  bool started = false;    // no longer waits in its session
-  bool parked = false;     // the daemon stops: leave the turn unfinished in the journal
+  std::string own_words;              // of the person, where hooks made something else of them
+  bool advised_instructions = false;  // a hook rewrote `input.instructions`
+  bool recovered = false;             // taken up from the journal: it may have begun before
+  bool stranded = false;  // then, by a failing disk in this process and not by a restart
+  bool unread = false;    // `input` is still in the journal, to be read when the turn starts
+  bool started = false;   // no longer waits in its session
+  bool parked = false;    // the daemon stops: leave the turn unfinished in the journal
   SteadyTime deadline = SteadyTime::max();
   std::vector<TurnObserver*> observers;
   std::map<QuestionId, std::shared_ptr<OpenQuestion>> questions;

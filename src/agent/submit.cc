@@ -6,6 +6,7 @@
 
 #include "agent/advice.h"
 #include "agent/agent_impl.h"
+#include "agent/screening.h"
 #include "agent/turn_codec.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -98,8 +99,8 @@ io::Task<absl::StatusOr<journal::Accepted>> AgentImpl::Submit(journal::EventEnve
   arrival.event = std::move(event);
   if (!waits) {
     arrival.loop = std::make_unique<TurnLoop>(core_, session, run);
-    // What hooks have to look at first cannot go with the event.
-    if (!IsAdvised(core_, hook::Joinpoint::kInputReceived)) {
+    // What hooks and the firewall have to look at first cannot go with the event.
+    if (!IsAdvised(core_, hook::Joinpoint::kInputReceived) && !IsScreened(core_, run)) {
       TALON_CO_RETURN_IF_ERROR(arrival.loop->Prepare());
     }
   }

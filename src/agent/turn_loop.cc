@@ -8,6 +8,7 @@
 
 #include "agent/advice.h"
 #include "agent/origins.h"
+#include "agent/screening.h"
 #include "agent/turn_codec.h"
 #include "agent/turn_sink.h"
 #include "base/json.h"
@@ -158,6 +159,7 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
     if (!std::exchange(call_started_, false)) StartModelCall(chain_.front(), shape);
     TALON_CO_RETURN_IF_ERROR(co_await writer_.Flush());
+    TellRemark();
     TellCut();
     // Once something from outside is in the conversation, an answer's links may carry it away.
     std::optional<guard::AnswerLinks> links;
@@ -238,6 +240,13 @@ bool TurnLoop::Repair(const Flaw& flaw, model::ChatResponse& response, RequestSh
     ++round_;
   }
   return true;
+}
+
+// The sender must know what the firewall thinks of the message.
+void TurnLoop::TellRemark() {
+  if (remark_.empty()) return;
+  TurnSink(run_, texts_).OnText(remark_);
+  texts_.push_back(std::exchange(remark_, {}));
 }
 
 // The person must know that the model did not see all of what was said.
@@ -363,6 +372,7 @@ io::Task<absl::Status> TurnLoop::RunRounds() {
     }
     TALON_CO_RETURN_IF_ERROR(Alive(run_, core_.deps.clock));
     TALON_CO_RETURN_IF_ERROR(ChooseModel());
+    if (!begun) TALON_CO_RETURN_IF_ERROR(ScreenInput(core_, run_, writer_, &remark_));
     TALON_CO_RETURN_IF_ERROR(co_await AdviseInput(core_, run_, writer_, begun));
     if (begun) {
       TALON_CO_RETURN_IF_ERROR(co_await FinishRemains());

@@ -77,6 +77,7 @@ class TurnLoop {
   void NoteResponse(const router::RoutedResponse& routed);
   // Takes in an answer: texts, the message. Returns the calls to run.
   std::vector<model::ToolCall> TakeResponse(model::ChatResponse response, bool force);
+  void TellRemark();
   void TellCut();
   std::string FallbackText() const;
   // Moves the calls of the caller's own tools from `calls` to the answer.
@@ -100,6 +101,7 @@ class TurnLoop {
   bool prepared_ = false;
   bool unrecorded_ = true;  // matters once the store has failed
   bool told_cut_ = false;
+  std::string remark_;  // of the firewall, still to be told
   bool quarantined_ = false;
   bool call_started_ = false;  // the model call's records are already in the journal
 

@@ -252,7 +252,10 @@ io::Task<std::string> OpenTalonChannel::TextOf(const TurnId& turn) {
   if (outcome->error.ok()) co_return outcome->answer.text;
   log::Warn("message of a channel was not answered",
             {{"channel", name_}, {"turn_id", turn.str()}, {"reason", Message(outcome->error)}});
-  co_return fmt::format("I could not answer this message (turn {}).", turn.str());
+  // A refusal is the sender's to know; what went wrong in here is not.
+  co_return outcome->error.code() == absl::StatusCode::kPermissionDenied
+      ? fmt::format("I did not take this message: {}.", Message(outcome->error))
+      : fmt::format("I could not answer this message (turn {}).", turn.str());
 }
 
 io::Task<absl::Status> OpenTalonChannel::Send(const Inbound& to, std::string_view text,

@@ -59,8 +59,8 @@ std::string ApprovalText(const Json& approval) {
 
 Json ApprovalQuestion(const Json& approval) {
   Json question = {{"tool", JsonString(approval, "tool")},
-                   {"plugin", "talon"},
-                   {"text", "May this call run?\n" + ApprovalText(approval)}};
+                   {"is_approval", true},
+                   {"text", ApprovalText(approval)}};
   if (JsonString(approval, "factor") == "code") {
     const std::string at = JsonString(approval, "code_at", "the code's channel");
     question["text"] = JsonString(question, "text") + "\nThe code is in " + at + ".";

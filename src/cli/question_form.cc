@@ -136,6 +136,15 @@ bool AskField(const std::string& name, const Json& field, bool required, const R
   return false;
 }
 
+std::string HeadingOf(const Json& question) {
+  const std::string tool = ForTerminal(JsonString(question, "tool"));
+  if (JsonBool(question, "is_approval")) {
+    return fmt::format("! {} may run only with your word (an empty line denies it):", tool);
+  }
+  return fmt::format("? {} of plugin '{}' asks (an empty line declines; give it no passwords):",
+                     tool, ForTerminal(JsonString(question, "plugin")));
+}
+
 bool IsRequired(const Json& schema, const std::string& name) {
   const Json* required = JsonFind(schema, "required");
   return required != nullptr &&
@@ -145,9 +154,7 @@ bool IsRequired(const Json& schema, const std::string& name) {
 }  // namespace
 
 FormAnswer AskPerson(const Json& question, const ReadLine& read, const ShowText& show) {
-  show(fmt::format("? {} of plugin '{}' asks (an empty line declines; give it no passwords):",
-                   ForTerminal(JsonString(question, "tool")),
-                   ForTerminal(JsonString(question, "plugin"))));
+  show(HeadingOf(question));
   show("  " + ForTerminal(JsonString(question, "text")));
   if (const std::string url = JsonString(question, "url"); !url.empty()) {
     show("  Open " + ForTerminal(url));

@@ -93,7 +93,7 @@ struct Config {
         Option("channels", &O::channels,
                "Chat channels by name: programs that speak OpenTalon's channel contract.",
                Reload::kRestart),
-        Option("guard", &O::guard, "Limits of tool calls and their results.", Reload::kRestart),
+        Option("guard", &O::guard, "What tool calls may do, and limits of them and their results."),
         Option("state", &O::state, "The database.", Reload::kRestart),
         Option("journal", &O::journal, "What is recorded of turns, and how.", Reload::kRestart),
         Option("gateway", &O::gateway, "The HTTP API."),

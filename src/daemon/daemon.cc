@@ -22,6 +22,7 @@
 #include "daemon/model_sources.h"
 #include "daemon/version.h"
 #include "gateway/gateway.h"
+#include "guard/firewall.h"
 #include "guard/guard.h"
 #include "io/file_watch.h"
 #include "io/http_client.h"
@@ -85,6 +86,12 @@ absl::StatusOr<std::shared_ptr<const guard::Policy>> PolicyOf(const config::Conf
   return policy.ok() ? policy : Annotate(policy.status(), "guard.policy");
 }
 
+// Whether there is a way in for people who are not the owner. Both ways are opened at the start
+// only.
+bool OthersCanWrite(const config::Config& config) {
+  return !config.channels.empty() || !config.gateway.auth_plugin.empty();
+}
+
 }  // namespace
 
 struct Daemon::Parts {
@@ -103,6 +110,7 @@ struct Daemon::Parts {
   std::optional<guard::Guard> guard;
   std::optional<agent::Grants> grants;
   std::optional<PersonalCodes> codes;
+  std::unique_ptr<guard::Firewall> firewall;
   std::unique_ptr<agent::Agent> agent;
   std::optional<trigger::Tasks> tasks;
   std::unique_ptr<channel::Channels> channels;
@@ -192,10 +200,10 @@ io::Task<absl::Status> Daemon::StartParts() {
   TALON_CO_RETURN_IF_ERROR(MakeExtensions());
   TALON_CO_RETURN_IF_ERROR(co_await MakeGuard(workspace));
   TALON_CO_ASSIGN_OR_RETURN(
-      parts.agent,
-      agent::Agent::Create(config.orchestrator, {loop_, parts.clock, parts.ids, *parts.journal,
-                                                 *parts.router, parts.catalogue, *parts.guard,
-                                                 &parts.hooks, &*parts.grants, &*parts.codes}));
+      parts.agent, agent::Agent::Create(config.orchestrator,
+                                        {loop_, parts.clock, parts.ids, *parts.journal,
+                                         *parts.router, parts.catalogue, *parts.guard, &parts.hooks,
+                                         parts.firewall.get(), &*parts.grants, &*parts.codes}));
   parts.tasks.emplace(trigger::Tasks::Dependencies{loop_, parts.clock, parts.ids, *parts.journal,
                                                    *parts.plugins, parts.extensions->notifier});
   gateway::GatewayOptions options = config.gateway;
@@ -281,7 +289,11 @@ io::Task<absl::Status> Daemon::MakeGuard(std::string workspace) {
   const config::Config& config = loaded_.config;
   TALON_CO_ASSIGN_OR_RETURN(auto policy, PolicyOf(config));
   parts.guard.emplace(parts.catalogue, config.guard, &parts.redactor);
-  parts.guard->UsePolicy(std::move(policy), std::move(workspace));
+  parts.guard->UsePolicy(std::move(policy));
+  parts.guard->UseWorkspace(std::move(workspace));
+  if (OthersCanWrite(config)) {
+    TALON_CO_ASSIGN_OR_RETURN(parts.firewall, guard::Firewall::Create(config.guard.firewall));
+  }
   parts.codes.emplace(parts.extensions->notifier, paths_.run() + "/approvals");
   parts.grants.emplace(*parts.journal, parts.clock, parts.ids);
   co_return co_await parts.grants->Load();
@@ -336,6 +348,8 @@ absl::Status Daemon::Reload() {
   // Before anything of it can reach the log.
   for (const Secret& secret : config::SecretsOf(loaded.config)) parts_->redactor.Register(secret);
   TALON_RETURN_IF_ERROR(CheckConfig(loaded));
+  // Its file may have changed though talon.yaml has not.
+  TALON_ASSIGN_OR_RETURN(auto policy, PolicyOf(loaded.config));
   WarnOf(loaded, paths_);
   const std::vector<config::Change> changes = config::Compare(loaded_.config, loaded.config);
   TALON_ASSIGN_OR_RETURN(Secret token, ReadOrMakeToken(paths_, loaded.config.gateway.token));
@@ -344,6 +358,7 @@ absl::Status Daemon::Reload() {
   gateway::GatewayOptions options = loaded.config.gateway;
   options.token = token_;
   parts_->gateway->Reload(options);
+  parts_->guard->UsePolicy(std::move(policy));
   log::SetLevel(loaded.config.log.level);
   for (const config::Change& change : changes) {
     log::Info(change.reload == Reload::kLive ? "configuration changed"

@@ -35,9 +35,9 @@ void GuardClientResults(std::vector<model::Message>& messages) {
     for (model::Part& part : message.parts) {
       auto* result = std::get_if<model::ToolResult>(&part);
       if (result == nullptr) continue;
-      result->content =
-          guard::WrapPluginOutput("client", result->name.empty() ? "tool" : result->name,
-                                  guard::SanitizeUntrusted(result->content, nullptr));
+      result->content = guard::WrapPluginOutput(
+          "client", result->name.empty() ? "tool" : result->name,
+          guard::SanitizeUntrusted(result->content, nullptr, guard::HiddenText::kShow));
     }
   }
 }

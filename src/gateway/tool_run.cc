@@ -241,7 +241,7 @@ io::Task<absl::StatusOr<Json>> ToolRun::Execute(TurnStream* stream) {
   co_return Json{{"tool", spec_.name},
                  {"is_error", result.is_error},
                  {"text", result.overflow.empty() ? guard::PluginOutputText(result.content)
-                                                  : std::string_view(result.overflow)}};
+                                                  : result.overflow}};
 }
 
 void ToolRun::OnProgress(const tool::Progress& progress) {

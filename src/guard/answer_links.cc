@@ -130,22 +130,27 @@ std::string Harmless(std::string_view plain) {
   return fmt::format("{}{}{}/…", shown, slashes ? "//" : "", host);
 }
 
-// A scheme alone leads nowhere, and this machine is nobody else.
-bool LeadsOutside(std::string_view plain) {
+enum class Leads { kNowhere, kHere, kOutside };
+
+// A scheme alone leads nowhere.
+Leads WhereTo(std::string_view plain) {
   const bool slashes = plain.find("//") != kNowhere;
   const std::string host = HostOf(plain.starts_with("//") ? plain.substr(2) : plain);
   const std::string_view name = std::string_view(host).substr(0, host.rfind(':'));
-  if (name == "localhost" || name == "127.0.0.1" || host.starts_with("[::1]")) return false;
-  return slashes ? !host.empty() : host.find('.') != kNowhere;
+  if (name == "localhost" || name == "127.0.0.1" || host.starts_with("[::1]")) return Leads::kHere;
+  const bool somewhere = slashes ? !host.empty() : host.find('.') != kNowhere;
+  return somewhere ? Leads::kOutside : Leads::kNowhere;
 }
 
 }  // namespace
 
 bool AnswerLinks::Stays(std::string_view url, bool image) const {
   const std::string lower = ToLowerAscii(url);
-  if (!LeadsOutside(lower)) return true;
+  const Leads leads = WhereTo(lower);
+  // This machine is nobody else, but its programs may take a fetched address for an order.
+  if (leads == Leads::kNowhere || (leads == Leads::kHere && !image)) return true;
   const bool web = lower.starts_with("https://") || lower.starts_with("http://");
-  if (web && lower.find('@') == kNowhere && AnyGlobMatches(policy_.lists.hosts, HostOf(lower))) {
+  if (web && lower.find('@') == kNowhere && AnyGlobMatches(policy_->lists.hosts, HostOf(lower))) {
     return true;
   }
   const SinkPart whole = TakeApart(SinkKind::kUrl, url, "").whole;

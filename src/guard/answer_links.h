@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,13 +17,12 @@
 namespace talon::guard {
 
 // An address stays when the person or the operator said it, when its host is in the policy's list,
-// or, as a link and not an image, when it stands in a tool's result just so and the model never put
-// it into a call.
+// or, as a link and not an image, when it leads to this machine, or stands in a tool's result just
+// so and the model never put it into a call.
 class AnswerLinks {
  public:
-  // `policy` must outlive this.
-  AnswerLinks(const Policy& policy, Origins provenance)
-      : policy_(policy), provenance_(std::move(provenance)) {}
+  AnswerLinks(std::shared_ptr<const Policy> policy, Origins provenance)
+      : policy_(std::move(policy)), provenance_(std::move(provenance)) {}
 
   std::string Clean(std::string_view text);
   // The same for a text in pieces: what is safe to show of it so far. End() gives the rest.
@@ -37,7 +37,7 @@ class AnswerLinks {
   bool Fetched(std::string_view before);
   bool Stays(std::string_view url, bool image) const;
 
-  const Policy& policy_;
+  const std::shared_ptr<const Policy> policy_;  // a reload may bring another meanwhile
   const Origins provenance_;
   std::string held_;      // the run that may not be complete
   bool image_ = false;    // the last bracket that opened is an image's

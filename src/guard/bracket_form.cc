@@ -26,20 +26,39 @@ bool IsAttribute(std::string_view text, std::size_t at, std::string_view wanted)
   return FoldAt(text, SkipSpaces(text, at)).c == '=';
 }
 
+constexpr std::string_view kPairs = "to fu pl us ex ca av ag as st en bo eo in sy th";
+
+constexpr std::array<std::array<bool, 26>, 26> kBegins = [] {
+  std::array<std::array<bool, 26>, 26> table{};
+  for (std::size_t i = 0; i < kPairs.size(); i += 3) {
+    table[static_cast<std::size_t>(kPairs[i] - 'a')]
+         [static_cast<std::size_t>(kPairs[i + 1] - 'a')] = true;
+  }
+  return table;
+}();
+
 // Whether a name can begin at `at`, a letter: tells most brackets of markup and code apart at once.
+// By its first two letters, or by a ':' behind its first words, of which the last is a namespace.
 bool MayBeName(std::string_view text, std::size_t at) {
   const Folded first = FoldAt(text, at);
-  const Folded second = FoldAt(text, at + first.size);
-  if (!IsLetter(second.c)) return true;
-  constexpr std::string_view kPairs = "to fu pl us ex ca av ag st en bo eo in sy";
-  for (std::size_t i = 0; i < kPairs.size(); i += 3) {
-    if (kPairs[i] == first.c && kPairs[i + 1] == second.c) return true;
+  std::size_t next = at + first.size;
+  while (IsSeparator(CharAt(text, next)) && next - at < 2 * kMaxWord) ++next;
+  const Folded second = FoldAt(text, next);
+  if (second.c == kSkip || second.c == kOther) return true;
+  if (IsLetter(second.c) &&
+      kBegins[static_cast<std::size_t>(first.c - 'a')][static_cast<std::size_t>(second.c - 'a')]) {
+    return true;
   }
-  Folded next = second;
-  for (at += first.size; IsWord(next.c) || next.c == kSkip; next = FoldAt(text, at)) {
-    at += next.size;
+  // Plain words are passed over byte by byte; what is not plain is read with care.
+  const bool words = next > at + first.size;
+  std::size_t end = at;
+  while (end < text.size() && end - at < 4 * kMaxWord &&
+         (IsIdentifier(text[end]) || (words && IsSeparator(text[end])))) {
+    ++end;
   }
-  return next.c == ':';
+  const Folded after = FoldAt(text, end);
+  return after.c == ':' || after.c == kSkip ||
+         static_cast<unsigned char>(CharAt(text, end)) >= 0x80;
 }
 
 // <|im_start|> and its kind. `at` is behind "<|".
@@ -102,7 +121,7 @@ bool IsAngleForm(std::string_view text, const Opening& open, std::size_t at) {
     }
     const std::size_t after = SkipSpaces(text, name.at());
     const char c = FoldAt(text, after).c;
-    if (IsTurnName(word) && c == '>' && !open.glued) return true;
+    if (IsTurnName(word) && c == '>' && (!open.glued || open.closing)) return true;
     if (word == "invoke" && ((c == '>' && !open.glued) || IsAttribute(text, after, "name"))) {
       return true;
     }
@@ -129,8 +148,9 @@ bool IsSquareForm(std::string_view text, const Opening& open, std::size_t at) {
     const std::string_view word = name.word();
     if (IsEnvelopeName(word)) return true;
     if (IsCallName(word) && EndsSquareTag(text, name, open)) return true;
-    if (word == "inst" && FoldAt(text, SkipSpaces(text, name.at())).c == ']' &&
-        (!open.glued || text[at] == 'I')) {
+    if ((word == "inst" || word == "systemprompt") &&
+        FoldAt(text, SkipSpaces(text, name.at())).c == ']' &&
+        (!open.glued || open.closing || text[at] == 'I')) {
       return true;
     }
   }

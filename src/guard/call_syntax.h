@@ -19,11 +19,4 @@ std::size_t FindForm(std::string_view text, std::size_t at);
 // The same for forms opened by the start of a line ("Human:"), which is at `at`.
 std::size_t FindLineForm(std::string_view text, std::size_t at);
 
-// Whether a form can be opened by a character that starts with this byte.
-constexpr bool MayOpen(unsigned char byte) {
-  // 0xE2, 0xE3, 0xEF begin the brackets of guard/fold.cc.
-  constexpr std::string_view kOpeners = "\"'`\n\r[<\xE2\xE3\xEF";
-  return kOpeners.find(static_cast<char>(byte)) != std::string_view::npos;
-}
-
 }  // namespace talon::guard

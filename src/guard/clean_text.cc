@@ -3,8 +3,10 @@
 
 #include <utf8proc.h>
 
+#include <array>
 #include <cstdint>
-#include <cstring>
+
+#include "guard/block.h"
 
 namespace talon::guard {
 namespace {
@@ -16,25 +18,17 @@ bool IsPlain(unsigned char c) {
   return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t' || c == '\r';
 }
 
-// Length of the prefix of plain ASCII, eight bytes a step where there are no line ends.
+// Length of the prefix of plain ASCII.
 std::size_t PlainPrefix(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHigh = 0x8080808080808080;
   std::size_t at = 0;
-  while (at < text.size()) {
-    while (at + 8 <= text.size()) {
-      std::uint64_t word;
-      std::memcpy(&word, text.data() + at, 8);
-      const std::uint64_t low = word - kOnes * 0x20;              // bytes below 0x20 borrow
-      const std::uint64_t del = (word ^ (kOnes * 0x7f)) - kOnes;  // bytes that are 0x7f borrow
-      if (((word | low | del) & kHigh) != 0) break;
-      at += 8;
-    }
-    const std::size_t end = at + 8 < text.size() ? at + 8 : text.size();
-    for (; at < end; ++at) {
-      if (!IsPlain(static_cast<unsigned char>(text[at]))) return at;
-    }
+  for (; at + kBlock <= text.size(); at += kBlock) {
+    const Bytes16 block = LoadBlock(text.data() + at);
+    const Truth16 control = (block < Every(0x20)) & (block != Every('\n')) &
+                            (block != Every('\t')) & (block != Every('\r'));
+    unsigned other = MaskOf(control | (block >= Every(0x7f)));
+    if (other != 0) return at + TakeFirst(other);
   }
+  while (at < text.size() && IsPlain(static_cast<unsigned char>(text[at]))) ++at;
   return at;
 }
 
@@ -97,33 +91,63 @@ Kind KindOf(std::int32_t c) {
   }
 }
 
+struct Range {
+  unsigned first;
+  unsigned last;
+};
+
+// What is no simple character of three bytes: what goes, what joins, what ends lines, what is no
+// character. Whole blocks of 64 count, but for those that SimpleWide looks into.
+constexpr Range kNotSimple[] = {{0x0, 0x8FF},     {0x1140, 0x117F}, {0x1780, 0x17BF},
+                                {0x1800, 0x183F}, {0x2000, 0x203F}, {0x2040, 0x207F},
+                                {0x2800, 0x283F}, {0x3140, 0x317F}, {0xD800, 0xF8FF},
+                                {0xFDC0, 0xFE3F}, {0xFEC0, 0xFEFF}, {0xFF80, 0xFFFF}};
+
+// By the lead byte's low four bits and the second byte's low six.
+constexpr std::array<bool, 1024> kSimpleBlocks = [] {
+  std::array<bool, 1024> simple{};
+  for (unsigned block = 0; block < simple.size(); ++block) {
+    simple[block] = true;
+    for (const Range& range : kNotSimple) {
+      if (block * 64 <= range.last && block * 64 + 63 >= range.first) simple[block] = false;
+    }
+  }
+  return simple;
+}();
+
 // Bytes of a wide character that stays whatever stands around it; 0 where a closer look is needed.
 std::size_t SimpleWide(std::string_view text, std::size_t at) {
+  const std::size_t left = text.size() - at;
   const auto byte = [text, at](std::size_t offset) -> unsigned {
-    return at + offset < text.size() ? static_cast<unsigned char>(text[at + offset]) : 0;
+    return static_cast<unsigned char>(text[at + offset]);
   };
+  if (left < 2) return 0;
   const unsigned lead = byte(0);
   const unsigned second = byte(1);
-  if ((second & 0xC0) != 0x80) return 0;
-  if (lead >= 0xC2 && lead <= 0xD7) {  // Latin, Greek, Cyrillic, Armenian, Hebrew
+  if (lead < 0xC2 || (second & 0xC0) != 0x80) return 0;
+  if (lead < 0xE0) {
     const unsigned c = (lead & 0x1F) << 6 | (second & 0x3F);
-    return c >= 0xA1 && c != 0xAD && c != 0x34F ? 2 : 0;
+    return c >= 0xA0 && c != 0xAD && c != 0x34F && c != 0x61C ? 2 : 0;
   }
-  const unsigned third = byte(2);
-  if (lead < 0xE0 || lead > 0xED || (third & 0xC0) != 0x80) return 0;
-  const unsigned c = (lead & 0x0F) << 12 | (second & 0x3F) << 6 | (third & 0x3F);
-  const bool indic = c >= 0x900 && c <= 0x10FF;
-  const bool east_asian = c >= 0x3001 && c <= 0xD7A3 && c != 0x3164;
-  return indic || east_asian ? 3 : 0;
+  if (left < 3 || (byte(2) & 0xC0) != 0x80) return 0;
+  if (lead < 0xF0) {
+    if (kSimpleBlocks[(lead & 0x0F) << 6 | (second & 0x3F)]) return 3;
+    const unsigned c = (lead & 0x0F) << 12 | (second & 0x3F) << 6 | (byte(2) & 0x3F);
+    // Quotes, dashes, bullets, the ellipsis, the euro's neighbours.
+    return (c >= 0x2010 && c <= 0x2027) || (c >= 0x202F && c <= 0x205F) ? 3 : 0;
+  }
+  // Emoji and their kind.
+  if (left < 4 || lead != 0xF0 || (byte(3) & 0xC0) != 0x80) return 0;
+  return second == 0x9F && byte(2) <= 0xAB ? 4 : 0;
 }
 
 std::size_t SimplePrefix(std::string_view text) {
   std::size_t at = 0;
   while (true) {
+    const std::size_t before = at;
     for (std::size_t wide = SimpleWide(text, at); wide > 0; wide = SimpleWide(text, at)) at += wide;
-    const std::size_t plain = PlainPrefix(text.substr(at));
-    if (plain == 0) return at;
-    at += plain;
+    at += PlainPrefix(text.substr(at));
+    if (at == before) return at;
   }
 }
 

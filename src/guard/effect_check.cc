@@ -20,7 +20,7 @@ constexpr std::size_t kMaxLeaves = 256;  // of one call; more are not looked at,
 constexpr std::size_t kShownValue = 200;
 constexpr std::size_t kNamedItems = 3;
 
-std::string Shown(std::string_view text) {
+std::string Excerpt(std::string_view text) {
   const std::string_view cut = TruncateUtf8(text, kShownValue);
   return SanitizeUntrusted(RepairUtf8(cut), nullptr) + (cut.size() < text.size() ? "…" : "");
 }
@@ -152,7 +152,7 @@ class Check {
     SinkFinding finding;
     finding.argument = leaf.name;
     finding.kind = leaf.kind;
-    finding.value = Shown(leaf.value);
+    finding.value = Excerpt(leaf.value);
     const PolicyRule* rule = RuleFor(&leaf.kind);
     if (Begin(rule, clean, finding) && finding.answer == Answer::kAllow) return finding;
     if (!clean && rule != nullptr && rule->from.empty() && rule->otherwise == Answer::kAllow) {
@@ -203,7 +203,7 @@ class Check {
   }
 
   PartFinding Look(const SinkPart& part, const Leaf& leaf) const {
-    PartFinding finding{.what = part.what, .text = Shown(part.text), .found_in = {}};
+    PartFinding finding{.what = part.what, .text = Excerpt(part.text), .found_in = {}};
     const Provenance& said = Known();
     const auto named = said.Find(part.folded, part.edge, kNamedItems);
     for (const Item* item : named) finding.found_in.push_back(item->name);

@@ -3,13 +3,16 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/derived_principal.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "guard/json_text.h"
 #include "guard/question.h"
 
 namespace talon::guard {
@@ -41,25 +44,34 @@ const Provenance& NothingKnown() {
 
 // The parts of a result in one text, each already harmless.
 struct Body {
-  std::string text;
+  std::string& text;
+  HiddenText hidden;
+  std::size_t begin = text.size();
   std::size_t strikes = 0;
 
   void Add(std::string_view heading, std::string_view untrusted) {
     if (TrimSpace(untrusted).empty()) return;
-    if (!text.empty()) text += '\n';
+    if (text.size() > begin) text += '\n';
     text += heading;
-    text += SanitizeUntrusted(untrusted, &strikes);
+    strikes += AppendSanitized(untrusted, hidden, text);
   }
+  bool empty() const { return text.size() == begin; }
 };
 
 }  // namespace
 
 Guard::Guard(const tool::Catalogue& catalogue, GuardOptions options, const Redactor* redactor)
-    : catalogue_(catalogue), options_(options), redactor_(redactor), policy_(DefaultPolicy()) {}
+    : catalogue_(catalogue),
+      options_(std::move(options)),
+      redactor_(redactor),
+      policy_(DefaultPolicy()) {}
 
-void Guard::UsePolicy(std::shared_ptr<const Policy> policy, std::string workspace) {
+void Guard::UsePolicy(std::shared_ptr<const Policy> policy) {
   policy_ = std::move(policy);
-  workspace_ = std::move(workspace);
+}
+
+void Guard::UseWorkspace(std::string folder) {
+  workspace_ = std::move(folder);
 }
 
 void Guard::Judge(const CallRequest& request, CheckedCall& checked) const {
@@ -90,7 +102,9 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
   }
   checked.entry = entry;
   const tool::ToolSpec& spec = entry->tool->spec();
-  if (spec.user_only && !request.from_user) {
+  // Nothing acts by a person's own hand because a person once set it going.
+  const bool by_hand = request.from_user && !IsDerived(request.principal);
+  if (spec.user_only && !by_hand) {
     checked.decision =
         Block(fmt::format("tool '{}' is for the person, not for a model", spec.name));
     return checked;
@@ -112,7 +126,7 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
         Block(fmt::format("tool '{}': {}", spec.name, SanitizeUntrusted(Message(valid), nullptr)));
     return checked;
   }
-  if (!request.from_user) Judge(request, checked);
+  if (!by_hand) Judge(request, checked);
   return checked;
 }
 
@@ -125,42 +139,59 @@ AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view e
                                                   "answer was discarded",
                                                   spec.plugin, spec.name)));
   }
-  Body body;
-  body.Add("error: ", output.error);
-  body.Add("", output.content);
-  if (!output.structured.empty() && output.structured != output.content) {
-    if (const auto parsed = ParseJson(output.structured, "structured result"); parsed.ok()) {
-      body.Add("structured result:\n", output.structured);
-    } else {
-      body.text += fmt::format("{}(a structured result was discarded: it is not valid JSON)",
-                               body.text.empty() ? "" : "\n");
-    }
-  }
-  if (body.text.empty()) body.text = "(no output)";
-  if (redactor_ != nullptr) body.text = redactor_->Redact(body.text);
-
   AdmittedResult result;
   result.is_error = !output.error.empty();
   result.label.integrity = policy_->Trusts(spec.name) ? Integrity::kTrusted : Integrity::kUntrusted;
-  result.strikes = body.strikes;
-  const std::size_t limit = options_.max_result.value;
-  if (body.text.size() <= limit) {
-    result.content = WrapPluginOutput(spec.plugin, spec.name, body.text);
-    return result;
+  std::string& text = result.content;
+  text.reserve(output.error.size() + output.content.size() + output.content.size() / 32 + 512);
+  text = PluginOutputHeader(spec.plugin, spec.name);
+  Body body{text, HiddenTextOf(spec)};
+  body.Add("error: ", output.error);
+  body.Add("", output.content);
+  if (!output.structured.empty() && output.structured != output.content) {
+    if (IsJson(output.structured)) {
+      body.Add("structured result:\n", output.structured);
+    } else {
+      text += fmt::format("{}(a structured result was discarded: it is not valid JSON)",
+                          body.empty() ? "" : "\n");
+    }
   }
-  const std::string_view head = TruncateUtf8(body.text, limit);
+  if (body.empty()) text += "(no output)";
+  result.strikes = body.strikes;
+  if (redactor_ != nullptr) {
+    text.replace(body.begin, std::string::npos,
+                 redactor_->Redact(std::string_view(text).substr(body.begin)));
+  }
+  if (text.size() - body.begin <= options_.max_result.value) {
+    text += kPluginOutputEnd;
+  } else {
+    Cut(spec, body.begin, artifact_handle, result);
+  }
+  if (options_.mark_blanks) text = MarkBlanks(text);
+  return result;
+}
+
+// Leaves the head of a text that is too large for the model; the whole becomes the overflow.
+void Guard::Cut(const tool::ToolSpec& spec, std::size_t begin, std::string_view artifact_handle,
+                AdmittedResult& result) const {
+  result.overflow = result.content.substr(begin);
+  const std::string_view head = TruncateUtf8(result.overflow, options_.max_result.value);
   // Once more: a cut can leave a shorter word that means something.
-  const std::string safe = SanitizeUntrusted(head, nullptr);
+  const std::string safe = SanitizeUntrusted(head, nullptr, HiddenTextOf(spec));
   const std::string handle = SanitizeUntrusted(artifact_handle, nullptr);
   result.content = WrapPluginOutput(spec.plugin, spec.name, safe);
-  result.content +=
-      fmt::format("\n[cut: the first {} of {} bytes are shown; ", head.size(), body.text.size());
+  result.content += fmt::format("\n[cut: the first {} of {} bytes are shown; ", head.size(),
+                                result.overflow.size());
   result.content +=
       handle.empty()
           ? "the rest was not kept]"
           : fmt::format("read on with artifact__read, handle {}, offset {}]", handle, head.size());
-  result.overflow = std::move(body.text);
-  return result;
+}
+
+HiddenText Guard::HiddenTextOf(const tool::ToolSpec& spec) const {
+  const bool verbatim =
+      std::ranges::find(options_.verbatim, spec.plugin) != options_.verbatim.end();
+  return verbatim ? HiddenText::kKeep : HiddenText::kShow;
 }
 
 std::string Guard::AdmitCompensation(const tool::ToolSpec& spec,
@@ -206,8 +237,8 @@ AdmittedResult Guard::AdmitError(const tool::ToolSpec& spec, const absl::Status&
   result.reason = ReasonOf(error);
   const std::string message =
       redactor_ != nullptr ? redactor_->Redact(Message(error)) : std::string(Message(error));
-  const std::string text =
-      SanitizeUntrusted(TruncateUtf8(message, options_.max_result.value), &result.strikes);
+  const std::string text = SanitizeUntrusted(TruncateUtf8(message, options_.max_result.value),
+                                             &result.strikes, HiddenTextOf(spec));
   result.content = WrapPluginOutput(
       spec.plugin, spec.name,
       fmt::format("error: {}", text.empty() ? std::string_view("the call failed") : text));

@@ -31,8 +31,9 @@ struct CallRequest {
   std::string tool;       // as the model wrote it
   std::string arguments;  // as the model wrote it
   Principal principal;
-  Label context;           // join of everything in the model's context
-  bool from_user = false;  // typed by the person (/tool …), not by a model
+  Label context;  // join of everything in the model's context
+  // Typed by the person (/tool …), not by a model. Counts for nobody who only acts for them.
+  bool from_user = false;
   // What is known of where values came from; null: nothing, so no value is the person's.
   Origins provenance = nullptr;
 };
@@ -53,13 +54,20 @@ struct AdmittedResult {
   ErrorReason reason = ErrorReason::kNone;  // of AdmitError, kPluginMisbehaved for a wrong call id
 };
 
+// What a page does not show (HTML comments, elements hidden by attribute or style) and what it
+// loads by itself (images from elsewhere): left as it is, or broken so that it shows and loads
+// nothing.
+enum class HiddenText { kKeep, kShow };
+
 class Guard {
  public:
   // `redactor`, when there is one, takes registered secrets out of every result.
   Guard(const tool::Catalogue& catalogue, GuardOptions options, const Redactor* redactor = nullptr);
-  // From now on, instead of the built-in policy. `workspace`: the agent's folder.
-  void UsePolicy(std::shared_ptr<const Policy> policy, std::string workspace);
-  const Policy& policy() const { return *policy_; }
+  // From the next call on, instead of the built-in policy; and the folder that an agent's relative
+  // paths are meant from.
+  void UsePolicy(std::shared_ptr<const Policy> policy);
+  void UseWorkspace(std::string folder);
+  std::shared_ptr<const Policy> policy() const { return policy_; }
   CheckedCall CheckCall(const CallRequest& request) const;
   // `artifact_handle` is named in the notice where the text is cut.
   AdmittedResult AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
@@ -79,6 +87,9 @@ class Guard {
 
  private:
   void Judge(const CallRequest& request, CheckedCall& checked) const;
+  void Cut(const tool::ToolSpec& spec, std::size_t begin, std::string_view artifact_handle,
+           AdmittedResult& result) const;
+  HiddenText HiddenTextOf(const tool::ToolSpec& spec) const;
 
   const tool::Catalogue& catalogue_;
   GuardOptions options_;
@@ -91,12 +102,21 @@ class Guard {
 // tool-call syntax of any dialect, no delimiter of our envelopes. Nothing readable is taken away: a
 // '~' behind the opener breaks a form ("[~tool_call]"), JSON stays JSON. Idempotent. Adds the
 // number of forms broken to `*removed` (may be null).
-std::string SanitizeUntrusted(std::string_view text, std::size_t* removed);
+std::string SanitizeUntrusted(std::string_view text, std::size_t* removed,
+                              HiddenText hidden = HiddenText::kKeep);
+// The same behind what `out` holds; the number of forms broken.
+std::size_t AppendSanitized(std::string_view text, HiddenText hidden, std::string& out);
 
-// "[plugin_output …]\n…\n[/plugin_output]"; `sanitized` cannot contain the delimiters.
+inline constexpr std::string_view kPluginOutputEnd = "\n[/plugin_output]";
+// "[plugin_output …]\n"
+std::string PluginOutputHeader(std::string_view plugin, std::string_view tool);
+// Header, text, end; `sanitized` cannot contain the delimiters.
 std::string WrapPluginOutput(std::string_view plugin, std::string_view tool,
                              std::string_view sanitized);
-// What stands between the delimiters of a wrapped output, for people.
-std::string_view PluginOutputText(std::string_view wrapped);
+// Datamarking: every blank between the delimiters of a wrapped output as "ˆ", which its header then
+// says. A model that is told so does not take marked text for instructions.
+std::string MarkBlanks(std::string_view wrapped);
+// What stands between the delimiters of a wrapped output, without such marks, for people.
+std::string PluginOutputText(std::string_view wrapped);
 
 }  // namespace talon::guard

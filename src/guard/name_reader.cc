@@ -12,7 +12,9 @@ constexpr std::string_view kTagNames[] = {
     "plugincalls",    "usemcptool",      "usetool",          "executetool",       "calltool",
     "availabletools"};
 constexpr std::string_view kEnvelopeNames[] = {"pluginoutput", "agentmessage"};
-constexpr std::string_view kTurnTags[] = {"startofturn", "endofturn", "bos", "eos", "endoftext"};
+constexpr std::string_view kTurnTags[] = {
+    "startofturn", "endofturn",      "bos",          "eos",       "endoftext",
+    "system",      "systemreminder", "systemprompt", "assistant", "think"};
 constexpr std::string_view kOtherNames[] = {"invoke", "inst", "sys"};
 
 template <std::size_t N>

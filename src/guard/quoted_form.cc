@@ -9,9 +9,6 @@ namespace talon::guard {
 namespace {
 
 constexpr std::size_t kMaxValue = 160;  // bytes of a "name" value looked over
-constexpr std::string_view kCallKeys[] = {"toolcall", "toolcalls", "functioncall", "functioncalls",
-                                          "tooluse"};
-constexpr std::string_view kNameKeys[] = {"tool", "toolname", "recipientname", "actioninput"};
 constexpr std::string_view kArgumentKeys[] = {"arguments", "parameters", "args", "input", "params"};
 constexpr std::string_view kCallTypes[] = {"function",      "functioncall", "functioncalloutput",
                                            "tooluse",       "toolcall",     "toolresult",
@@ -40,25 +37,43 @@ char HexEscape(std::string_view text, std::size_t at) {  // at "uXXXX"
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
+// What an ASCII character of a quoted word counts as: its lower case, kSkip for a separator, '\0'
+// for what is in no word.
+constexpr std::array<char, 128> kWordCharacters = [] {
+  std::array<char, 128> table{};
+  for (char c = 'a'; c <= 'z'; ++c) {
+    table[static_cast<std::size_t>(c)] = table[static_cast<std::size_t>(c - 'a' + 'A')] = c;
+  }
+  for (char c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = c;
+  table['/'] = '/';
+  table['_'] = table['-'] = kSkip;
+  return table;
+}();
+
 Quoted ReadQuoted(std::string_view text, std::size_t at, char quote) {
   Quoted quoted;
-  for (std::size_t steps = 0; steps < 8 * kMaxWord; ++steps) {
-    Folded next = FoldAt(text, at);
-    if (next.c == '\0' || next.c == '\n') break;
-    if (next.c == quote) {
-      quoted.end = at + next.size;
+  for (std::size_t steps = 0; at < text.size() && steps < 8 * kMaxWord; ++steps) {
+    char c = text[at];
+    std::size_t size = 1;
+    if (static_cast<unsigned char>(c) >= 0x80) {
+      const Folded wide = FoldWideAt(text, at);
+      c = wide.c;
+      size = wide.size;
+    }
+    at += size;
+    if (c == quote) {
+      quoted.end = at;
       break;
     }
-    at += next.size;
-    if (next.c == '\\') {
-      const char escaped = HexEscape(text, at);
-      if (escaped == '\0') continue;
-      next.c = escaped;
+    if (c == '\\') {
+      c = HexEscape(text, at);
+      if (c == '\0') continue;
       at += 5;
     }
-    if (next.c == '_' || next.c == '-' || next.c == kSkip) continue;
-    if (quoted.size == kMaxWord || !(IsWord(next.c) || next.c == '/')) break;
-    quoted.word[quoted.size++] = next.c;
+    if (c == '_' || c == '-' || c == kSkip) continue;
+    c = kWordCharacters[static_cast<std::size_t>(c)];
+    if (c == '\0' || quoted.size == kMaxWord) break;
+    quoted.word[quoted.size++] = c;
   }
   return quoted;
 }
@@ -113,12 +128,77 @@ bool IsArgumentsValue(std::string_view text, std::size_t at) {
   return IsQuote(CharAt(text, at)) && CharAt(text, SkipBlanks(text, at + 1)) == '{';
 }
 
+constexpr std::string_view kCallKeys[] = {
+    "toolcall",    "toolcalls",    "tooluse",      "toolcallid",    "tooluseid",       "toolresult",
+    "toolresults", "toolresponse", "functioncall", "functioncalls", "functionresponse"};
+constexpr std::string_view kRoles[] = {"system",   "assistant", "tool",
+                                       "function", "developer", "model"};
+
+enum class Key { kOther, kCall, kName, kArguments, kNamed, kType, kMethod, kRole };
+
+Key KeyOf(std::string_view word) {
+  switch (word.empty() ? '\0' : word[0]) {
+    case 't':
+      if (word == "type") return Key::kType;
+      if (word == "tool" || word == "toolname") return Key::kName;
+      return In(kCallKeys, word) ? Key::kCall : Key::kOther;
+    case 'f':
+      return In(kCallKeys, word) ? Key::kCall : Key::kOther;
+    case 'a':
+      if (word == "arguments") return Key::kArguments;
+      return word == "actioninput" ? Key::kName : Key::kOther;
+    case 'r':
+      if (word == "role") return Key::kRole;
+      return word == "recipientname" ? Key::kName : Key::kOther;
+    case 'n':
+      return word == "name" ? Key::kNamed : Key::kOther;
+    case 'm':
+      return word == "method" ? Key::kMethod : Key::kOther;
+    default:
+      return Key::kOther;
+  }
+}
+
+// Whether a key can begin at `at`: told by its first two letters, for most quotes.
+bool MayBeKey(std::string_view text, std::size_t at) {
+  const Folded first = FoldAt(text, at);
+  const char second = FoldAt(text, at + first.size).c;
+  switch (first.c) {
+    case 't':
+      return second == 'o' || second == 'y' || !IsLetter(second);
+    case 'f':
+      return second == 'u' || !IsLetter(second);
+    case 'a':
+      return second == 'c' || second == 'r' || !IsLetter(second);
+    case 'n':
+      return second == 'a' || !IsLetter(second);
+    case 'm':
+      return second == 'e' || !IsLetter(second);
+    case 'r':
+      return second == 'e' || second == 'o' || !IsLetter(second);
+    case '_':
+    case '\\':
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Whether the string at `at` makes a call or a role of its key.
+bool IsCallValue(std::string_view text, std::size_t at, Key key) {
+  const char quote = CharAt(text, at);
+  if (!IsQuote(quote)) return false;
+  const Quoted value = ReadQuoted(text, at + 1, quote);
+  if (value.end == kNone) return false;
+  if (key == Key::kType) return In(kCallTypes, value.text());
+  return key == Key::kRole ? In(kRoles, value.text()) : value.text() == "tools/call";
+}
+
 }  // namespace
 
 std::size_t FindQuotedForm(std::string_view text, std::size_t at) {
   const char quote = text[at];
-  constexpr std::string_view kStarts = "tfanmr_\\";
-  if (kStarts.find(FoldAt(text, at + 1).c) == kNone) return kNone;
+  if (!MayBeKey(text, at + 1)) return kNone;
   const Quoted key = ReadQuoted(text, at + 1, quote);
   if (key.end == kNone) return kNone;
   std::size_t value = SkipBlanks(text, key.end);
@@ -127,19 +207,20 @@ std::size_t FindQuotedForm(std::string_view text, std::size_t at) {
   const char v = CharAt(text, value);
   const char before = SignificantBefore(text, at);
   const bool member = before == '{' || before == ',' || before == '\0';
-  const std::string_view word = key.text();
-  if (In(kCallKeys, word)) {  // but not `case "tool_call": {` of a program
-    return member || v == '[' || !IsIdentifier(before) ? at + 1 : kNone;
+  switch (KeyOf(key.text())) {
+    case Key::kOther:
+      return kNone;
+    case Key::kCall:  // but not `case "tool_call": {` of a program
+      return member || v == '[' || !IsIdentifier(before) ? at + 1 : kNone;
+    case Key::kName:
+      return member && IsQuote(v) ? at + 1 : kNone;
+    case Key::kArguments:
+      return member && IsArgumentsValue(text, value) ? at + 1 : kNone;
+    case Key::kNamed:
+      return IsQuote(v) && IsNamedCall(text, value) ? at + 1 : kNone;
+    default:
+      return IsCallValue(text, value, KeyOf(key.text())) ? value + 1 : kNone;
   }
-  if (In(kNameKeys, word)) return member && IsQuote(v) ? at + 1 : kNone;
-  if (word == "arguments") return member && IsArgumentsValue(text, value) ? at + 1 : kNone;
-  if (!IsQuote(v)) return kNone;
-  if (word == "name") return IsNamedCall(text, value) ? at + 1 : kNone;
-  if (word != "type" && word != "method") return kNone;
-  const Quoted called = ReadQuoted(text, value + 1, v);
-  if (called.end == kNone) return kNone;
-  const bool found = word == "type" ? In(kCallTypes, called.text()) : called.text() == "tools/call";
-  return found ? value + 1 : kNone;
 }
 
 }  // namespace talon::guard

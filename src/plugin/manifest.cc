@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/guard.h"
+#include "guard/schema_text.h"
 #include "plugin/h2/wire.h"
 #include "plugin/handshake.h"
 #include "plugin/manifest_parts.h"
@@ -61,7 +62,9 @@ absl::StatusOr<Manifest::Tool> MakeTool(const v1::ToolManifest& given, std::stri
   spec.name = full;
   spec.plugin = plugin;
   spec.description = CleanDescription(given.description(), options);
-  spec.schema = given.schema_json();
+  auto schema = guard::SanitizeSchema(given.schema_json());
+  if (!schema.ok()) return Annotate(schema.status(), fmt::format("tool '{}'", given.name()));
+  spec.schema = *std::move(schema);
   spec.effect = EffectOf(given.effect());
   spec.read_only = given.read_only();
   spec.idempotent = given.idempotent();

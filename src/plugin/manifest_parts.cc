@@ -264,7 +264,7 @@ bool IsName(std::string_view name, std::size_t max_size) {
 
 std::string CleanDescription(const std::string& text, const HostOptions& options) {
   std::size_t removed = 0;
-  const std::string clean = guard::SanitizeUntrusted(text, &removed);
+  const std::string clean = guard::SanitizeUntrusted(text, &removed, guard::HiddenText::kShow);
   return std::string(TruncateUtf8(clean, options.max_description.value));
 }
 

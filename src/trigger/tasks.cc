@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/derived_principal.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -32,6 +33,11 @@ std::string OneLine(std::string_view text) {
     if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
   }
   return line;
+}
+
+// A timer acts for whom the plugin runs, and by nobody's hand.
+Principal ActorOf(std::string_view task) {
+  return DerivedFrom({.origin = "daemon"}, fmt::format("timer:{}", task));
 }
 
 }  // namespace
@@ -152,6 +158,7 @@ io::Task<void> Tasks::Run(std::string name) {
                           .text = RepairUtf8(response.notify_text()),
                           .level = plugin::NoteLevel::kWarning};
         CallContext context;
+        context.principal = ActorOf(name);
         context.cancel = stop_.token();
         const auto sent = co_await deps_.notifier.Notify(std::move(note), std::move(context));
         if (!sent.ok()) {
@@ -179,7 +186,7 @@ io::Task<absl::StatusOr<std::string>> Tasks::Ask(std::string name) {
   request.set_due_at_ms(ToMs(known.state.due));
   request.set_last_run_at_ms(ToMs(known.state.last_run));
   CallContext context;
-  context.principal.origin = "timer";
+  context.principal = ActorOf(name);
   context.deadline = deps_.clock.SteadyNow() + known.task.timeout;
   context.cancel = stop_.token();
   co_return co_await deps_.plugins.Call(known.plugin, kMethod, request.SerializeAsString(),

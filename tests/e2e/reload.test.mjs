@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { makeHome, spawnDaemon, startDaemon } from './lib/harness.mjs';
+import { makeHome, run, spawnDaemon, startDaemon, tempFolder } from './lib/harness.mjs';
 
 test('SIGHUP during the start is a reload after it', async () => {
   const home = makeHome();
@@ -33,6 +33,25 @@ test('a reload tells neither the old nor the new credential', async () => {
   await daemon.log(/models\.providers\.own\.headers\.Authorization/);
   assert.equal((await daemon.stop()).code, 0);
   assert.ok(!daemon.program.stderr.includes('-secret'), daemon.program.stderr);
+});
+
+test('the policy is read again on SIGHUP; one that cannot be read leaves the old one in force', async () => {
+  const policy = path.join(tempFolder(), 'policy.yaml');
+  const say = (answer) => fs.writeFileSync(policy, `rules:\n  - {effects: [write], clean: ${answer}}\n`);
+  say('refuse');
+  const home = makeHome(`gateway:\n  http: {port: 0}\nguard:\n  policy: ${policy}\n`);
+  const daemon = await startDaemon(home);
+  const explain = async () => (await run(home, ['policy', 'explain', 'files__write {"path":"a","content":"x"}'])).stdout;
+  assert.match(await explain(), /files__write: refuse/);
+  say('allow');
+  daemon.program.kill('SIGHUP');
+  await daemon.log(/configuration reloaded/);
+  assert.match(await explain(), /files__write: allow/);
+  say('perhaps');
+  daemon.program.kill('SIGHUP');
+  await daemon.log(/configuration not reloaded.*guard\.policy.*'perhaps' is not one of allow, ask, refuse/);
+  assert.match(await explain(), /files__write: allow/);
+  assert.equal((await daemon.stop()).code, 0);
 });
 
 test('a log that nobody reads any more does not end the daemon', async () => {

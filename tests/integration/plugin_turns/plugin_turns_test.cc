@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -54,6 +55,7 @@ plugins:
         - when: order
           tool: t__talk_write
           arguments: {script: [{question: q, text: "Sure?"}, {hear: 1}, {result: "heard "}]}
+        - {when: invoice, tool: t__pay, arguments: {to: "mallory", amount: 5}}
   t: {plugin: TEST_PLUGIN}
 )";
 
@@ -65,11 +67,17 @@ class PluginTurnsTest : public testing::Test {
                                      std::pair("TEST_PLUGIN", TALON_TEST_PLUGIN)}) {
       text.replace(text.find(mark), std::string(mark).size(), path);
     }
-    std::ofstream(folder_ / "talon.yaml") << text;
+    Configure(text);
     client_ = io::MakeCurlClient(loop_, {});
     Start();
   }
   ~PluginTurnsTest() override { Stop(); }
+
+  void Configure(const std::string& text) { std::ofstream(folder_ / "talon.yaml") << text; }
+  std::string Read(const std::string& file) {
+    std::ifstream in(folder_ / file);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
 
   void Start() {
     const daemon::Paths paths{.home = folder_.path(),
@@ -254,6 +262,82 @@ TEST_F(PluginTurnsTest, APluginKilledWhileItAsksIsAnErrorForTheModel) {
   ASSERT_TRUE(result);
   EXPECT_TRUE(JsonBool(*result, "is_error"));
   EXPECT_TRUE(Until(watched, "done"));
+}
+
+class CodesTest : public PluginTurnsTest {
+ protected:
+  // A turn that waits for a code; the approval.
+  Json Pay(Watched& watched) {
+    Say("pay the invoice", watched);
+    auto approval = Until(watched, "approval");
+    EXPECT_TRUE(approval);
+    return approval ? *approval : Json();
+  }
+  Json Approve(const Json& approval, const std::string& code) {
+    return Fetch("POST", "/v1/approvals/" + JsonString(approval, "approval"),
+                 DumpJson({{"answer", "approve"}, {"code", code}}));
+  }
+};
+
+TEST_F(CodesTest, TheCodeIsInAFileThatOnlyThisUserMayRead) {
+  Watched watched;
+  const Json approval = Pay(watched);
+  const std::string id = JsonString(approval, "approval");
+  const std::string file = "run/approvals/" + id;
+  EXPECT_EQ(JsonString(approval, "code_at"), "the file " + (folder_ / file));
+  EXPECT_EQ(std::filesystem::status(folder_ / file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(folder_ / "run/approvals").permissions(),
+            std::filesystem::perms::owner_all);
+  const std::string told = Read(file);
+  const std::string code = told.substr(0, told.find('\n'));
+  EXPECT_EQ(code.size(), 6u);
+  EXPECT_THAT(told, HasSubstr("t__pay {\"amount\":5"));
+  // The API that asks has it nowhere.
+  const std::string shown = DumpJson(approval) + DumpJson(Fetch("GET", "/v1/approvals/" + id)) +
+                            DumpJson(Fetch("GET", "/v1/turns/" + watched.turn));
+  EXPECT_EQ(shown.find("\"" + code), std::string::npos);
+
+  EXPECT_TRUE(Approve(approval, "").contains("error"));
+  EXPECT_TRUE(Approve(approval, code + "0").contains("error"));
+  EXPECT_EQ(JsonString(Approve(approval, code), "state"), "approved");
+  EXPECT_THAT(Answered(watched), HasSubstr("paid"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / file));
+}
+
+TEST_F(CodesTest, WithANotificationChannelTheCodeGoesThatWayAndNoOther) {
+  Stop();
+  Configure(Read("talon.yaml") + "  note: {plugin: " TALON_NOTIFY_FILE
+                                 "}\nnotifications: {plugin: note}\n");
+  Start();
+  Watched watched;
+  const Json approval = Pay(watched);
+  EXPECT_EQ(JsonString(approval, "code_at"), "the notification channel");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "run/approvals"));
+  const auto note = ParseJson(Read("plugins/data/note/notifications.jsonl"), "note");
+  ASSERT_TRUE(note.ok()) << note.status();
+  const std::string text = JsonString(*note, "text");
+  EXPECT_THAT(text, HasSubstr(" approves: t__pay {"));
+  EXPECT_EQ(JsonString(Approve(approval, text.substr(0, text.find(' '))), "state"), "approved");
+  EXPECT_THAT(Answered(watched), HasSubstr("paid"));
+}
+
+TEST_F(CodesTest, WhereTheChannelFailsTheCallIsRefused) {
+  Stop();
+  Configure(Read("talon.yaml") + "notifications: {plugin: absent}\n");
+  Start();
+  Watched watched;
+  Say("pay the invoice", watched);
+  EXPECT_THAT(Answered(watched), HasSubstr("the code could not be sent"));
+}
+
+TEST_F(CodesTest, FiveWrongCodesDenyTheCall) {
+  Watched watched;
+  const Json approval = Pay(watched);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(Approve(approval, "wrong").contains("error")) << i;
+  EXPECT_THAT(Answered(watched), HasSubstr("the user was asked and denied this call"));
+  const std::string path = "/v1/approvals/" + JsonString(approval, "approval");
+  EXPECT_EQ(JsonString(Fetch("GET", path), "state"), "denied");
 }
 
 // The read-only call runs again, asks again, and nobody watches any more.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A tool's questions at a real terminal: asked, asked again, answered, declined by Ctrl-C.
+"""What is asked at a real terminal: a tool's questions, answered, asked again, declined by Ctrl-C; and whether a
+call may run, with a one-time code where money is meant.
 
 terminal_test.py TALON MODEL_RULES TEST_PLUGIN
 """
@@ -34,12 +35,15 @@ plugins:
                 schema: '{{"type":"object","properties":{{"n":{{"type":"integer","title":"Number"}}}},"required":["n"]}}'
               - {{hear: 1}}
               - {{result: "heard "}}
+        - {{when: peek, tool: t__echo, arguments: {{text: "from outside"}}}}
+        - {{when: go on, tool: t__talk_write, arguments: {{script: [{{result: "it is done"}}]}}}}
+        - {{when: invoice, tool: t__pay, arguments: {{to: "mallory", amount: 5}}}}
   t: {{plugin: {TEST_PLUGIN}}}
 """
 
 
 def talk(home, arguments, steps):
-    """Runs talon on a terminal: waits for each text in turn and types what belongs to it."""
+    """Runs talon on a terminal: waits for each text in turn and types what belongs to it, or what that gives."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ.update(TALON_HOME=home, TERM="xterm")
@@ -54,11 +58,20 @@ def talk(home, arguments, steps):
                 unread += os.read(terminal, 4096)
             unread = unread.split(text, 1)[1]
             if typed:
-                os.write(terminal, typed)
+                os.write(terminal, typed() if callable(typed) else typed)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(terminal)
+
+
+def the_code():
+    """As its file gives it, which nobody else may read."""
+    (name,) = os.listdir(f"{home}/run/approvals")
+    path = f"{home}/run/approvals/{name}"
+    assert os.stat(path).st_mode & 0o777 == 0o600, oct(os.stat(path).st_mode)
+    with open(path, "rb") as file:
+        return file.readline().strip() + b"\r"
 
 
 with tempfile.TemporaryDirectory() as home:
@@ -75,10 +88,37 @@ with tempfile.TemporaryDirectory() as home:
         (b"heard [q decline ]", b""),
     ])
     talk(home, ["ask", "ask me"], [(b"Number: ", b"3\r"), (b'heard [q accept {"n":3}]', b"")])
+    # Whether a call may run.
+    talk(home, ["chat"], [
+        (b"> ", b"peek\r"),
+        (b"from outside", b""),
+        (b"> ", b"go on\r"),
+        (b"t__talk_write may run only with your word", b""),
+        (b"do not ask for 't__talk_write'", b""),
+        (b"(y/n): ", b"\r"),
+        (b"the user was asked and denied this call", b""),
+        (b"> ", b"go on\r"),
+        (b"(y/n): ", b"\x03"),  # Ctrl-C denies the call, and the turn goes on
+        (b"the user was asked and denied this call", b""),
+        (b"> ", b"go on\r"),
+        (b"(y/n): ", b"y\r"),
+        (b"it is done", b""),
+        (b"> ", b"the invoice\r"),
+        (b"t__pay may run only with your word", b""),
+        (b"mallory", b""),
+        (b"code: ", b"nonsense\r"),
+        (b"4 of 5 tries are left", b""),
+        (b"code: ", the_code),
+        (b"paid", b""),
+    ])
+    assert os.listdir(f"{home}/run/approvals") == []
     # Nobody can answer through a pipe.
     piped = subprocess.run([TALON, "ask", "-"], input=b"ask me", capture_output=True, timeout=PATIENCE_S,
                            env={**os.environ, "TALON_HOME": home}, check=True)
     assert b"heard [q decline ]" in piped.stdout, piped
+    piped = subprocess.run([TALON, "ask", "-"], input=b"the invoice", capture_output=True, timeout=PATIENCE_S,
+                           env={**os.environ, "TALON_HOME": home}, check=True)
+    assert b"needs the user's approval, and nobody is there to ask" in piped.stdout, piped
     # The same of a call from the shell, which belongs to no turn.
     script = [{"progress": "half way", "done": 1, "total": 2}, {"question": "q", "text": "How many?",
               "schema": '{"type":"object","properties":{"n":{"type":"integer","title":"Number"}},"required":["n"]}'},
@@ -89,4 +129,4 @@ with tempfile.TemporaryDirectory() as home:
     piped = subprocess.run([TALON, *call], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S,
                            env={**os.environ, "TALON_HOME": home}, check=True)
     assert b"heard [q decline ]" in piped.stdout, piped
-print("5 conversations held")
+print("6 conversations held")

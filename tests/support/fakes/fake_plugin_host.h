@@ -36,6 +36,7 @@ class FakePluginHost : public plugin::Host {
                                              std::string request, CallContext context,
                                              plugin::Repeat) override {
     ++calls;
+    callers.push_back(context.principal);
     if (hangs) {
       const auto ended = std::make_shared<io::OneShot<bool>>();
       const auto registration = context.cancel.OnCancel([ended] { ended->Set(true); });
@@ -88,6 +89,7 @@ class FakePluginHost : public plugin::Host {
   std::vector<plugin::PluginInfo> others;  // besides "files"
   bool hangs = false;                      // until the call is cancelled
   int calls = 0;
+  std::vector<Principal> callers;
   std::vector<std::string> asked;  // "stop files" …
   plugin::PluginLog* log = nullptr;
 

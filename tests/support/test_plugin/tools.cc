@@ -92,6 +92,7 @@ Failure FloodStderr(const CallData& call) {
 const std::vector<Tool>& Tools() {
   constexpr auto kRead = v1::EFFECT_CLASS_READ;
   constexpr auto kWrite = v1::EFFECT_CLASS_WRITE;
+  constexpr auto kSpend = v1::EFFECT_CLASS_SPEND;
   constexpr auto kUnspecified = v1::EFFECT_CLASS_UNSPECIFIED;
   static const std::vector<Tool> tools = {
       {"echo", kRead, true, false, R"("text":{"type":"string"})",
@@ -175,6 +176,8 @@ const std::vector<Tool>& Tools() {
       {"ledger_append_blind", kWrite, false, false,
        R"("file":{"type":"string"},"line":{"type":"string"})",
        [](const CallData& call) { return Append(call, ""); }},
+      {"pay", kSpend, false, false, R"("to":{"type":"string"},"amount":{"type":"number"})",
+       [](const CallData& call) { return Content(call, "paid"); }},
   };
   return tools;
 }

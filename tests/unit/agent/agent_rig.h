@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "guard/firewall.h"
 #include "guard/guard.h"
 #include "io/loop.h"
 #include "io/nursery.h"
@@ -132,7 +133,8 @@ class AgentTest : public testing::Test {
     guard = std::make_unique<guard::Guard>(*catalogue, guard_options);
     auto rules = guard::ParsePolicy(policy, "policy of the test");
     ASSERT_OK(rules);
-    guard->UsePolicy(*rules, "/workspace");
+    guard->UsePolicy(*rules);
+    guard->UseWorkspace("/workspace");
     auto made = router::Router::Create(
         models, routing, [this](const std::string&, const model::ProviderOptions& of) {
           return absl::StatusOr<std::unique_ptr<model::ChatModel>>(
@@ -144,7 +146,7 @@ class AgentTest : public testing::Test {
     grants = std::make_unique<Grants>(*journal, clock, ids);
     ASSERT_OK(Run(grants->Load()));
     auto created = Agent::Create(options, {loop, clock, ids, *journal, *router, *catalogue, *guard,
-                                           &hooks, grants.get(), code_channel});
+                                           &hooks, firewall.get(), grants.get(), code_channel});
     ASSERT_OK(created);
     agent = *std::move(created);
   }
@@ -326,6 +328,7 @@ class AgentTest : public testing::Test {
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<tool::Catalogue> catalogue;
   std::unique_ptr<guard::Guard> guard;
+  std::unique_ptr<guard::Firewall> firewall;  // none unless a test makes one
   std::unique_ptr<router::Router> router;
   std::unique_ptr<Grants> grants;
   CodeChannel* code_channel = nullptr;

@@ -49,6 +49,12 @@ TEST_F(QuestionFormTest, ItSaysWhoAsks) {
   EXPECT_THAT(shown_, HasSubstr("What?"));
 }
 
+TEST_F(QuestionFormTest, AnApprovalIsNoToolsQuestion) {
+  EXPECT_TRUE(Ask(R"({"is_approval":true})", {"y"}).accepted);
+  EXPECT_THAT(shown_, HasSubstr("! shop__order may run only with your word"));
+  EXPECT_FALSE(Ask(R"({"is_approval":true})", {""}).accepted);
+}
+
 TEST_F(QuestionFormTest, YesIsSaidNotAssumed) {
   EXPECT_TRUE(Ask("{}", {"y"}).accepted);
   EXPECT_TRUE(Ask("{}", {" YES "}).accepted);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/answer_links.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,7 +19,7 @@ class AnswerLinksTest : public testing::Test {
                  "See https://news.example/story?id=7 (secret: 4711)");
   }
   std::string Clean(std::string_view text) {
-    return AnswerLinks(*DefaultPolicy(), Known()).Clean(text);
+    return AnswerLinks(DefaultPolicy(), Known()).Clean(text);
   }
   Origins Known() {
     return [this]() -> const Provenance& { return origins_; };
@@ -79,9 +80,18 @@ TEST_F(AnswerLinksTest, AnEchoOfTheModelsOwnCallDoesNotVouch) {
   EXPECT_THAT(Clean("[x](https://evil.example/4711)"), HasSubstr("hxxps://evil[.]example/…"));
 }
 
+TEST_F(AnswerLinksTest, AnAddressOfThisMachineIsALinkButNotFetched) {
+  for (const char* host : {"localhost:3000", "127.0.0.1:8420", "[::1]:80"}) {
+    const std::string url = fmt::format("http://{}/stop?all=1", host);
+    EXPECT_EQ(Clean("It runs at " + url), "It runs at " + url);
+    EXPECT_THAT(Clean("![](" + url + ")"), HasSubstr("hxxp://")) << url;
+    EXPECT_THAT(Clean("<img src=\"" + url + "\">"), HasSubstr("hxxp://")) << url;
+  }
+}
+
 TEST_F(AnswerLinksTest, TheOperatorsListVouches) {
   const auto policy = ParsePolicy("lists: {hosts: ['*.corp.example']}", "p");
-  AnswerLinks links(**policy, Known());
+  AnswerLinks links(*policy, Known());
   EXPECT_EQ(links.Clean("![](https://wiki.corp.example/a?b=c)"),
             "![](https://wiki.corp.example/a?b=c)");
   EXPECT_THAT(links.Clean("https://corp.example@evil.example/"), HasSubstr("hxxps"));
@@ -94,7 +104,7 @@ TEST_F(AnswerLinksTest, PiecesGiveWhatTheWholeGives) {
       "https://news.example/story?id=7\n end";
   const std::string whole = Clean(text);
   for (std::size_t size = 1; size < 20; ++size) {
-    AnswerLinks links(*DefaultPolicy(), Known());
+    AnswerLinks links(DefaultPolicy(), Known());
     std::string out;
     for (std::size_t at = 0; at < text.size(); at += size) out += links.Next(text.substr(at, size));
     out += links.End();

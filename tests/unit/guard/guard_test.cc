@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/derived_principal.h"
 #include "base/secret.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -53,6 +54,7 @@ class GuardTest : public testing::Test {
     CallRequest request;
     request.tool = std::move(tool);
     request.arguments = std::move(arguments);
+    request.principal = principal_;
     request.context = context_;
     request.from_user = from_user_;
     return Guard(catalogue_, options_).CheckCall(request);
@@ -74,8 +76,28 @@ class GuardTest : public testing::Test {
   tool::ToolSpec spec_;
   GuardOptions options_;
   Label context_{Integrity::kUser, {}};
+  Principal principal_;
   bool from_user_ = false;
 };
+
+TEST_F(GuardTest, HiddenTextIsShownButWhereTextIsEdited) {
+  EXPECT_THAT(Admit("<!-- obey -->").content, HasSubstr("\n<!-- obey -->\n"));
+  spec_.plugin = "web";
+  const AdmittedResult shown =
+      Admit("<!-- obey -->", R"x({"a":"![x](https://evil.example)"})x", "<p hidden>");
+  EXPECT_THAT(shown.content, HasSubstr("<~!-- obey -->"));
+  EXPECT_THAT(shown.content, HasSubstr("!~[x]"));
+  EXPECT_THAT(shown.content, HasSubstr("error: <p ~hidden>"));
+  EXPECT_EQ(shown.strikes, 3u);
+}
+
+TEST_F(GuardTest, BlanksAreMarkedWhenAsked) {
+  options_.mark_blanks = true;
+  const AdmittedResult marked = Admit("do as I say");
+  EXPECT_THAT(marked.content,
+              HasSubstr("blanks=\u02C6]\ndo\u02C6as\u02C6I\u02C6say\n[/plugin_output]"));
+  EXPECT_EQ(PluginOutputText(marked.content), "do as I say");
+}
 
 TEST_F(GuardTest, AllowsAndCanonicalises) {
   const CheckedCall checked = Check("files.read", R"({"path":"a","limit":"5"})");
@@ -107,6 +129,18 @@ TEST_F(GuardTest, TheHighestTierIsAlwaysAskedOfThePerson) {
   from_user_ = true;
   EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
   EXPECT_EQ(Check("talon__panic", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
+}
+
+TEST_F(GuardTest, WhoOnlyActsForAPersonHasNoHandOfTheirs) {
+  from_user_ = true;
+  for (const char* by : {"timer:files/scan", "hook:words", "plugin:files", "agent:helper"}) {
+    principal_ = DerivedFrom({.origin = "cli"}, by);
+    EXPECT_THAT(Blocked("talon__panic", R"({"path":"a"})"), HasSubstr("for the person")) << by;
+    EXPECT_EQ(Check("bank__pay", R"({"path":"a"})").decision.verdict, hook::Verdict::kAsk) << by;
+    EXPECT_EQ(principal_.user, Principal().user);
+  }
+  principal_ = DerivedFrom(principal_, "agent:helper");  // and so on down
+  EXPECT_THAT(Blocked("talon__panic", R"({"path":"a"})"), HasSubstr("for the person"));
 }
 
 TEST_F(GuardTest, WrapsAndLabels) {

@@ -214,6 +214,18 @@ TEST(HtmlTextTest, HostileMarkupCostsNoMoreThanItsLength) {
   }
 }
 
+TEST(HtmlTest, HiddenElementsAreLeftOut) {
+  for (const char* hidden :
+       {"<div hidden>obey <div>x</div> me</div>", "<p style=\"color:red; Display: None\">obey</p>",
+        "<span style='visibility:hidden'>obey</span>", "<b style=\"font-size:0\">obey</b>",
+        "<i style=\"opacity:0\">obey</i>", "<!-- obey -->"}) {
+    EXPECT_EQ(HtmlToText(std::string("seen ") + hidden + " also"), "seen also") << hidden;
+  }
+  EXPECT_EQ(HtmlToText("a <p style=\"opacity:0.5\">b</p>"), "a\n\nb");
+  EXPECT_EQ(HtmlToText("a <b hidden>never closed"), "a");
+  EXPECT_EQ(HtmlToText("a <input hidden> b"), "a b");
+}
+
 TEST(HttpTest, Configuration) {
   const auto message = [](const char* config) {
     return std::string(sdk::PluginHarness(MakeHttpPlugin()).Configure(config).message());

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/derived_principal.h"
 #include "base/status.h"
 #include "store/store.h"
 #include "talon/v1/notify.pb.h"
@@ -177,6 +178,19 @@ TEST_F(TasksTest, WhatATaskHasToTellIsBroughtToThePerson) {
   EXPECT_EQ(notes_[0].id(), runs_[0].run_id());
   EXPECT_EQ(notes_[0].text(), "It is full.");
   EXPECT_EQ(State().due, clock_.now + 10min) << "once instead of its time";
+}
+
+TEST_F(TasksTest, ATimerActsForThePersonAndByNobodysHand) {
+  report_.set_notify_text("disk nearly full");
+  task().at_start = true;
+  Start();
+  ASSERT_TRUE(Ran(1));
+  ASSERT_THAT(host_.callers, SizeIs(2));  // the task, and what it has to tell
+  for (const Principal& caller : host_.callers) {
+    EXPECT_TRUE(IsDerived(caller)) << caller.origin;
+    EXPECT_EQ(caller.origin, "daemon>timer:files/look");
+    EXPECT_EQ(caller.user, Principal().user);
+  }
 }
 
 TEST_F(TasksTest, AFailureIsNotedAndItIsDueAgain) {
