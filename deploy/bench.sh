@@ -4,7 +4,7 @@
 # missed.
 #   deploy/bench.sh [--only NAME] [--quick] [--json FILE] [--readme]
 #   --only    overhead, throughput, memory, start, idle, connections, plugin_rtt,
-#             plugin_start, kill; repeatable
+#             plugin_start, guard_check, kill; repeatable
 #   --quick   shorter; latency and throughput are printed but do not decide
 #   --readme  writes the table in README.md
 #   TALON_BENCH_BUILD=DIR  measures the build there instead
@@ -14,7 +14,7 @@ build="${TALON_BENCH_BUILD:-}"
 if [[ -z "$build" ]]; then
   build=build/release
   deploy/build.sh release talon plugins mockllm test_plugin kill_shim bench_turns bench_plugin_rtt \
-    bench_plugin_start >&2
+    bench_plugin_start bench_guard_check >&2
 fi
 ulimit -n "$(ulimit -Hn)"
 exec python3 tests/bench/run.py --build "$build" "$@"

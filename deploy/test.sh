@@ -14,50 +14,45 @@ run_ctest() {  # preset, then arguments
   shift
   ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@"
 }
-step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+heading() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+failed=()
+step() {  # name, command: one that fails does not keep the others from showing what they find
+  heading "$1"
+  "${@:2}" || failed+=("$1")
+}
+tsan() { deploy/build.sh tsan concurrent_tests && run_ctest tsan -L '^concurrent$' -j2; }
+tidy() { TALON_TIDY_BUILD=asan deploy/dev tidy; }
+bench() { if [[ -n "${TALON_LONG:-}" ]]; then deploy/bench.sh; else deploy/bench.sh --quick; fi; }
 
 if [[ "${1:-}" == "--quick" ]]; then
-  step "build dev"
+  heading "build dev"
   deploy/build.sh dev unit_tests fuzzers store_contract_test talon plugins
-  step "lint, unit, contract, replayed fuzz corpora"
+  heading "lint, unit, contract, replayed fuzz corpora"
   run_ctest dev -L '^(lint|unit|contract|fuzz|integration)$' -j2
   exit 0
 fi
 
-step "build with the address and undefined-behaviour sanitizers"
+heading "build with the address and undefined-behaviour sanitizers"
 deploy/build.sh asan unit_tests fuzzers store_contract_test talon plugins
 if [[ -n "${TALON_LONG:-}" ]]; then cmake --preset asan -DTALON_FUZZ_SECONDS=600 >/dev/null; fi
-step "lint, unit, contract, integration, fuzzers"
-run_ctest asan -L '^(lint|unit|contract|integration|fuzz)$' -j2
+step "lint, unit, contract, integration, fuzzers" \
+  run_ctest asan -L '^(lint|unit|contract|integration|fuzz)$' -j2
 
-step "build release"
+heading "build release"
 deploy/build.sh release all plugin_sandbox_test
-step "plugins in their sandbox"
-run_ctest release -L '^sandbox$'
-step "end to end, and killed at every write"
-run_ctest release -L '^(e2e|kill|authors)$'
-step "peers nobody here wrote: MCP servers, go-plugin, grpc-go, grpcio"
-run_ctest release -L '^(mcp|interop)$'
-step "the hostile plugin"
-run_ctest release -L '^hostile$'
-step "hijacked turns"
-run_ctest release -L '^redteam$'
-step "benchmarks"
-if [[ -n "${TALON_LONG:-}" ]]; then deploy/bench.sh; else deploy/bench.sh --quick; fi
+step "plugins in their sandbox" run_ctest release -L '^sandbox$'
+step "end to end, and killed at every write" run_ctest release -L '^(e2e|kill|authors)$'
+step "peers nobody here wrote: MCP servers, go-plugin, grpc-go, grpcio" \
+  run_ctest release -L '^(mcp|interop)$'
+step "the hostile plugin" run_ctest release -L '^hostile$'
+step "hijacked turns" run_ctest release -L '^redteam$'
+step "thread sanitizer: what has threads" tsan
+step "clang-tidy" tidy
+step "benchmarks" bench
 
-# A machine so slow that these two would not end within the time of a run leaves them out and says so;
-# TALON_LONG=1 never does.
-left_out=()
-late() {  # name, seconds after which it is late
-  [[ -z "${TALON_LONG:-}" && $SECONDS -gt $2 ]] || return 1
-  left_out+=("$1")
-}
-step "thread sanitizer: what has threads"
-if ! late "thread sanitizer" 3600; then
-  deploy/build.sh tsan concurrent_tests
-  run_ctest tsan -L '^concurrent$' -j2
+if [[ ${#failed[@]} -gt 0 ]]; then
+  printf '\nFAILED in %s s:\n' "$SECONDS"
+  printf '  %s\n' "${failed[@]}"
+  exit 1
 fi
-step "clang-tidy"
-if ! late clang-tidy 4400; then TALON_TIDY_BUILD=asan deploy/dev tidy; fi
-
-printf '\nall tests passed in %s s%s\n' "$SECONDS" "${left_out[*]:+; LEFT OUT, the machine is too slow: ${left_out[*]}}"
+printf '\nall tests passed in %s s\n' "$SECONDS"

@@ -51,6 +51,11 @@ std::shared_ptr<TurnRun> Again(const TurnRun& run) {
 
 void LogEnd(const TurnRun& run) {
   if (run.outcome->error.ok() || run.parked) return;
+  if (absl::IsCancelled(run.outcome->error)) {
+    // By the person, or because the client went away: nobody has to act.
+    log::Debug("turn cancelled", {{"turn_id", run.turn.str()}, {"session_id", run.session.str()}});
+    return;
+  }
   log::Warn("turn ended with an error",
             {{"turn_id", run.turn.str()},
              {"session_id", run.session.str()},
@@ -72,7 +77,8 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(OrchestratorOptions options
 AgentImpl::AgentImpl(Core core)
     : core_(std::move(core)),
       nursery_(core_.deps.loop),
-      sessions_(core_.deps.journal, core_.deps.clock, core_.deps.ids, core_.options) {}
+      sessions_(core_.deps.journal, core_.deps.clock, core_.deps.ids, core_.options),
+      started_at_(core_.deps.clock.Now(), core_.deps.clock.SteadyNow()) {}
 
 AgentImpl::~AgentImpl() {
   core_.deps.loop.CancelTimer(forget_timer_);
@@ -114,7 +120,7 @@ io::Task<void> AgentImpl::Drive(Session* session, std::shared_ptr<TurnRun> run,
   session->Trim(core_.options.context_messages);
   if (unrecorded) Strand(*session, run);
   if (session->record.key == session->record.id.str()) {
-    ForgetUnnamedAt(core_.deps.clock.Now() + core_.deps.journal.keep_unnamed());
+    ForgetUnnamedIn(core_.deps.journal.keep_unnamed());
   }
   Release(*session);
   Announce(*run);
@@ -178,13 +184,6 @@ void AgentImpl::TakeUpStranded(Session& session) {
     runs_[run->turn] = run;
     session.waiting.push_front(run);
   }
-}
-
-void AgentImpl::Forget(const TurnId& turn, TurnObserver* observer) {
-  auto found = runs_.find(turn);
-  if (found == runs_.end()) return;
-  std::erase(found->second->observers, observer);
-  LeaveQuestions(*found->second, observer);
 }
 
 io::Task<absl::Status> AgentImpl::Answer(Principal principal, TurnId turn, QuestionId question,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,8 @@ struct TurnInput {
   std::optional<double> temperature;
   std::optional<double> top_p;
   std::vector<std::string> stop;
+  model::ReasoningEffort reasoning = model::ReasoningEffort::kDefault;
+  std::map<std::string, std::string> extra;  // see model::ChatRequest; in every round
   // Where the answer goes, as JSON of the room that took the message; empty: to whoever awaits the
   // turn.
   std::string reply_to;
@@ -126,12 +129,16 @@ class Agent {
   virtual ~Agent() = default;
 
   // Durable when it ends; the turn then runs by itself. A duplicate of an earlier event runs
-  // nothing and `observer` sees nothing: Await() its turn. Errors: ResourceExhausted (queue),
-  // NotFound/kUnknownModel, InvalidArgument, Aborted (the session was deleted meanwhile),
+  // nothing and `observer` sees nothing: Await() or Watch() its turn. Errors: ResourceExhausted
+  // (queue), NotFound/kUnknownModel, InvalidArgument, Aborted (the session was deleted meanwhile),
   // Unavailable (stopping), and the journal's.
   virtual io::Task<absl::StatusOr<journal::Accepted>> Submit(journal::EventEnvelope event,
                                                              TurnInput input,
                                                              TurnObserver* observer) = 0;
+  // Shows `observer` the text and the open questions and approvals that the turn has shown so far,
+  // and what follows; of a turn that has ended, or that nobody runs now, only its end as Await()
+  // has it. Ends when `observer` is up to date.
+  virtual io::Task<void> Watch(TurnId turn, TurnObserver& observer) = 0;
   // Stops calling `observer`. Must run before the observer dies, if its turn may still run.
   virtual void Forget(const TurnId& turn, TurnObserver* observer) = 0;
   // Ends with the turn, at once for one that has ended. `context` bounds the waiting only. A turn

@@ -23,7 +23,7 @@ io::Task<absl::StatusOr<journal::ApprovalRecord>> AgentImpl::AnswerApproval(
       record, co_await RecordApprovalAnswer(core_, std::move(record), std::move(answer)));
   if (const auto run = runs_.find(record.turn); run != runs_.end()) {
     const auto waits = run->second->approvals.find(record.id);
-    if (waits != run->second->approvals.end()) waits->second->Set(record.state);
+    if (waits != run->second->approvals.end()) waits->second->answer.Set(record.state);
   }
   if (approves && record.state == journal::ApprovalState::kDenied) {
     co_return PermissionDenied("wrong code, and no tries are left: the call is denied");

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's inside: which turns run, wait, or are stranded. agent.cc, submit.cc and
-// forget.cc implement it. Loop's thread.
+// The agent's inside: which turns run, wait, or are stranded. agent.cc, submit.cc,
+// watch.cc and forget.cc implement it. Loop's thread.
 #pragma once
 
 #include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "agent/agent.h"
@@ -27,6 +28,7 @@ class AgentImpl : public Agent {
 
   io::Task<absl::StatusOr<journal::Accepted>> Submit(journal::EventEnvelope event, TurnInput input,
                                                      TurnObserver* observer) override;
+  io::Task<void> Watch(TurnId turn, TurnObserver& observer) override;
   void Forget(const TurnId& turn, TurnObserver* observer) override;
   io::Task<absl::StatusOr<TurnOutcome>> Await(TurnId turn, CallContext context) override;
   io::Task<absl::StatusOr<Principal>> OwnerOf(TurnId turn) override;
@@ -87,7 +89,10 @@ class AgentImpl : public Agent {
   bool InUse(const SessionId& session);
   // Forgets the sessions without a key that are due, and arms the timer for the next.
   io::Task<void> ForgetUnnamed();
-  void ForgetUnnamedAt(WallTime due);
+  void ForgetUnnamedIn(WallTime::duration wait);
+  // The wall's time, but no later than time has passed since the start: a clock that is set forward
+  // makes no session older.
+  WallTime AgingNow() const;
 
   Core core_;
   io::Nursery nursery_;
@@ -99,6 +104,7 @@ class AgentImpl : public Agent {
   bool recovering_ = false;
   std::vector<std::shared_ptr<io::OneShot<bool>>> until_recovered_;
   std::shared_ptr<io::OneShot<bool>> drained_;
+  const std::pair<WallTime, SteadyTime> started_at_;  // the same moment
   io::TimerId forget_timer_;
   bool forget_armed_ = false;  // or running
 };

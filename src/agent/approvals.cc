@@ -150,15 +150,16 @@ class Asking {
   // Ends with an answer in the journal, with time running out, or with the turn.
   io::Task<absl::Status> Wait() {
     const SteadyTime began = core_.deps.clock.SteadyNow();
-    const auto open = run_.approvals[record_.id] = std::make_shared<io::OneShot<ApprovalState>>();
-    const ApprovalRequest shown{.record = record_, .code_at = code_at_};
-    for (TurnObserver* observer : run_.observers) observer->OnApproval(shown);
+    const auto open = run_.approvals[record_.id] = std::make_shared<OpenApproval>();
+    open->shown = {.record = record_, .code_at = code_at_};
+    for (TurnObserver* observer : run_.observers) observer->OnApproval(open->shown);
     const auto left = record_.expires_at - core_.deps.clock.Now();
     const io::TimerId timer = core_.deps.loop.CallAt(
         began + std::max<WallTime::duration>(left, WallTime::duration::zero()),
-        [open] { open->Set(ApprovalState::kExpired); });
-    const auto ended = run_.cancel.token().OnCancel([open] { open->Set(ApprovalState::kOpen); });
-    record_.state = co_await open->Wait();
+        [open] { open->answer.Set(ApprovalState::kExpired); });
+    const auto ended =
+        run_.cancel.token().OnCancel([open] { open->answer.Set(ApprovalState::kOpen); });
+    record_.state = co_await open->answer.Wait();
     core_.deps.loop.CancelTimer(timer);
     run_.approvals.erase(record_.id);
     // The person's time is not the turn's.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions that nobody gave a key are forgotten some time after their last turn. The journal knows
-// when each was used; one timer is armed for the longest unused.
+// when each was used; one timer is armed for the longest unused. A clock that jumps while the
+// daemon runs forgets nothing early; what was unused when it started is as old as the wall's clock
+// says then.
 #include <algorithm>
 #include <optional>
 
@@ -23,10 +25,17 @@ bool AgentImpl::InUse(const SessionId& id) {
   return session != nullptr && !session->idle();
 }
 
-void AgentImpl::ForgetUnnamedAt(WallTime due) {
-  const auto keep = core_.deps.journal.keep_unnamed();
+WallTime AgentImpl::AgingNow() const {
+  const auto passed = core_.deps.clock.SteadyNow() - started_at_.second;
+  return std::min(core_.deps.clock.Now(),
+                  started_at_.first + std::chrono::floor<WallTime::duration>(passed));
+}
+
+void AgentImpl::ForgetUnnamedIn(WallTime::duration wait) {
+  const WallTime::duration keep = core_.deps.journal.keep_unnamed();
   if (stopping_ || keep.count() == 0 || std::exchange(forget_armed_, true)) return;
-  const auto wait = std::max<WallTime::duration>(due - core_.deps.clock.Now(), {}) + keep / kSlack;
+  // No longer than one is kept: by a clock that was set back, it may be due in years.
+  wait = std::clamp(wait, WallTime::duration::zero(), keep) + keep / kSlack;
   forget_timer_ = core_.deps.loop.CallAt(
       core_.deps.clock.SteadyNow() + std::chrono::duration_cast<SteadyTime::duration>(wait),
       [this] { nursery_.Spawn(ForgetUnnamed()); });
@@ -43,7 +52,7 @@ io::Task<void> AgentImpl::ForgetUnnamed() {
                 {{"status", StatusText(page.status())}});
       break;
     }
-    const WallTime now = core_.deps.clock.Now();
+    const WallTime now = AgingNow();
     std::vector<SessionId> due;
     for (const journal::SessionUse& use : *page) {
       if (use.used_at + keep > now) {
@@ -64,7 +73,7 @@ io::Task<void> AgentImpl::ForgetUnnamed() {
   }
   if (count > 0) log::Info("sessions without a key forgotten", {{"count", count}});
   forget_armed_ = false;
-  if (next) ForgetUnnamedAt(*next);
+  if (next) ForgetUnnamedIn(*next - AgingNow());
 }
 
 }  // namespace talon::agent

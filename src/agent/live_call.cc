@@ -113,18 +113,18 @@ io::Task<tool::Answer> LiveCall::Wait(const QuestionId& id, const guard::Admitte
                                       const CallContext& context) {
   const auto open = run_.questions[id] = std::make_shared<OpenQuestion>();
   open->form = admitted.form;
-  const ToolQuestion question{.id = id,
-                              .call_id = call_id_,
-                              .tool = spec_.name,
-                              .plugin = spec_.plugin,
-                              .text = admitted.text,
-                              .schema = admitted.schema,
-                              .fields = admitted.fields,
-                              .url = admitted.url,
-                              .timeout_ms = core_.options.question_timeout.count()};
+  open->shown = {.id = id,
+                 .call_id = call_id_,
+                 .tool = spec_.name,
+                 .plugin = spec_.plugin,
+                 .text = admitted.text,
+                 .schema = admitted.schema,
+                 .fields = admitted.fields,
+                 .url = admitted.url,
+                 .timeout_ms = core_.options.question_timeout.count()};
   if (run_.input.mode == TurnMode::kChat) {
     for (TurnObserver* observer : run_.observers) {
-      if (observer->OnQuestion(question)) open->shown_to.push_back(observer);
+      if (observer->OnQuestion(open->shown)) open->shown_to.push_back(observer);
     }
   }
   if (open->shown_to.empty()) co_return Unanswered("nobody is there to answer");

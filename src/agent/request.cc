@@ -119,6 +119,8 @@ BuiltRequest BuildRequest(Core& core, const Session& session, const TurnInput& i
   request.temperature = input.temperature;
   request.top_p = input.top_p;
   request.stop = input.stop;
+  request.reasoning = input.reasoning;
+  request.extra = input.extra;
   built.snapshot = SnapshotOf(core, request);
 
   std::vector<model::Message> notes;

@@ -24,11 +24,18 @@ namespace talon::agent {
 
 // A question that waits for the person. Shared by the call that asks and the answer that comes.
 struct OpenQuestion {
+  ToolQuestion shown;
   std::shared_ptr<const tool::Schema> form;  // null: yes or no, or a link
   std::vector<TurnObserver*> shown_to;
   io::OneShot<tool::Answer> answer;
   // How the answer fared: OK when it is in the journal and on its way to the tool.
   std::vector<std::shared_ptr<io::OneShot<absl::Status>>> until_taken;
+};
+
+// An approval that waits for the person. Shared likewise.
+struct OpenApproval {
+  ApprovalRequest shown;
+  io::OneShot<journal::ApprovalState> answer;
 };
 
 // One turn on its way. Shared by its session, the loop that runs it and those who wait for it.
@@ -47,9 +54,10 @@ struct TurnRun {
   bool parked = false;    // the daemon stops: leave the turn unfinished in the journal
   SteadyTime deadline = SteadyTime::max();
   std::vector<TurnObserver*> observers;
+  std::string shown;  // text of the answer that observers were shown, for those who come later
   std::map<QuestionId, std::shared_ptr<OpenQuestion>> questions;
   // Approvals the turn waits for, by their ids.
-  std::map<std::string, std::shared_ptr<io::OneShot<journal::ApprovalState>>> approvals;
+  std::map<std::string, std::shared_ptr<OpenApproval>> approvals;
   CancelSource cancel;
   std::optional<TurnOutcome> outcome;
   std::vector<std::shared_ptr<io::OneShot<bool>>> waiters;

@@ -2,7 +2,9 @@
 // How a turn comes in: AgentImpl::Submit and what belongs to it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+#include <set>
 
 #include "agent/advice.h"
 #include "agent/agent_impl.h"
@@ -16,6 +18,33 @@ namespace {
 
 absl::Status Stopping() {
   return Unavailable("the daemon is stopping; try again in a moment");
+}
+
+// A result must answer a call, in what arrives with it or in the session.
+absl::Status CheckResults(const Session& session, const TurnInput& input) {
+  if (session.stale) return absl::OkStatus();  // what it holds is not in memory
+  std::set<std::string> calls;
+  const auto note = [&](const model::Message& message) {
+    for (model::ToolCall& call : model::ToolCallsOf(message)) calls.insert(std::move(call.id));
+  };
+  for (const StoredMessage& stored : session.history) note(stored.message);
+  for (const model::Message& message : input.messages) {
+    note(message);
+    for (const model::Part& part : message.parts) {
+      const auto* result = std::get_if<model::ToolResult>(&part);
+      if (result == nullptr || calls.contains(result->call_id)) continue;
+      return InvalidArgument(
+          fmt::format("messages: the tool result for '{}' belongs to no tool call of session '{}'",
+                      TruncateUtf8(result->call_id, 100), session.record.key));
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool HasResults(const TurnInput& input) {
+  return std::ranges::any_of(input.messages, [](const model::Message& message) {
+    return message.role == model::Role::kTool;
+  });
 }
 
 }  // namespace
@@ -74,6 +103,7 @@ io::Task<absl::StatusOr<journal::Accepted>> AgentImpl::Submit(journal::EventEnve
   TALON_CO_RETURN_IF_ERROR(opened.status());
   std::optional<Pin> pin = *std::move(opened);
   Session& session = **pin;
+  if (HasResults(input)) TALON_CO_RETURN_IF_ERROR(CheckResults(session, input));
   TakeUpStranded(session);
   StartNext(session);
   const bool waits = MustWait(session);

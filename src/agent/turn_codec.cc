@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kLastReason = static_cast<int>(ErrorReason::kUnknownModel);
 constexpr int kLastChoice = static_cast<int>(model::ToolChoice::kRequired);
+constexpr int kLastEffort = static_cast<int>(model::ReasoningEffort::kHigh);
 constexpr int kLastFinish = static_cast<int>(model::FinishReason::kContentFilter);
 
 // The member as a number from 0 to `last`, else 0.
@@ -60,6 +61,10 @@ std::string EncodeInput(const TurnInput& input) {
   if (input.temperature) json["temperature"] = *input.temperature;
   if (input.top_p) json["top_p"] = *input.top_p;
   if (!input.stop.empty()) json["stop"] = input.stop;
+  if (input.reasoning != model::ReasoningEffort::kDefault) {
+    json["reasoning"] = static_cast<int>(input.reasoning);
+  }
+  if (!input.extra.empty()) json["extra"] = input.extra;
   if (!input.reply_to.empty()) json["reply_to"] = input.reply_to;
   return DumpJson(json);
 }
@@ -96,6 +101,12 @@ absl::StatusOr<TurnInput> DecodeInput(std::string_view text) {
   }
   if (json.contains("temperature")) input.temperature = JsonDouble(json, "temperature");
   if (json.contains("top_p")) input.top_p = JsonDouble(json, "top_p");
+  input.reasoning = static_cast<model::ReasoningEffort>(IntWithin(json, "reasoning", kLastEffort));
+  if (const Json* extra = JsonFind(json, "extra"); extra && extra->is_object()) {
+    for (const auto& [name, value] : extra->items()) {
+      if (value.is_string()) input.extra[name] = value.get<std::string>();
+    }
+  }
   if (const Json* stop = JsonFind(json, "stop"); stop && stop->is_array()) {
     for (const Json& word : *stop) {
       if (word.is_string()) input.stop.push_back(word.get<std::string>());

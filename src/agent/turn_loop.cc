@@ -168,9 +168,9 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     }
     TurnSink sink(run_, texts_, links ? &*links : nullptr);
     const bool held = IsAdvised(core_, hook::Joinpoint::kResponseBeforeFinal);
+    const bool live = !held && !run_.observers.empty();
     auto routed = co_await core_.deps.router.Complete(
-        chain_, std::move(built_.request), ContextOf(run_),
-        run_.observers.empty() || held ? nullptr : &sink,
+        chain_, std::move(built_.request), ContextOf(run_), live ? &sink : nullptr,
         [this, &shape](const router::Route& next, const absl::Status& error) {
           return FailOver(next, error, shape);
         });
@@ -189,12 +189,10 @@ io::Task<absl::StatusOr<model::ChatResponse>> TurnLoop::AskModel(bool force) {
     }
     NoteResponse(*routed);
     model::Message& message = routed->response.message;
-    if (held) {
-      TALON_CO_RETURN_IF_ERROR(co_await AdviseResponse(core_, run_, writer_, message));
-      sink.OnText(model::TextOf(message));
-    }
-    sink.Finish();
+    if (held) TALON_CO_RETURN_IF_ERROR(co_await AdviseResponse(core_, run_, writer_, message));
+    if (live) sink.Finish();
     if (links) CleanLinks(message);
+    if (!live) sink.OnCleanText(model::TextOf(message));
     std::optional<Flaw> flaw;
     if (!force) flaw = FindFlaw(routed->response);
     if (flaw && Repair(*flaw, routed->response, shape)) continue;
@@ -307,6 +305,7 @@ io::Task<absl::StatusOr<bool>> TurnLoop::ReadRemains() {
   round_ = remains_.rounds;
   repairs_ = remains_.repairs;
   texts_ = remains_.texts;
+  if (!texts_.empty()) TurnSink(run_, {}).OnText(fmt::format("{}", fmt::join(texts_, "\n\n")));
   answer_.usage = remains_.usage;
   answer_.cost_usd = remains_.cost_usd;
   answer_.model = remains_.model;

@@ -26,6 +26,7 @@ void TurnSink::Show(std::string_view text) {
   piece += words;
   space_ = text.substr(at + words.size());
   begun_ = true;
+  run_.shown += piece;
   for (TurnObserver* observer : run_.observers) observer->OnText(piece);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Passes deltas to the observers so that what they see adds up to the answer: without the space
-// around the text of a round, and with a blank line between the texts of two. Loop's thread.
+// around the text of a round, and with a blank line between the texts of two. Keeps what was shown
+// for those who begin to watch later. Loop's thread.
 #pragma once
 
 #include <string>
@@ -21,6 +22,8 @@ class TurnSink : public model::DeltaSink {
       : run_(run), texts_(texts), links_(links) {}
   void OnText(std::string_view text) override;
   void OnReasoning(std::string_view text) override;
+  // Text that needs no cleaning any more.
+  void OnCleanText(std::string_view text) { Show(text); }
   // The answer is complete: what was held back of it.
   void Finish();
 

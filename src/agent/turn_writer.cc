@@ -24,8 +24,14 @@ void TurnWriter::AddStep(journal::StepKind kind, std::string data) {
   step.kind = kind;
   step.data = std::move(data);
   step.label = session_.label;
-  step.at = core_.deps.clock.Now();
+  step.at = StepTime();
   entry_.steps.push_back(std::move(step));
+}
+
+WallTime TurnWriter::StepTime() {
+  const SteadyTime now = core_.deps.clock.SteadyNow();
+  if (!first_step_) first_step_.emplace(core_.deps.clock.Now(), now);
+  return first_step_->first + std::chrono::floor<WallTime::duration>(now - first_step_->second);
 }
 
 void TurnWriter::AddMessage(model::Message message) {

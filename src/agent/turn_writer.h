@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "agent/core.h"
 #include "agent/session.h"
+#include "base/clock.h"
 
 namespace talon::agent {
 
@@ -42,10 +44,15 @@ class TurnWriter {
   void SetStoreFailed() { store_failed_ = true; }
 
  private:
+  // The wall's time at the first step, and steady time from there: a clock that is set meanwhile
+  // neither lengthens nor shortens what the steps say that the turn took.
+  WallTime StepTime();
+
   Core& core_;
   Session& session_;
   TurnRun& run_;
   journal::Entry entry_;
+  std::optional<std::pair<WallTime, SteadyTime>> first_step_;
   std::vector<std::pair<Shown, ToolActivity>> to_show_;
   bool store_failed_ = false;
 };

@@ -93,6 +93,13 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect() {
   return client;
 }
 
+absl::StatusOr<std::unique_ptr<Client>> Client::Join() {
+  std::unique_ptr<Client> client(new Client);
+  client->parts_->connection.OnlyJoin();
+  TALON_RETURN_IF_ERROR(client->loop().RunUntilDone(client->Reconnect({})));
+  return client;
+}
+
 io::Task<absl::Status> Client::Reconnect(CallContext context) {
   return parts_->connection.Open(std::move(context));
 }

@@ -45,6 +45,8 @@ class Client {
  public:
   // Finds or starts a daemon.
   static absl::StatusOr<std::unique_ptr<Client>> Connect();
+  // Finds one that runs. Unavailable/kTransport when there is none.
+  static absl::StatusOr<std::unique_ptr<Client>> Join();
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

@@ -22,6 +22,21 @@ absl::StatusOr<config::Loaded> LoadConfig() {
   return config::Load(paths.config, paths.config_missing, &std::getenv);
 }
 
+// Everything that is wrong, not only what the first look finds.
+absl::StatusOr<config::Loaded> LoadChecked() {
+  TALON_ASSIGN_OR_RETURN(daemon::Paths paths, daemon::FindPaths(&std::getenv));
+  TALON_ASSIGN_OR_RETURN(config::Draft draft,
+                         config::LoadDraft(paths.config, paths.config_missing, &std::getenv));
+  std::vector<std::string>& problems = draft.problems;
+  if (const absl::Status checked = daemon::CheckConfig(draft.loaded); !checked.ok()) {
+    problems.emplace_back(Message(checked));
+  }
+  const auto unknown = config::UnknownVariables(draft.loaded, config::TalonVariables());
+  problems.insert(problems.end(), unknown.begin(), unknown.end());
+  if (!problems.empty()) return InvalidArgument(fmt::format("{}", fmt::join(problems, "\n")));
+  return std::move(draft.loaded);
+}
+
 }  // namespace
 
 int Serve(const Globals& globals) {
@@ -33,13 +48,8 @@ int Serve(const Globals& globals) {
 }
 
 int ConfigCheck(const Globals& globals) {
-  auto loaded = LoadConfig();
-  absl::Status status = loaded.ok() ? daemon::CheckConfig(*loaded) : loaded.status();
-  if (status.ok()) {
-    const auto unknown = config::UnknownVariables(*loaded, config::TalonVariables());
-    if (!unknown.empty()) status = InvalidArgument(fmt::format("{}", fmt::join(unknown, "\n")));
-  }
-  if (!status.ok()) return Fail(globals, status, kUsage);
+  auto loaded = LoadChecked();
+  if (!loaded.ok()) return Fail(globals, loaded.status(), kUsage);
   std::vector<std::string> advice;
   if (const auto paths = daemon::FindPaths(&std::getenv); paths.ok()) {
     advice = daemon::ConfigAdvice(*loaded, *paths);

@@ -52,6 +52,14 @@ absl::Status Stranger(const daemon::Announcement& announced, const daemon::Paths
                   AddressOf(announced), paths.token(), announced.pid));
 }
 
+// What is there but does not answer is worth its own words.
+absl::Status NotRunning(const absl::Status& joined, const daemon::Paths& paths) {
+  if (absl::IsDeadlineExceeded(joined) || absl::IsUnauthenticated(joined)) return joined;
+  return MakeError(
+      absl::StatusCode::kUnavailable, ErrorReason::kTransport,
+      fmt::format("not running: no daemon serves '{}'; `talon serve` starts one", paths.home));
+}
+
 // The most useful of why no daemon was joined and why none could be started.
 absl::Status Refusal(const absl::Status& joined, const absl::Status& held) {
   if (absl::IsDeadlineExceeded(joined) || absl::IsUnauthenticated(joined)) return joined;
@@ -102,6 +110,7 @@ io::Task<absl::Status> Connection::Open(CallContext context) {
     absl::Status joined = co_await Join(paths, loaded.config.gateway.token, context);
     const bool nobody = absl::IsNotFound(joined) || ReasonOf(joined) == ErrorReason::kTransport;
     if (joined.ok() || !nobody || embedded_ != nullptr) co_return joined;
+    if (only_joins_) co_return NotRunning(joined, paths);
     auto started =
         co_await loop_.Blocking([&] { return std::make_unique<Embedded>(loaded, paths); });
     if (started->status().ok()) {

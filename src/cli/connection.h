@@ -35,6 +35,8 @@ class Connection {
   // InvalidArgument of token and configuration, Unavailable/kTransport of a daemon that does not
   // answer, AlreadyExists/kAlreadyRunning of a process that holds the folder.
   io::Task<absl::Status> Open(CallContext context);
+  // From now on Open() starts none.
+  void OnlyJoin() { only_joins_ = true; }
 
   const std::string& base() const { return base_; }  // "http://127.0.0.1:8420"
   const Secret& token() const { return token_; }
@@ -48,6 +50,7 @@ class Connection {
   io::Loop& loop_;
   io::HttpClient& http_;
   std::optional<daemon::Announcement> announced_;  // what Join() saw last
+  bool only_joins_ = false;
   std::unique_ptr<Embedded> embedded_;
   std::string base_;
   Secret token_;

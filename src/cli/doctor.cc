@@ -13,6 +13,7 @@
 #include "base/terminal.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/report.h"
 #include "config/config.h"
 #include "daemon/config_advice.h"
 #include "daemon/paths.h"
@@ -110,6 +111,9 @@ void Examination::Daemon() {
     Add("ok", "model", JsonString(*json, "model"));
   } else {
     Add("warn", "model", "only the built-in reflex model; " + JsonString(*json, "model_advice"));
+  }
+  if (const std::string keys = RestartKeys(*json); !keys.empty()) {
+    Add("warn", "configuration", "restart needed for what was changed: " + keys);
   }
   Plugins(**client);
 }

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "base/log.h"
+#include "base/status.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "daemon/paths.h"
@@ -56,11 +58,16 @@ Embedded::Embedded(config::Loaded loaded, daemon::Paths paths) : state_(std::mak
   loaded.config.gateway.http.bind = "127.0.0.1";
   loaded.config.log.level = std::max(loaded.config.log.level, log::Level::kError);
   auto ready = state_->ready.get_future();
-  state_->thread = std::thread(
-      [state = state_.get(), loaded = std::move(loaded), paths = std::move(paths)]() mutable {
-        ::pthread_setname_np(::pthread_self(), "talon-embedded");
-        state->Run(std::move(loaded), std::move(paths));
-      });
+  try {
+    state_->thread = std::thread(
+        [state = state_.get(), loaded = std::move(loaded), paths = std::move(paths)]() mutable {
+          ::pthread_setname_np(::pthread_self(), "talon-embedded");
+          state->Run(std::move(loaded), std::move(paths));
+        });
+  } catch (const std::system_error& error) {
+    state_->status = ErrnoToStatus(error.code().value(), "start a thread for the daemon");
+    return;
+  }
   state_->status = ready.get();
 }
 
@@ -68,7 +75,7 @@ Embedded::~Embedded() {
   if (state_->status.ok()) {
     state_->loop.Post([state = state_.get()] { state->stop.Set(true); });
   }
-  state_->thread.join();
+  if (state_->thread.joinable()) state_->thread.join();
 }
 
 const absl::Status& Embedded::status() const {

@@ -73,12 +73,16 @@ int Models(const Globals& globals) {
 }
 
 int Status(const Globals& globals) {
-  return Report(globals, "GET", "/v1/status", [](const Json& json) {
+  const auto print = [](const Json& json) {
     Print(fmt::format("talon {}, pid {}, up {} s, model {}, {} turns running, {} tools",
                       JsonString(json, "version"), JsonInt(json, "pid"), JsonInt(json, "uptime_s"),
                       JsonString(json, "model"), JsonInt(json, "running_turns"),
                       JsonInt(json, "tools")));
-  });
+    if (const std::string keys = RestartKeys(json); !keys.empty()) {
+      Print("restart needed for what was changed in the configuration: " + keys);
+    }
+  };
+  return Report(globals, "GET", "/v1/status", print, "", Asked::kRunning);
 }
 
 int Notify(const Globals& globals, const NotifyOptions& options) {

@@ -9,8 +9,8 @@
 namespace talon::cli {
 
 int Report(const Globals& globals, const std::string& method, const std::string& path,
-           const std::function<void(const Json&)>& print, const std::string& body) {
-  auto client = Client::Connect();
+           const std::function<void(const Json&)>& print, const std::string& body, Asked asked) {
+  auto client = asked == Asked::kRunning ? Client::Join() : Client::Connect();
   if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
   auto answer = (*client)->Call(method, path, body);
   if (!answer.ok()) return Fail(globals, answer.status());
@@ -33,6 +33,14 @@ void ForEach(const Json& json, std::string_view member,
   if (const Json* list = JsonFind(json, member); list != nullptr && list->is_array()) {
     for (const Json& item : *list) visit(item);
   }
+}
+
+std::string RestartKeys(const Json& status) {
+  std::string keys;
+  ForEach(status, "restart_needed", [&](const Json& key) {
+    if (key.is_string()) keys += (keys.empty() ? "" : ", ") + key.get<std::string>();
+  });
+  return keys;
 }
 
 void Print(const std::string& line) {

@@ -13,14 +13,19 @@
 namespace talon::cli {
 
 // Asks the daemon and prints its answer: as it is with --json, else by `print`. The exit code.
+enum class Asked { kAny, kRunning };  // kRunning: none is started for it
 int Report(const Globals& globals, const std::string& method, const std::string& path,
-           const std::function<void(const Json&)>& print, const std::string& body = "");
+           const std::function<void(const Json&)>& print, const std::string& body = "",
+           Asked asked = Asked::kAny);
 
 // {"ok":true,"data":…} on one line.
 void PrintData(const Json& data);
 
 void ForEach(const Json& json, std::string_view member,
              const std::function<void(const Json&)>& visit);
+
+// The settings that wait for a restart, of /v1/status: "routing.primary, models.providers.x".
+std::string RestartKeys(const Json& status);
 
 // A line for a person, harmless to a terminal.
 void Print(const std::string& line);

@@ -116,6 +116,12 @@ struct Loaded {
   std::set<std::string> variables;   // TALON_* that could have set something, or were asked for
 };
 
+// What could be read of a configuration, and what is wrong with it: problems, a line each.
+struct Draft {
+  Loaded loaded;
+  std::vector<std::string> problems;
+};
+
 // Parses `text` (named `file` in errors) and applies TALON_* overrides: TALON_GATEWAY_HTTP_PORT=0
 // sets gateway.http.port; TALON_CONFIG, TALON_HOME, TALON_GATEWAY_TOKEN … keep their own meaning.
 // Every problem is reported at once, a line each: "talon.yaml:7: gateway.prot: unknown key; did you
@@ -127,6 +133,9 @@ absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
 enum class Missing { kDefaults, kError };
 absl::StatusOr<Loaded> Load(const std::string& path, Missing missing,
                             const Environment& environment);
+// The same for who wants to know all that is wrong, also with what could be read.
+absl::StatusOr<Draft> LoadDraft(const std::string& path, Missing missing,
+                                const Environment& environment);
 
 // "talon.yaml:7: " before an error whose text begins with the path of a key, or of one below it.
 absl::Status AtItsLine(const Loaded& loaded, const absl::Status& status);
@@ -148,7 +157,8 @@ std::string ExampleYaml();
 // docs/configuration.md: a table row a key.
 std::string ReferenceMarkdown();
 
-// What changed, and whether it is in force at once.
+// What changed, and whether it is in force at once. An entry of a map (a provider, a plugin) that
+// came or went is one change.
 struct Change {
   std::string key, before, after;
   Reload reload;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -256,9 +257,26 @@ absl::Status Config::Validate() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
-                             const Environment& environment_in) {
-  Loaded loaded;
+namespace {
+
+// What yaml-cpp says of a tab before a key means nothing to who cannot see it.
+std::string WhyNoYaml(std::string_view text, const YAML::Exception& error) {
+  int number = 0;
+  for (std::size_t at = 0; at < text.size() && number <= error.mark.line; ++number) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos) {
+      return fmt::format("{}: a tab indents this line; YAML is indented by spaces", number + 1);
+    }
+    at = end + 1;
+  }
+  return fmt::format("{}: not valid YAML: {}", error.mark.line + 1, error.msg);
+}
+
+Draft ParseDraft(std::string_view text, std::string_view file, const Environment& environment_in) {
+  Draft draft;
+  Loaded& loaded = draft.loaded;
+  loaded.file = file;
   const Environment environment = [&](const char* name) {
     if (std::string_view(name).starts_with("TALON_")) loaded.variables.insert(name);
     return environment_in(name);
@@ -267,30 +285,48 @@ absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
     if (documents.size() > 1) {
-      return InvalidArgument(fmt::format("{}:{}: a second document begins here; one file is one",
-                                         file, documents[1].Mark().line + 1));
+      draft.problems.push_back(fmt::format("{}:{}: a second document begins here; one file is one",
+                                           file, documents[1].Mark().line + 1));
+      return draft;
     }
     const YAML::Node root = documents.empty() ? YAML::Node() : documents.front();
     if (root.IsDefined() && !root.IsNull()) {
       OpenTalonKeys(binder).Move(root);
       binder.Bind(root, "", loaded.config);
     }
-    loaded.file = file;
     loaded.lines = binder.TakeLines();
   } catch (const YAML::Exception& error) {
-    return InvalidArgument(
-        fmt::format("{}:{}: not valid YAML: {}", file, error.mark.line + 1, error.msg));
+    draft.problems.push_back(fmt::format("{}:{}", file, WhyNoYaml(text, error)));
+    return draft;
   } catch (const std::exception& error) {
-    return InvalidArgument(fmt::format("{}: not valid YAML: {}", file, error.what()));
+    draft.problems.push_back(fmt::format("{}: not valid YAML: {}", file, error.what()));
+    return draft;
   }
-  std::vector<std::string> problems = binder.problems();
-  ApplyEnvironment(environment, loaded, problems);
-  if (!problems.empty()) return InvalidArgument(Combine(problems));
-  return loaded;
+  draft.problems = binder.problems();
+  ApplyEnvironment(environment, loaded, draft.problems);
+  return draft;
+}
+
+absl::StatusOr<Loaded> Faultless(Draft draft) {
+  if (!draft.problems.empty()) return InvalidArgument(Combine(draft.problems));
+  return std::move(draft.loaded);
+}
+
+}  // namespace
+
+absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
+                             const Environment& environment) {
+  return Faultless(ParseDraft(text, file, environment));
 }
 
 absl::StatusOr<Loaded> Load(const std::string& path, Missing missing,
                             const Environment& environment) {
+  TALON_ASSIGN_OR_RETURN(Draft draft, LoadDraft(path, missing, environment));
+  return Faultless(std::move(draft));
+}
+
+absl::StatusOr<Draft> LoadDraft(const std::string& path, Missing missing,
+                                const Environment& environment) {
   auto text = ReadFile(path, kMaxFile);
   const bool none = text.status().code() == absl::StatusCode::kNotFound;
   if (none && missing == Missing::kError) {
@@ -298,9 +334,10 @@ absl::StatusOr<Loaded> Load(const std::string& path, Missing missing,
         fmt::format("configuration: '{}' does not exist; correct TALON_CONFIG or unset it", path));
   }
   if (!text.ok() && !none) return Annotate(text.status(), "configuration");
-  auto loaded = Parse(text.ok() ? *text : "", path, environment);
-  if (loaded.ok() && text.ok()) loaded->sources.insert(loaded->sources.begin(), path);
-  return loaded;
+  Draft draft = ParseDraft(text.ok() ? *text : "", path, environment);
+  std::vector<std::string>& sources = draft.loaded.sources;
+  if (text.ok()) sources.insert(sources.begin(), path);
+  return draft;
 }
 
 absl::Status AtItsLine(const Loaded& loaded, const absl::Status& status) {

@@ -171,6 +171,8 @@ class Flattener {
         T::Fields());
   }
   std::map<std::string, Leaf> Take() { return std::move(leaves_); }
+  // Entries of maps, by their paths.
+  const std::map<std::string, Reload>& entries() const { return entries_; }
 
  private:
   template <class T>
@@ -178,7 +180,12 @@ class Flattener {
     if constexpr (OptionStruct<T>) {
       Struct(path + ".", value, reload);
     } else if constexpr (IsMap<T>::value) {
-      for (const auto& [key, item] : value) Member(path + "." + key, item, reload);
+      for (const auto& [key, item] : value) {
+        if constexpr (OptionStruct<typename T::mapped_type>) {
+          entries_[path + "." + key] = reload;
+        }
+        Member(path + "." + key, item, reload);
+      }
     } else if constexpr (IsVector<T>::value) {
       for (std::size_t i = 0; i < value.size(); ++i) {
         Member(fmt::format("{}[{}]", path, i), value[i], reload);
@@ -194,7 +201,24 @@ class Flattener {
     }
   }
   std::map<std::string, Leaf> leaves_;
+  std::map<std::string, Reload> entries_;
 };
+
+// Takes the leaves of an entry out that only one side has; what is left of it is its name.
+std::vector<Change> TakeWhole(const Flattener& have, const Flattener& lack, std::string_view what,
+                              std::map<std::string, Flattener::Leaf>& leaves) {
+  std::vector<Change> changes;
+  for (const auto& [entry, reload] : have.entries()) {
+    if (lack.entries().contains(entry)) continue;
+    const auto first = leaves.lower_bound(entry + ".");
+    auto last = first;
+    while (last != leaves.end() && last->first.starts_with(entry + ".")) ++last;
+    if (first == last) continue;  // within another that went as a whole
+    leaves.erase(first, last);
+    changes.push_back({entry, "", std::string(what), reload});
+  }
+  return changes;
+}
 
 // The Secret leaves, and those of foreign settings. A value of a map of secrets counts when its
 // name says that it is one: a header "X-Team: blue" must not blank the word everywhere.
@@ -269,8 +293,12 @@ std::vector<Change> Compare(const Config& before, const Config& after) {
   old_values.Struct("", before, Reload::kLive);
   new_values.Struct("", after, Reload::kLive);
   auto was = old_values.Take();
-  std::vector<Change> changes;
-  for (auto& [key, leaf] : new_values.Take()) {
+  auto is = new_values.Take();
+  std::vector<Change> changes = TakeWhole(new_values, old_values, "added", is);
+  for (Change& gone : TakeWhole(old_values, new_values, "removed", was)) {
+    changes.push_back(std::move(gone));
+  }
+  for (auto& [key, leaf] : is) {
     auto found = was.find(key);
     if (found == was.end()) {
       changes.push_back({key, "", Visible(leaf.value), leaf.reload});

@@ -125,25 +125,36 @@ absl::Status CheckConfig(const config::Loaded& loaded) {
   SystemClock clock;
   Redactor redactor;
   const auto http = io::MakeCurlClient(loop, config.http_client);
-  absl::Status status = router::Router::Create(config.models, config.routing,
-                                               {.loop = loop,
-                                                .http = *http,
-                                                .redactor = redactor,
-                                                .clock = clock,
-                                                .source = NoSources()})
-                            .status();
-  if (status.ok()) status = agent::PromptBook::Load(config.orchestrator.prompts_dir).status();
-  if (status.ok()) status = PolicyOf(config).status();
-  if (status.ok()) status = CheckToken(config.gateway.token);
-  for (const auto& [name, entry] : config.plugins) {
-    if (!status.ok()) break;
-    if (entry.enabled) status = CheckProgram(name, entry);
+  std::vector<std::string> problems;
+  const auto note = [&](const absl::Status& status) {
+    if (status.ok()) return;
+    problems.emplace_back(Message(config::AtItsLine(loaded, status)));
+  };
+  // Without its routing first: of that every name is checked.
+  const auto router = router::Router::Create(
+      config.models, {},
+      {.loop = loop, .http = *http, .redactor = redactor, .clock = clock, .source = NoSources()});
+  note(router.status());
+  if (router.ok()) {
+    if (const std::string& primary = config.routing.primary; !primary.empty()) {
+      note(Annotate((*router)->Resolve(primary).status(), "routing.primary"));
+    }
+    for (const std::string& name : config.routing.fallbacks) {
+      note(Annotate((*router)->Resolve(name).status(), "routing.fallbacks"));
+    }
   }
-  return config::AtItsLine(loaded, status);
+  note(agent::PromptBook::Load(config.orchestrator.prompts_dir).status());
+  note(PolicyOf(config).status());
+  note(CheckToken(config.gateway.token));
+  for (const auto& [name, entry] : config.plugins) {
+    if (entry.enabled) note(CheckProgram(name, entry));
+  }
+  if (problems.empty()) return absl::OkStatus();
+  return InvalidArgument(fmt::format("{}", fmt::join(problems, "\n")));
 }
 
 Daemon::Daemon(io::Loop& loop, config::Loaded loaded, Paths paths)
-    : loop_(loop), loaded_(std::move(loaded)), paths_(std::move(paths)) {}
+    : loop_(loop), loaded_(std::move(loaded)), paths_(std::move(paths)), running_(loaded_.config) {}
 
 Daemon::~Daemon() = default;
 
@@ -214,7 +225,7 @@ io::Task<absl::Status> Daemon::StartParts() {
           std::move(options),
           {loop_, parts.clock, parts.ids, *parts.agent, *parts.journal, *parts.router,
            parts.catalogue, *parts.plugins, *parts.guard, std::string(kVersion), &*parts.extensions,
-           &*parts.tasks, &*parts.grants, &parts.hooks, config.orchestrator}));
+           &*parts.tasks, &*parts.grants, &parts.hooks, config.orchestrator, &restart_keys_}));
   TALON_CO_RETURN_IF_ERROR(WriteAnnouncement(
       paths_, {.pid = ::getpid(), .bind = config.gateway.http.bind, .port = port()}));
   parts.announced = true;
@@ -360,6 +371,10 @@ absl::Status Daemon::Reload() {
   parts_->gateway->Reload(options);
   parts_->guard->UsePolicy(std::move(policy));
   log::SetLevel(loaded.config.log.level);
+  restart_keys_.clear();
+  for (const config::Change& change : config::Compare(running_, loaded.config)) {
+    if (change.reload == Reload::kRestart) restart_keys_.push_back(change.key);
+  }
   for (const config::Change& change : changes) {
     log::Info(change.reload == Reload::kLive ? "configuration changed"
                                              : "configuration changed; in force after a restart",
@@ -414,6 +429,15 @@ io::Task<void> Daemon::Stop(std::chrono::milliseconds drain) {
 
 std::uint16_t Daemon::port() const {
   return parts_->gateway->port();
+}
+std::string Daemon::url() const {
+  const std::string& bind = running_.gateway.http.bind;
+  const bool v6 = bind.find(':') != std::string::npos;
+  return fmt::format("http://{}{}{}:{}", v6 ? "[" : "", bind, v6 ? "]" : "", port());
+}
+std::string Daemon::model() const {
+  const auto route = parts_->router->Resolve("");
+  return route.ok() ? route->name() : "";
 }
 const Secret& Daemon::token() const {
   return token_;

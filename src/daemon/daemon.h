@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -44,6 +45,9 @@ class Daemon {
 
   std::uint16_t port() const;
   const Secret& token() const;
+  // For who has just started it: where it answers, and which model.
+  std::string url() const;
+  std::string model() const;
 
  private:
   struct Parts;
@@ -61,14 +65,17 @@ class Daemon {
   io::Loop& loop_;
   config::Loaded loaded_;
   Paths paths_;
+  config::Config running_;                 // as it was at the start
+  std::vector<std::string> restart_keys_;  // what of `loaded_` is in force after a restart only
   Secret token_;
   std::unique_ptr<Parts> parts_;
   bool started_ = false;
   bool reload_wanted_ = false;  // while it was not
 };
 
-// What only the rooms can check: model names, aliases, prompt files, programs of plugins. Errors
-// name the line. Reads prompts and looks for programs.
+// What only the rooms can check: model names, aliases, prompt files, programs of plugins. Every
+// problem is reported, a line each, with its line in the file. Reads prompts and looks for
+// programs.
 absl::Status CheckConfig(const config::Loaded& loaded);
 
 // The operator's answer to a failed Reload().

@@ -5,12 +5,21 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/cord.h"
 #include "base/digest.h"
 #include "base/status.h"
 #include "base/text.h"
 
 namespace talon::gateway {
 namespace {
+
+constexpr char kMemberPayload[] = "talon/member";
+constexpr char kCodePayload[] = "talon/code";
+
+std::string PayloadOf(const absl::Status& error, const char* name) {
+  const auto payload = error.GetPayload(name);
+  return payload ? std::string(*payload) : "";
+}
 
 struct Mapping {
   int http;
@@ -43,7 +52,7 @@ Mapping MapByReason(ErrorReason reason) {
     case ErrorReason::kReadOnly:
       return {503, "storage_read_only"};
     case ErrorReason::kUnknownModel:
-      return {404, "model_not_found"};
+      return {404, "invalid_request_error"};
     case ErrorReason::kDuplicate:
       return {422, "idempotency_error"};
     default:
@@ -94,13 +103,32 @@ int HttpStatusOf(const absl::Status& error) {
 
 std::string ErrorBody(const absl::Status& error) {
   const Mapping mapping = MapOf(error);
-  const ErrorReason reason = ReasonOf(error);
+  std::string member = MemberOf(error);
+  std::string code = PayloadOf(error, kCodePayload);
+  if (const ErrorReason reason = ReasonOf(error); reason == ErrorReason::kUnknownModel) {
+    member = "model";
+    code = "model_not_found";
+  } else if (code.empty()) {
+    code = reason == ErrorReason::kNone ? mapping.type : ErrorReasonName(reason);
+  }
   Json json = {{"error",
                 {{"message", std::string(Message(error))},
                  {"type", mapping.type},
-                 {"param", nullptr},
-                 {"code", reason == ErrorReason::kNone ? mapping.type : ErrorReasonName(reason)}}}};
+                 {"param", member.empty() ? Json(nullptr) : Json(std::move(member))},
+                 {"code", std::move(code)}}}};
   return DumpJson(json);
+}
+
+absl::Status AboutMember(absl::Status error, std::string_view member, std::string_view code) {
+  if (error.ok()) return error;
+  error.SetPayload(kMemberPayload, absl::Cord(absl::string_view(member.data(), member.size())));
+  if (!code.empty())
+    error.SetPayload(kCodePayload, absl::Cord(absl::string_view(code.data(), code.size())));
+  return error;
+}
+
+std::string MemberOf(const absl::Status& error) {
+  return PayloadOf(error, kMemberPayload);
 }
 
 io::ServerResponse ErrorResponse(const absl::Status& error) {
@@ -142,7 +170,8 @@ absl::Status CheckMember(const Json& object, std::string_view name, JsonKind kin
   const Json* value = JsonFind(object, name);
   if (value == nullptr || value->is_null()) return absl::OkStatus();
   auto expect = [&](bool fits, std::string_view what) {
-    return fits ? absl::OkStatus() : InvalidArgument(fmt::format("{}: must be {}", name, what));
+    if (fits) return absl::OkStatus();
+    return AboutMember(InvalidArgument(fmt::format("{}: must be {}", name, what)), name);
   };
   switch (kind) {
     case JsonKind::kString:

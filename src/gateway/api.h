@@ -21,6 +21,12 @@ io::ServerResponse ErrorResponse(const absl::Status& error);
 std::string ErrorBody(const absl::Status& error);
 int HttpStatusOf(const absl::Status& error);
 
+// Names the member of the request that `error` is about, and OpenAI's code for it where that is not
+// the error's type: told as `param` and `code`.
+absl::Status AboutMember(absl::Status error, std::string_view member, std::string_view code = "");
+// The member AboutMember() named; empty when none.
+std::string MemberOf(const absl::Status& error);
+
 // Sends the answer; whether the client is still there does not matter to the handler.
 io::Task<void> Reply(io::ResponseWriter& writer, io::ServerResponse response);
 

@@ -5,41 +5,16 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "gateway/agent_request.h"
 #include "gateway/api.h"
 #include "gateway/surfaces.h"
-#include "guard/guard.h"
 #include "io/nursery.h"
 
 namespace talon::gateway {
 namespace {
 
-constexpr std::string_view kAgentModel = "talon";
-
 std::int64_t UnixSeconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
-
-// In a session the daemon keeps the history: of what the client repeats only the new end counts.
-std::vector<model::Message> NewMessages(std::vector<model::Message> messages) {
-  std::size_t first = 0;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (messages[i].role == model::Role::kAssistant) first = i + 1;
-  }
-  messages.erase(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(first));
-  return messages;
-}
-
-// Results of tools the client ran are data from outside, like a plugin's.
-void GuardClientResults(std::vector<model::Message>& messages) {
-  for (model::Message& message : messages) {
-    for (model::Part& part : message.parts) {
-      auto* result = std::get_if<model::ToolResult>(&part);
-      if (result == nullptr) continue;
-      result->content = guard::WrapPluginOutput(
-          "client", result->name.empty() ? "tool" : result->name,
-          guard::SanitizeUntrusted(result->content, nullptr, guard::HiddenText::kShow));
-    }
-  }
 }
 
 io::ServerResponse StreamHead() {
@@ -60,24 +35,6 @@ class PassSink : public model::DeltaSink {
  private:
   TurnStream& stream_;
 };
-
-agent::TurnInput InputOf(ChatCompletionRequest chat, bool in_session) {
-  agent::TurnInput input;
-  input.messages = in_session ? NewMessages(std::move(chat.messages)) : std::move(chat.messages);
-  GuardClientResults(input.messages);
-  if (chat.model.size() > kAgentModel.size()) {
-    input.model = chat.model.substr(kAgentModel.size() + 1);
-  }
-  input.instructions = std::move(chat.instructions);
-  input.client_tools = std::move(chat.tools);
-  input.tool_choice = chat.tool_choice;
-  input.only_tool = std::move(chat.only_tool);
-  input.max_output_tokens = chat.max_output_tokens;
-  input.temperature = chat.temperature;
-  input.top_p = chat.top_p;
-  input.stop = std::move(chat.stop);
-  return input;
-}
 
 model::ChatRequest RequestOf(ChatCompletionRequest chat) {
   model::ChatRequest ask;
@@ -111,6 +68,24 @@ agent::TurnAnswer AnswerOf(const model::ChatResponse& response, std::string mode
   return answer;
 }
 
+Json ModelJson(std::string id, std::string_view owner) {
+  return {{"id", std::move(id)}, {"object", "model"}, {"created", 0}, {"owned_by", owner}};
+}
+
+Json RouteJson(const router::Route& route) {
+  Json json = ModelJson(route.name(), route.provider);
+  if (!route.alias.empty()) json["alias"] = route.alias;
+  json["context_window"] = route.limits.context_window;
+  return json;
+}
+
+// The router knows only models; whoever has the wrong name may have meant the agent.
+absl::Status NamingAgent(const absl::Status& error) {
+  if (ReasonOf(error) != ErrorReason::kUnknownModel) return error;
+  return MakeError(error.code(), ErrorReason::kUnknownModel,
+                   fmt::format("{}; the agent is '{}'", Message(error), kAgentModel));
+}
+
 PassedAnswer PassedOf(const model::ChatResponse& response) {
   PassedAnswer passed;
   passed.logprobs = response.logprobs;
@@ -125,18 +100,21 @@ PassedAnswer PassedOf(const model::ChatResponse& response) {
 }  // namespace
 
 io::Task<void> CompletionsSurface::Models(io::ResponseWriter& writer) {
-  Json data = Json::array();
-  auto add = [&](std::string id, std::string owner, const router::Route* route) {
-    Json item = {{"id", std::move(id)}, {"object", "model"}, {"created", 0}, {"owned_by", owner}};
-    if (route != nullptr) {
-      if (!route->alias.empty()) item["alias"] = route->alias;
-      item["context_window"] = route->limits.context_window;
-    }
-    data.push_back(std::move(item));
-  };
-  add(std::string(kAgentModel), "talon", nullptr);
-  for (const router::Route& route : deps_.router.List()) add(route.name(), route.provider, &route);
-  co_await Reply(writer, JsonResponse(200, DumpJson({{"object", "list"}, {"data", data}})));
+  Json data = Json::array({ModelJson(std::string(kAgentModel), "talon")});
+  for (const router::Route& route : deps_.router.List()) data.push_back(RouteJson(route));
+  co_await Reply(writer, Ok({{"object", "list"}, {"data", std::move(data)}}));
+}
+
+io::Task<void> CompletionsSurface::Model(std::string name, io::ResponseWriter& writer) {
+  io::ServerResponse response;
+  if (name == kAgentModel) {
+    response = Ok(ModelJson(std::move(name), "talon"));
+  } else if (auto route = deps_.router.Resolve(name); route.ok()) {
+    response = Ok(RouteJson(*route));
+  } else {
+    response = ErrorResponse(NamingAgent(route.status()));
+  }
+  co_await Reply(writer, std::move(response));
 }
 
 io::Task<void> CompletionsSurface::Complete(ApiRequest request, io::ResponseWriter& writer) {
@@ -164,12 +142,15 @@ absl::Status CompletionsSurface::CheckTools(const ChatCompletionRequest& chat) c
 
 io::Task<void> CompletionsSurface::RunAgent(const ApiRequest& request, ChatCompletionRequest chat,
                                             io::ResponseWriter& writer) {
-  if (absl::Status tools = CheckTools(chat); !tools.ok()) {
-    co_await Reply(writer, ErrorResponse(tools));
-    co_return;
-  }
   std::string session(request.headers.Get("X-Talon-Session"));
   if (session.empty() && !chat.user.empty()) session = "user:" + chat.user;
+  absl::Status fits = CheckTools(chat);
+  if (fits.ok()) fits = CheckMembers(chat);
+  if (fits.ok() && session.empty()) fits = chat.stray_result;
+  if (!fits.ok()) {
+    co_await Reply(writer, ErrorResponse(fits));
+    co_return;
+  }
   journal::EventEnvelope event = EventOf(request, "http", "http", std::move(session));
   StartedTurn started;
   started.keyed = !event.dedupe_key.empty();
@@ -177,7 +158,8 @@ io::Task<void> CompletionsSurface::RunAgent(const ApiRequest& request, ChatCompl
   CompletionIds ids{.id = "", .model = chat.model, .created = UnixSeconds(deps_.clock.Now())};
   const bool streams = chat.stream;
   const bool include_usage = chat.include_usage;
-  agent::TurnInput input = InputOf(std::move(chat), !event.session_key.empty());
+  agent::TurnInput input =
+      InputOf(std::move(chat), event.session_key.empty() ? History::kWhole : History::kKept);
 
   OpenAiStream format(ids, include_usage);
   TurnStream stream(format, deps_.loop, deps_.clock, options_, request.headers);
@@ -213,14 +195,7 @@ io::Task<void> CompletionsSurface::SendAnswer(const StartedTurn& started, const 
 io::Task<void> CompletionsSurface::SendStream(const StartedTurn& started, TurnStream& stream,
                                               std::string start, io::ResponseWriter& writer) {
   const TurnId& turn = started.accepted.turn;
-  if (started.accepted.duplicate) {
-    CallContext wait;
-    wait.cancel = started.client_gone;
-    auto outcome = co_await deps_.agent.Await(turn, wait);
-    agent::TurnOutcome failed;
-    failed.error = outcome.status();
-    stream.OnEnd(outcome.ok() ? *outcome : failed);
-  }
+  if (started.accepted.duplicate) co_await deps_.agent.Watch(turn, stream);
   co_await stream.Begun();
   if (!stream.early_error().ok()) {
     io::ServerResponse response = ErrorResponse(stream.early_error());
@@ -243,8 +218,9 @@ io::Task<void> CompletionsSurface::PassThrough(const ApiRequest& request,
                                                ChatCompletionRequest chat,
                                                io::ResponseWriter& writer) {
   auto route = deps_.router.Resolve(chat.model);
-  if (!route.ok()) {
-    co_await Reply(writer, ErrorResponse(route.status()));
+  const absl::Status fits = route.ok() ? chat.stray_result : NamingAgent(route.status());
+  if (!fits.ok()) {
+    co_await Reply(writer, ErrorResponse(fits));
     co_return;
   }
   const std::string name = route->name();

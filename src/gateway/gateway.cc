@@ -44,6 +44,14 @@ bool IsLoopbackName(std::string_view host) {
   return EqualsIgnoreCase(host, "localhost") || host == "[::1]";
 }
 
+// The name in "/v1/models/<name>", which may hold a '/', encoded or not; empty for other targets.
+std::string ModelIn(std::string_view target) {
+  constexpr std::string_view kModels = "/v1/models/";
+  if (!target.starts_with(kModels)) return "";
+  target.remove_prefix(kModels.size());
+  return io::PercentDecode(target.substr(0, target.find('?')));
+}
+
 class GatewayImpl : public Gateway {
  public:
   GatewayImpl(GatewayOptions options, Dependencies deps)
@@ -57,15 +65,21 @@ class GatewayImpl : public Gateway {
         endpoints_(deps_, options_) {}
 
   absl::Status Listen() {
-    TALON_ASSIGN_OR_RETURN(server_,
-                           io::MakeHttpServer(
-                               deps_.loop, options_.http,
-                               [this](io::ServerRequest request, io::ResponseWriter& writer) {
-                                 return Serve(std::move(request), writer);
-                               },
-                               [this](const io::ServerRequest& head) {
-                                 return Admit(head).ok() && MayAuthenticate(head);
-                               }));
+    auto server = io::MakeHttpServer(
+        deps_.loop, options_.http,
+        [this](io::ServerRequest request, io::ResponseWriter& writer) {
+          return Serve(std::move(request), writer);
+        },
+        [this](const io::ServerRequest& head) {
+          return Admit(head).ok() && MayAuthenticate(head);
+        });
+    if (absl::IsAlreadyExists(server.status())) {
+      return absl::AlreadyExistsError(
+          fmt::format("{}: gateway.http.port in talon.yaml, or TALON_GATEWAY_HTTP_PORT=8421; 0 "
+                      "picks a free one",
+                      Message(server.status())));
+    }
+    TALON_ASSIGN_OR_RETURN(server_, std::move(server));
     return absl::OkStatus();
   }
   std::uint16_t port() const override { return server_->port(); }
@@ -220,6 +234,14 @@ io::Task<void> GatewayImpl::RouteApi(ApiRequest request, io::ResponseWriter& wri
   if (path == "/v1/models") {
     if (request.method == "GET") {
       co_await completions_.Models(writer);
+    } else {
+      co_await Reply(writer, WrongMethod(path, "GET"));
+    }
+    co_return;
+  }
+  if (std::string name = ModelIn(request.target); !name.empty()) {
+    if (request.method == "GET") {
+      co_await completions_.Model(std::move(name), writer);
     } else {
       co_await Reply(writer, WrongMethod(path, "GET"));
     }

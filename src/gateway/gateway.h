@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -49,6 +50,8 @@ struct Dependencies {
   hook::Hooks* hooks = nullptr;              // null: nobody advises
   // Of calls outside turns: their questions and progress.
   agent::OrchestratorOptions calls = {};
+  // Settings that were changed and wait for a restart; null: none.
+  const std::vector<std::string>* restart_keys = nullptr;
 };
 
 class Gateway {

@@ -246,6 +246,7 @@ io::Task<void> NativeSurface::SendAnswer(const StartedTurn& started, io::Respons
 io::Task<void> NativeSurface::SendStream(const StartedTurn& started, TurnStream& stream,
                                          io::ResponseWriter& writer) {
   const TurnId& turn = started.accepted.turn;
+  if (started.accepted.duplicate) co_await deps_.agent.Watch(turn, stream);
   io::ServerResponse head;
   head.headers.Set("Content-Type", "text/event-stream; charset=utf-8");
   head.headers.Set("Cache-Control", "no-cache");
@@ -254,17 +255,6 @@ io::Task<void> NativeSurface::SendStream(const StartedTurn& started, TurnStream&
     written = co_await writer.Write(io::FormatSse(
         "turn_start",
         DumpJson({{"turn", turn.str()}, {"session", started.accepted.session.str()}})));
-  }
-  if (written.ok() && started.accepted.duplicate) {
-    CallContext wait;
-    wait.cancel = started.client_gone;
-    auto outcome = co_await deps_.agent.Await(turn, wait);
-    agent::TurnOutcome failed;
-    failed.turn = turn;
-    failed.session = started.accepted.session;
-    failed.state = journal::TurnState::kRunning;
-    failed.error = outcome.status();
-    stream.OnEnd(outcome.ok() ? *outcome : failed);
   }
   if (written.ok()) written = co_await stream.Pump(writer);
   deps_.agent.Forget(turn, &stream);
@@ -477,7 +467,9 @@ io::ServerResponse NativeSurface::Status() const {
              {"provider_configured", deps_.router.provider_configured()},
              {"model_advice", deps_.router.Advice()},
              {"running_turns", deps_.agent.running_turns()},
-             {"tools", deps_.catalogue.size()}});
+             {"tools", deps_.catalogue.size()},
+             {"restart_needed",
+              deps_.restart_keys == nullptr ? Json::array() : Json(*deps_.restart_keys)}});
 }
 
 }  // namespace talon::gateway

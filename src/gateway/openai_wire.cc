@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/json.h"
 #include "base/status.h"
@@ -15,9 +16,16 @@
 namespace talon::gateway {
 namespace {
 
+// "messages[2].content: <what>"
+absl::Status Bad(std::string_view member, std::string_view what) {
+  return AboutMember(InvalidArgument(fmt::format("{}: {}", member, what)), member);
+}
+
 // The error of a member, with where it stands.
 absl::Status In(const std::string& where, const absl::Status& member) {
-  return member.ok() ? member : InvalidArgument(where + std::string(Message(member)));
+  if (member.ok()) return member;
+  return AboutMember(InvalidArgument(where + std::string(Message(member))),
+                     where + MemberOf(member));
 }
 
 absl::Status ParseContent(const Json& content, const std::string& where, model::Message& message) {
@@ -27,7 +35,7 @@ absl::Status ParseContent(const Json& content, const std::string& where, model::
     return absl::OkStatus();
   }
   if (!content.is_array()) {
-    return InvalidArgument(fmt::format("{}: must be a string or an array of parts", where));
+    return Bad(where, "must be a string or an array of parts");
   }
   for (std::size_t i = 0; i < content.size(); ++i) {
     const Json& part = content[i];
@@ -50,15 +58,15 @@ absl::Status ParseContent(const Json& content, const std::string& where, model::
       } else if (url.starts_with("https://") || url.starts_with("http://")) {
         out.url = url;
       } else {
-        return InvalidArgument(
-            fmt::format("{}[{}].image_url: must be an http(s) URL or a base64 data URL", where, i));
+        return Bad(fmt::format("{}[{}].image_url", where, i),
+                   "must be an http(s) URL or a base64 data URL");
       }
       message.parts.push_back(std::move(out));
     } else if (type == "refusal") {
       message.parts.push_back(model::TextPart{JsonString(part, "refusal")});
     } else {
-      return InvalidArgument(
-          fmt::format("{}[{}].type: '{}' is not supported; use text or image_url", where, i, type));
+      return Bad(fmt::format("{}[{}].type", where, i),
+                 fmt::format("'{}' is not supported; use text or image_url", type));
     }
   }
   return absl::OkStatus();
@@ -67,13 +75,13 @@ absl::Status ParseContent(const Json& content, const std::string& where, model::
 absl::Status ParseCalls(const Json& item, const std::string& where, model::Message& message) {
   const Json* calls = JsonFind(item, "tool_calls");
   if (calls == nullptr || calls->is_null()) return absl::OkStatus();
-  if (!calls->is_array()) return InvalidArgument(fmt::format("{}.tool_calls: not an array", where));
+  if (!calls->is_array()) return Bad(where + ".tool_calls", "not an array");
   for (std::size_t i = 0; i < calls->size(); ++i) {
     const Json& call = (*calls)[i];
     const std::string at = fmt::format("{}.tool_calls[{}].", where, i);
     const Json* function = JsonFind(call, "function");
     if (function == nullptr || JsonString(*function, "name").empty()) {
-      return InvalidArgument(fmt::format("{}function.name: missing", at));
+      return Bad(at + "function.name", "missing");
     }
     TALON_RETURN_IF_ERROR(
         In(at + "function.", CheckMember(*function, "arguments", JsonKind::kString)));
@@ -85,9 +93,11 @@ absl::Status ParseCalls(const Json& item, const std::string& where, model::Messa
   return absl::OkStatus();
 }
 
-absl::Status ParseMessage(const Json& item, std::size_t index, ChatCompletionRequest& request) {
+// `calls`: ids of the calls so far.
+absl::Status ParseMessage(const Json& item, std::size_t index, std::set<std::string>& calls,
+                          ChatCompletionRequest& request) {
   const std::string where = fmt::format("messages[{}]", index);
-  if (!item.is_object()) return InvalidArgument(fmt::format("{}: must be an object", where));
+  if (!item.is_object()) return Bad(where, "must be an object");
   const std::string role = JsonString(item, "role");
   model::Message message;
   const Json* content = JsonFind(item, "content");
@@ -102,10 +112,11 @@ absl::Status ParseMessage(const Json& item, std::size_t index, ChatCompletionReq
   if (role == "user") {
     message.role = model::Role::kUser;
     message.label.integrity = Integrity::kUser;
-    if (message.parts.empty()) return InvalidArgument(fmt::format("{}.content: empty", where));
+    if (message.parts.empty()) return Bad(where + ".content", "empty");
   } else if (role == "assistant") {
     message.role = model::Role::kAssistant;
     TALON_RETURN_IF_ERROR(ParseCalls(item, where, message));
+    for (const model::ToolCall& call : model::ToolCallsOf(message)) calls.insert(call.id);
     if (message.parts.empty()) message.parts.push_back(model::TextPart{});
   } else if (role == "tool") {
     model::ToolResult result;
@@ -113,13 +124,18 @@ absl::Status ParseMessage(const Json& item, std::size_t index, ChatCompletionReq
     result.name = JsonString(item, "name");
     result.content = model::TextOf(message);
     if (result.call_id.empty()) {
-      return InvalidArgument(fmt::format("{}.tool_call_id: missing", where));
+      return Bad(where + ".tool_call_id", "missing");
+    }
+    if (request.stray_result.ok() && !calls.contains(result.call_id)) {
+      request.stray_result =
+          Bad(where + ".tool_call_id",
+              fmt::format("'{}' belongs to no tool call before it", result.call_id));
     }
     message.role = model::Role::kTool;
     message.parts = {std::move(result)};
   } else {
-    return InvalidArgument(fmt::format(
-        "{}.role: '{}' is not one of system, developer, user, assistant, tool", where, role));
+    return Bad(where + ".role",
+               fmt::format("'{}' is not one of system, developer, user, assistant, tool", role));
   }
   request.messages.push_back(std::move(message));
   return absl::OkStatus();
@@ -136,23 +152,21 @@ bool IsToolName(std::string_view name) {
 absl::Status ParseTool(const Json& tool, std::size_t index, ChatCompletionRequest& request) {
   const Json* function = JsonFind(tool, "function");
   if (function == nullptr || JsonString(*function, "name").empty()) {
-    return InvalidArgument(
-        fmt::format("tools[{}]: needs type 'function' and function.name", index));
+    return Bad(fmt::format("tools[{}]", index), "needs type 'function' and function.name");
   }
   std::string name = JsonString(*function, "name");
   if (!IsToolName(name)) {
-    return InvalidArgument(fmt::format(
-        "tools[{}].function.name: must be 1 to 64 letters, digits, '_' and '-'", index));
+    return Bad(fmt::format("tools[{}].function.name", index),
+               "must be 1 to 64 letters, digits, '_' and '-'");
   }
   for (const model::ToolDefinition& other : request.tools) {
     if (other.name == name) {
-      return InvalidArgument(
-          fmt::format("tools[{}].function.name: '{}' is there twice", index, name));
+      return Bad(fmt::format("tools[{}].function.name", index),
+                 fmt::format("'{}' is there twice", name));
     }
   }
-  if (absl::Status status = CheckMember(*function, "parameters", JsonKind::kObject); !status.ok()) {
-    return Annotate(status, fmt::format("tools[{}].function", index));
-  }
+  TALON_RETURN_IF_ERROR(In(fmt::format("tools[{}].function.", index),
+                           CheckMember(*function, "parameters", JsonKind::kObject)));
   const Json* parameters = JsonFind(*function, "parameters");
   const bool given = parameters != nullptr && !parameters->is_null();
   request.tools.push_back({.name = std::move(name),
@@ -173,14 +187,14 @@ absl::Status ParseToolChoice(const Json& json, ChatCompletionRequest& request) {
   if (*choice == "required") return absl::OkStatus();
   const Json* function = JsonFind(*choice, "function");
   if (function == nullptr) {
-    return InvalidArgument("tool_choice: must be auto, none, required or name a function");
+    return Bad("tool_choice", "must be auto, none, required or name a function");
   }
   const std::string name = JsonString(*function, "name");
   request.only_tool = name;
   std::erase_if(request.tools,
                 [&](const model::ToolDefinition& tool) { return tool.name != name; });
   if (request.tools.empty()) {
-    return InvalidArgument(fmt::format("tool_choice: no function '{}' in tools", name));
+    return Bad("tool_choice", fmt::format("no function '{}' in tools", name));
   }
   return absl::OkStatus();
 }
@@ -202,7 +216,7 @@ absl::Status ParseStop(const Json& json, ChatCompletionRequest& request) {
   const bool texts = list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& word) {
                        return word.is_string();
                      });
-  if (!texts) return InvalidArgument("stop: must be a string or an array of strings");
+  if (!texts) return Bad("stop", "must be a string or an array of strings");
   for (const Json& word : list) request.stop.push_back(word.get<std::string>());
   return absl::OkStatus();
 }
@@ -247,6 +261,7 @@ bool IsDefault(const std::string& name, const Json& value) {
   if (name == "parallel_tool_calls") return value == true;
   if (name == "presence_penalty" || name == "frequency_penalty") return value == 0;
   if (name == "response_format") return JsonString(value, "type") == "text";
+  if (name == "modalities") return value == Json({"text"});
   return false;
 }
 
@@ -295,19 +310,20 @@ absl::StatusOr<ChatCompletionRequest> ParseChatCompletion(std::string_view body)
   TALON_RETURN_IF_ERROR(CheckMember(json, "model", JsonKind::kString));
   request.model = JsonString(json, "model");
   if (request.model.empty()) {
-    return InvalidArgument("model: missing; use 'talon' or one that GET /v1/models lists");
+    return Bad("model", "missing; use 'talon' or one that GET /v1/models lists");
   }
   TALON_RETURN_IF_ERROR(CheckMember(json, "n", JsonKind::kCount));
-  if (JsonInt(json, "n", 1) != 1) return InvalidArgument("n: only 1 is supported");
+  if (JsonInt(json, "n", 1) != 1) return Bad("n", "only 1 is supported");
   const Json* messages = JsonFind(json, "messages");
   if (messages == nullptr || !messages->is_array() || messages->empty()) {
-    return InvalidArgument("messages: must be an array with at least one message");
+    return Bad("messages", "must be an array with at least one message");
   }
+  std::set<std::string> calls;
   for (std::size_t i = 0; i < messages->size(); ++i) {
-    TALON_RETURN_IF_ERROR(ParseMessage((*messages)[i], i, request));
+    TALON_RETURN_IF_ERROR(ParseMessage((*messages)[i], i, calls, request));
   }
   if (request.messages.empty()) {
-    return InvalidArgument("messages: needs a user, assistant or tool message");
+    return Bad("messages", "needs a user, assistant or tool message");
   }
   TALON_RETURN_IF_ERROR(ParseTools(json, request));
   TALON_RETURN_IF_ERROR(ParseParameters(json, request));

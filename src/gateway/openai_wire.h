@@ -31,6 +31,8 @@ struct ChatCompletionRequest {
   std::map<std::string, std::string> extra;  // every other member, as JSON: for passing through
   bool stream = false;
   bool include_usage = false;
+  // Of the first tool message whose call is not in this request; it may be in the session.
+  absl::Status stray_result;
 };
 
 // Errors name the member: "messages[2].content: …".

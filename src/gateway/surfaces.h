@@ -21,7 +21,7 @@ struct StartedTurn {
   CancelToken client_gone;
 };
 
-// POST /v1/chat/completions and GET /v1/models.
+// POST /v1/chat/completions, GET /v1/models and GET /v1/models/{name}.
 class CompletionsSurface {
  public:
   // Both must outlive this.
@@ -29,6 +29,7 @@ class CompletionsSurface {
       : deps_(deps), options_(options) {}
   io::Task<void> Complete(ApiRequest request, io::ResponseWriter& writer);
   io::Task<void> Models(io::ResponseWriter& writer);
+  io::Task<void> Model(std::string name, io::ResponseWriter& writer);
 
  private:
   io::Task<void> RunAgent(const ApiRequest& request, ChatCompletionRequest chat,

@@ -16,6 +16,14 @@ void RaiseDescriptorLimit(Loop& loop) {
   loop.SetChildDescriptors(former);
 }
 
+rlim_t DescriptorsForConnections() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return RLIM_INFINITY;
+  }
+  return limit.rlim_cur - std::min(kOwnDescriptors, limit.rlim_cur / 2);
+}
+
 ChildDescriptorLimit::ChildDescriptorLimit(const Loop& loop) {
   if (loop.child_descriptors() == 0 || ::getrlimit(RLIMIT_NOFILE, &ours_) != 0) return;
   rlimit theirs = ours_;

@@ -15,6 +15,11 @@ class Loop;
 void RaiseDescriptorLimit(Loop& loop);
 inline constexpr rlim_t kMostDescriptors = 65'536;  // 16 times the default of max_connections
 
+// How many connections of strangers may be open so that the daemon's own work (database, plugins,
+// outbound connections) finds descriptors: the soft limit without kOwnDescriptors, or its half.
+rlim_t DescriptorsForConnections();
+inline constexpr rlim_t kOwnDescriptors = 256;
+
 // While it lives, the process has the limit that a child is to inherit. Other threads cannot go
 // beyond it so long, so keep it for the instant of the start.
 class ChildDescriptorLimit {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // File changes by inotify. The folder is watched, so that editors that replace files are seen.
-// Bursts are folded: `on_change` runs once, 200 ms after the last of them. Loop's thread.
+// Where the file is a symbolic link, so is the folder of its target, link by link, anew after each
+// change. Bursts are folded: `on_change` runs once, 200 ms after the last of them. Loop's thread.
 #pragma once
 
 #include <chrono>

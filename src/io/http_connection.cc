@@ -22,6 +22,8 @@ namespace {
 
 using boost::system::error_code;
 
+constexpr int kBodiesRetry = 1;  // seconds: bodies come and go fast
+
 bool WouldBlock(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
@@ -121,21 +123,45 @@ void Connection::Consume(std::string_view data) {
     parser_ =
         RequestParser::Create({host_->options.max_header.value, host_->options.max_body.value});
   }
+  std::size_t taken = 0;
   if (pending_.empty()) {
-    pending_.assign(data.substr(parser_->Feed(data)));
+    taken = parser_->Feed(data);
+    pending_.assign(data.substr(taken));
   } else {
     pending_.append(data);
-    pending_.erase(0, parser_->Feed(pending_));
+    taken = parser_->Feed(pending_);
+    pending_.erase(0, taken);
   }
   switch (parser_->state()) {
-    case RequestParser::State::kHeader:
     case RequestParser::State::kBody:
+      if (!CountBody(taken)) {
+        return Refuse({503, "too_many_bodies",
+                       "the server is reading as many bytes of requests as it may; try again",
+                       kBodiesRetry});
+      }
+      return AwaitMore();
+    case RequestParser::State::kHeader:
       return AwaitMore();
     case RequestParser::State::kDone:
       return HandleRequest();
     case RequestParser::State::kFailed:
       return Refuse(HttpProblem(parser_->problem()));
   }
+}
+
+bool Connection::CountBody(std::size_t bytes) {
+  const HttpServerOptions& options = host_->options;
+  if (host_->body_bytes + bytes > std::max(options.max_bodies.value, options.max_body.value)) {
+    return false;
+  }
+  body_bytes_ += bytes;
+  host_->body_bytes += bytes;
+  return true;
+}
+
+void Connection::DropParser() {
+  parser_.reset();
+  host_->body_bytes -= std::exchange(body_bytes_, 0);
 }
 
 void Connection::AwaitMore() {
@@ -166,7 +192,7 @@ void Connection::HandleRequest() {
                              .http10 = parser_->http10(),
                              .keep_alive = parser_->keep_alive() && !shut_out_});
   request.client_gone = exchange_->client_gone().token();
-  parser_.reset();
+  DropParser();
   WaitReadable();
   const auto self = shared_from_this();
   try {
@@ -213,7 +239,12 @@ void Connection::OnHandlerDone(const std::exception_ptr& error) {
   if (error) {
     log::Error("http handler threw", {{"what", What(error)}});
   } else if (!answered && gone_.ok()) {
-    log::Error("http handler ended without a complete answer");
+    // A stream is cut on purpose where its client reads too slowly: nobody has to act.
+    if (started) {
+      log::Debug("an answer was cut", {{"peer", peer_}});
+    } else {
+      log::Error("http handler ended without a complete answer");
+    }
   }
   if (answered && keep_alive) return NextRequest();
   if (started) return pending_.empty() && !shut_out_ ? Close() : Linger();
@@ -243,7 +274,7 @@ void Connection::Refuse(const HttpProblem& problem) {
 
 void Connection::Linger() {
   ::shutdown(socket_.native_handle(), SHUT_WR);
-  parser_.reset();
+  DropParser();
   pending_ = {};
   if (host_->draining) return Close();
   phase_ = Phase::kLingering;
@@ -287,7 +318,7 @@ void Connection::Close() {
   if (phase_ == Phase::kLingering) --host_->lingering;
   phase_ = Phase::kClosed;
   DropTimer();
-  parser_.reset();
+  DropParser();
   error_code ignored;
   socket_.close(ignored);
   host_->Forget(*this);

@@ -48,6 +48,7 @@ class ConnectionHost {
   const HttpHandler handler;
   const BodyGate body_gate;  // may be null
   bool draining = false;
+  std::uint64_t body_bytes = 0;        // of bodies that are being read
   std::size_t lingering = 0;           // connections that are answered and wait for their end
   std::array<char, 16 << 10> scratch;  // bytes on their way from a socket to a parser
 
@@ -96,6 +97,10 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void ReadRequest();
   void Consume(std::string_view data);
   void AwaitMore();
+  // Counts what was read of a body; false when all bodies together are too large now.
+  bool CountBody(std::size_t bytes);
+  // Whatever was being read is read, or given up.
+  void DropParser();
   void HandleRequest();
   void ReadAhead();
   // The client has said its last word: it is gone, or it still takes its answer.
@@ -124,6 +129,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool broken_ = false;    // an answer was cut: nothing may follow it
   bool shut_out_ = false;  // the request's body is not read
   RequestParser::State awaited_ = RequestParser::State::kDone;  // the part whose timeout runs
+  std::uint64_t body_bytes_ = 0;                                // ours in host_->body_bytes
   std::uint64_t linger_bytes_ = 0;                              // still to be discarded at most
   SteadyTime deadline_ = SteadyTime::max();
   TimerId timer_;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <chrono>
@@ -17,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "io/descriptor_limit.h"
 #include "io/http_connection.h"
 #include "io/loop.h"
 
@@ -111,6 +113,7 @@ class Listener final : public ConnectionHost, public std::enable_shared_from_thi
     Address bound;
     if (::getsockname(fd, bound.get(), &bound.length) != 0) return ListenError(errno, address);
     port_ = ntohs(reinterpret_cast<const sockaddr_in&>(bound.storage).sin_port);
+    FitDescriptors();
     WaitAcceptable();
     return absl::OkStatus();
   }
@@ -140,6 +143,11 @@ class Listener final : public ConnectionHost, public std::enable_shared_from_thi
     loop.CancelTimer(timer);
   }
 
+  void Update(const HttpServerOptions& changed) {
+    options = changed;
+    FitDescriptors();
+  }
+
   // Lets go of the connections too: a handler that dies with the loop never has them forgotten.
   void Abandon() {
     AbortAll();
@@ -156,6 +164,22 @@ class Listener final : public ConnectionHost, public std::enable_shared_from_thi
   }
 
  private:
+  // An eighth more may be told why they are not served.
+  static std::size_t WithTold(std::size_t most) { return most + most / 8 + 1; }
+
+  // No connection may take a descriptor that the rest of the daemon needs.
+  void FitDescriptors() {
+    most_ = options.max_connections;
+    const rlim_t room = DescriptorsForConnections();
+    if (WithTold(most_) <= room) return;
+    most_ = std::max<rlim_t>(room * 8 / 9, 2) - 1;
+    log::Warn("fewer connections than configured: the process may not open so many files",
+              {{"max_connections", options.max_connections},
+               {"connections", most_},
+               {"kept_for_own_work", kOwnDescriptors},
+               {"cure", "a higher limit of open files (LimitNOFILE, ulimit -n)"}});
+  }
+
   void WaitAcceptable() {
     socket_.async_wait(socket_.wait_read, [weak = weak_from_this()](const auto& error) {
       if (const auto self = weak.lock(); self && !error) self->Accept();
@@ -181,9 +205,9 @@ class Listener final : public ConnectionHost, public std::enable_shared_from_thi
 
   void Welcome(int fd, const Address& peer) {
     accept_failed_ = false;
-    const std::size_t most = options.max_connections;
+    const std::size_t most = most_;
     const std::size_t open = connections_.size() - lingering;
-    if (connections_.size() >= most + most / 8 + 1) {  // an eighth more may be told why
+    if (connections_.size() >= WithTold(most)) {
       ::close(fd);
       return;
     }
@@ -223,6 +247,7 @@ class Listener final : public ConnectionHost, public std::enable_shared_from_thi
 
   boost::asio::posix::stream_descriptor socket_;
   std::uint16_t port_ = 0;
+  std::size_t most_ = 0;  // connections that are served
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::vector<std::shared_ptr<OneShot<bool>>> waiters_;  // of Drain
   TimerId rest_timer_;
@@ -238,7 +263,7 @@ class AsioHttpServer final : public HttpServer {
   std::uint16_t port() const override { return listener_->port(); }
   std::size_t open_connections() const override { return listener_->open_connections(); }
   Task<void> Drain(SteadyTime deadline) override { return listener_->Drain(deadline); }
-  void Update(const HttpServerOptions& options) override { listener_->options = options; }
+  void Update(const HttpServerOptions& options) override { listener_->Update(options); }
 
  private:
   std::shared_ptr<Listener> listener_;

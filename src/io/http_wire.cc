@@ -156,11 +156,13 @@ std::string FormatProblem(const HttpProblem& problem, std::string_view date) {
   body += ",\"code\":";
   AppendJsonString(body, problem.code);
   body += "}}";
+  Headers headers = {{"Content-Type", "application/json"}};
+  if (problem.retry_after > 0) headers.Set("Retry-After", std::to_string(problem.retry_after));
   std::string out;
   AppendHead(
       out,
       {.status = problem.status, .content_length = body.size(), .keep_alive = false, .date = date},
-      {{"Content-Type", "application/json"}});
+      headers);
   return out + body;
 }
 

@@ -16,6 +16,7 @@ struct HttpProblem {
   int status = 400;
   std::string_view code;  // for programs: "body_too_large"; a literal
   std::string message;    // for people
+  int retry_after = 0;    // seconds; 0 = not told
 };
 
 enum class Framing : std::uint8_t {

@@ -51,6 +51,7 @@ struct HttpServerOptions {
   std::uint32_t max_connections = 4096;
   Bytes max_header{32 << 10};
   Bytes max_body{8 << 20};
+  Bytes max_bodies{64 << 20};
   std::chrono::milliseconds header_timeout{15'000};
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds idle_timeout{600'000};
@@ -62,10 +63,17 @@ struct HttpServerOptions {
         Option("bind", &O::bind, IpAddress(), "Address to listen on; loopback unless you know why.",
                Reload::kRestart),
         Option("port", &O::port, "TCP port; 0 picks a free one.", Reload::kRestart),
-        Option("max_connections", &O::max_connections, kPositive,
-               "Open connections; more are answered 503 and closed."),
+        Option(
+            "max_connections", &O::max_connections, kPositive,
+            "Open connections; more are answered 503 and closed. Fewer where the process may not "
+            "open so many files (RLIMIT_NOFILE): 256 of those, or half, are kept for the daemon's "
+            "own work."),
         Option("max_header", &O::max_header, kPositive, "Largest request header; more is 431."),
         Option("max_body", &O::max_body, kPositive, "Largest request body; more is 413."),
+        Option(
+            "max_bodies", &O::max_bodies, kPositive,
+            "Bytes of request bodies that are being read, of all connections together; a request "
+            "that comes beyond it is 503 with Retry-After. At least max_body."),
         Option("header_timeout", &O::header_timeout, kPositive,
                "From the first byte of a request to the end of its header; then 408."),
         Option("body_timeout", &O::body_timeout, kPositive,

@@ -84,6 +84,22 @@ def plugin_start(bench):
     return made
 
 
+def guard_check(bench):
+    arguments = ["256", "5000"] if bench.quick else ["256", "20000"]
+    done = subprocess.run([str(bench.programs.bench_guard_check), *arguments], capture_output=True,
+                          text=True)
+    taken = re.search(r"taken in ([\d.]+) us/KB", done.stdout)
+    calls = re.findall(r"call .*?:\s+([\d.]+) us", done.stdout)
+    if done.returncode != 0 or not taken or len(calls) != 2:
+        raise RuntimeError(f"bench_guard_check: {done.stdout}{done.stderr}")
+    named, asked = map(float, calls)
+    return [Figure("call_check", max(named, asked), "µs", "<= 20",
+                   f"judging a call in a context of 256 KB: {named} µs to whom the person named, "
+                   f"{asked} µs with four values to ask about"),
+            Figure("context_taken_in", float(taken[1]), "µs/KB", "",
+                   "keeping where the values of a conversation came from")]
+
+
 def kill(bench):
     result = bench.folder / "kill.json"
     done = subprocess.run([sys.executable, str(ROOT / "tests/kill/kill_points.py"), "--build",
@@ -101,9 +117,10 @@ def kill(bench):
 
 MEASUREMENTS = {"overhead": load.overhead, "throughput": load.throughput, "memory": load.memory,
                 "start": idle.cold_start, "idle": idle.idle, "connections": idle.connections,
-                "plugin_rtt": plugin_rtt, "plugin_start": plugin_start, "kill": kill}
-NEEDED = ("talon", "mockllm", "bench_turns", "bench_plugin_rtt", "bench_plugin_start", "test_plugin",
-          "kill_shim")
+                "plugin_rtt": plugin_rtt, "plugin_start": plugin_start,
+                "guard_check": guard_check, "kill": kill}
+NEEDED = ("talon", "mockllm", "bench_turns", "bench_plugin_rtt", "bench_plugin_start",
+          "bench_guard_check", "test_plugin", "kill_shim")
 
 
 def main():

@@ -166,6 +166,13 @@ test('listings, as text and as JSON', async () => {
   assert.match((await run(home, ['version'])).stdout, /^talon \d+\.\d+\.\d+/);
 });
 
+test('status starts no daemon to tell of it', async () => {
+  const done = await run(makeHome(), ['status']);
+  assert.equal(done.code, 3);
+  assert.match(done.stderr, /^talon: not running: no daemon serves '.*'; `talon serve` starts one/);
+  assert.equal(JSON.parse((await run(makeHome(), ['status', '--json'])).stdout).ok, false);
+});
+
 test('doctor --json tells what it examined', async () => {
   const done = await run(home, ['doctor', '--json']);
   const report = JSON.parse(done.stdout);
@@ -207,6 +214,14 @@ test('config check knows the models', async () => {
   const primary = await run(makeHome(mockConfig(mock).replace('primary: mock/m1', 'primary: nobody')), ['config', 'check']);
   assert.equal(primary.code, 2);
   assert.match(primary.stderr, /routing\.primary: unknown model 'nobody'/);
+  // Beside every other mistake.
+  const all = await run(makeHome(mockConfig(mock, 'plugins:\n  own: {plugin: /no/such/program, prot: 1}\n')
+    .replace('primary: mock/m1', 'primary: nobody\n  fallbacks: [clade/c1]')), ['config', 'check']);
+  assert.equal(all.code, 2);
+  for (const expected of [/plugins\.own\.prot: unknown key/, /routing\.primary: unknown model 'nobody'/,
+    /routing\.fallbacks: unknown model 'clade\/c1'/, /plugins\.own\.plugin: '\/no\/such\/program' is not a program/]) {
+    assert.match(all.stderr, expected);
+  }
   const prompts = await check('orchestrator: {prompts_dir: /nowhere}\n');
   assert.equal(prompts.code, 2);
   assert.match(prompts.stderr, /orchestrator\.prompts_dir: cannot read '\/nowhere'/);

@@ -105,7 +105,7 @@ test('a daemon that another process starts is waited for by events', async () =>
     response.end('{}');
   }));
   fs.writeFileSync(announcement(home), JSON.stringify({ pid: 1, bind: '127.0.0.1', port }));
-  const late = await run(home, ['status']);
+  const late = await run(home, ['models']);
   assert.equal(late.code, 3, late.stderr);
   assert.ok(asked >= 2 && asked <= 3, `asked ${asked} times`);
 

@@ -2,6 +2,7 @@
 // The daemon as a process: one a home, ports, signals, reload, bad homes.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -39,7 +40,7 @@ test('a port in use is refused and named', async () => {
   const { code } = await program.exit;
   server.close();
   assert.equal(code, 1);
-  assert.match(program.stderr, new RegExp(`127\\.0\\.0\\.1:${port} is in use`));
+  assert.match(program.stderr, new RegExp(`127\\.0\\.0\\.1:${port} is in use.*TALON_GATEWAY_HTTP_PORT`));
 });
 
 test('SIGTERM lets the turn under way finish, then ends', async () => {
@@ -205,6 +206,38 @@ rules:
   assert.equal(Number(soft), Math.min(Number(hard), 65536));
   const answer = await (await daemon.post('/v1/turns', { message: 'go', stream: false })).json();
   assert.match(answer.text, /^300$/m);
+});
+
+test('strangers that hold every connection leave descriptors for plugins', async () => {
+  const mock = await startMock(`
+rules:
+  - match: {after_tool: false}
+    answer: {calls: [{tool: files__list, args: {path: "."}}]}
+  - match: {after_tool: true}
+    answer: "{{tool_result}}"
+`);
+  const daemon = await startDaemon(makeHome(mockConfig(mock)), {}, '', { hardLimit: 256 });
+  assert.match(daemon.program.stderr, /fewer connections than configured/);
+  // One connection from before them, which is kept.
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (method, url, body = '') => new Promise((resolve, reject) => {
+    const request = http.request(daemon.base + url, { method, agent, headers: { Authorization: `Bearer ${daemon.token}` } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (piece) => { text += piece; }).on('end', () => resolve(text));
+    });
+    request.on('error', reject).end(body);
+  });
+  await ask('GET', '/health');
+  const strangers = [];
+  for (let i = 0; i < 400; ++i) {
+    strangers.push(net.connect(daemon.port, '127.0.0.1').on('error', () => {}));
+  }
+  await new Promise((resolve) => strangers.at(-1).resume().on('close', resolve));  // there is no place for it
+  const answer = JSON.parse(await ask('POST', '/v1/turns', JSON.stringify({ message: 'go', stream: false })));
+  assert.equal(answer.state, 'completed', JSON.stringify(answer));
+  assert.doesNotMatch(daemon.program.stderr, /accepting connections rests/);
+  for (const socket of strangers) socket.destroy();
+  agent.destroy();
 });
 
 test('a token file that others can read is refused', async () => {

@@ -126,10 +126,28 @@ for (const stream of [false, true]) {
   });
 }
 
+test('a member that the agent cannot carry is refused by its name', async () => {
+  await assert.rejects(ask('say hello', { logprobs: true }), (error) => {
+    assert.ok(error instanceof OpenAI.BadRequestError, String(error));
+    assert.deepEqual([error.type, error.code, error.param], ['invalid_request_error', 'unsupported_parameter', 'logprobs']);
+    return true;
+  });
+  const carried = await ask('say hello', { seed: 7, response_format: { type: 'json_object' }, store: false, metadata: { a: 'b' } });
+  assert.equal(carried.choices[0].finish_reason, 'stop');
+  await assert.rejects(ask('say hello', { model: 'talon:claude/c1', seed: 7 }), OpenAI.BadRequestError);
+});
+
+test('a model is retrieved by its name', async () => {
+  assert.equal((await client.models.retrieve('talon')).owned_by, 'talon');
+  assert.equal((await client.models.retrieve('mock/m1')).id, 'mock/m1');
+  await assert.rejects(client.models.retrieve('nobody'), OpenAI.NotFoundError);
+});
+
 test('an unknown model is 404', async () => {
   await assert.rejects(ask('hi', { model: 'mock2/nothing' }), (error) => {
     assert.ok(error instanceof OpenAI.NotFoundError, String(error));
-    assert.match(error.message, /mock2\/nothing/);
+    assert.match(error.message, /mock2\/nothing.*'talon'/);
+    assert.deepEqual([error.type, error.code], ['invalid_request_error', 'model_not_found']);
     return true;
   });
   await assert.rejects(ask('hi', { model: 'talon:mock2/nothing' }), OpenAI.NotFoundError);

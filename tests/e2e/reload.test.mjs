@@ -54,6 +54,48 @@ test('the policy is read again on SIGHUP; one that cannot be read leaves the old
   assert.equal((await daemon.stop()).code, 0);
 });
 
+test('a configuration that is deleted leaves the old one in force, until there is one again', async () => {
+  const home = makeHome('gateway:\n  http: {port: 0}\nlog: {level: info}\n');
+  const file = path.join(home, 'talon.yaml');
+  const daemon = await startDaemon(home);
+  fs.rmSync(file);
+  await daemon.log(/configuration not reloaded; the old one stays in force/);
+  assert.equal((await daemon.get('/v1/status')).status, 200);
+  fs.writeFileSync(file, 'gateway:\n  http: {port: 0}\nlog: {level: debug}\n');
+  await daemon.log(/configuration changed.*log\.level/);
+  assert.equal((await daemon.stop()).code, 0);
+});
+
+test('what waits for a restart is told, a provider at a time', async () => {
+  const home = makeHome();
+  const file = path.join(home, 'talon.yaml');
+  const daemon = await startDaemon(home);
+  assert.match(daemon.program.stderr, new RegExp(`"url":"${daemon.base}","token_in":"${home}/token","model":"reflex/reflex"`));
+  fs.writeFileSync(file, 'gateway:\n  http: {port: 0}\nmodels:\n  providers:\n    own: {base_url: "http://127.0.0.1:9/v1", models: [{id: m1}]}\n');
+  await daemon.log(/configuration changed; in force after a restart.*"models\.providers\.own"/);
+  assert.equal(daemon.program.stderr.match(/in force after a restart/g).length, 1);
+  assert.deepEqual((await daemon.get('/v1/status')).body.restart_needed, ['models.providers.own']);
+  assert.match((await run(home, ['status'])).stdout, /restart needed .*: models\.providers\.own/);
+  assert.match((await run(home, ['doctor'])).stdout, /warn configuration +restart needed .*models\.providers\.own/);
+  fs.writeFileSync(file, 'gateway:\n  http: {port: 0}\n');
+  await daemon.log(/"after":"removed"/);
+  assert.deepEqual((await daemon.get('/v1/status')).body.restart_needed, []);
+  assert.equal((await daemon.stop()).code, 0);
+});
+
+test('a configuration that is a link is read again when its target changes', async () => {
+  const home = makeHome();
+  const file = path.join(home, 'talon.yaml');
+  const target = path.join(tempFolder(), 'kept.yaml');
+  fs.writeFileSync(target, 'gateway:\n  http: {port: 0}\nlog: {level: info}\n');
+  fs.rmSync(file);
+  fs.symlinkSync(target, file);
+  const daemon = await startDaemon(home);
+  fs.writeFileSync(target, 'gateway:\n  http: {port: 0}\nlog: {level: debug}\n');
+  await daemon.log(/configuration changed.*log\.level/);
+  assert.equal((await daemon.stop()).code, 0);
+});
+
 test('a log that nobody reads any more does not end the daemon', async () => {
   const daemon = await startDaemon(makeHome());
   daemon.program.child.stderr.destroy();

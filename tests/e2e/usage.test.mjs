@@ -51,7 +51,7 @@ test('help is no error', async () => {
 });
 
 test('what cannot be written is an error', async () => {
-  for (const words of [['version'], ['config', 'example'], ['status', '--json'], ['ask', 'ping']]) {
+  for (const words of [['version'], ['config', 'example'], ['tools', '--json'], ['ask', 'ping']]) {
     const full = begin(home, ['-c', 'exec "$0" "$@" > /dev/full', TALON, ...words], {}, { command: 'sh' });
     full.child.stdin.end();
     assert.equal((await full.exit).code, 1, words.join(' '));

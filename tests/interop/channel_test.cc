@@ -62,6 +62,7 @@ class FakeAgent : public agent::Agent {
     co_return ++tries[turn.str()] <= most;
   }
   void Delivered(const TurnId& turn) override { delivered.push_back(turn.str()); }
+  io::Task<void> Watch(TurnId, agent::TurnObserver&) override { co_return; }
   void Forget(const TurnId&, agent::TurnObserver*) override {}
   bool Cancel(const TurnId&, absl::Status) override { return false; }
   io::Task<absl::Status> Recover() override { co_return absl::OkStatus(); }

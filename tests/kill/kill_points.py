@@ -26,6 +26,7 @@ KILLED = -9
 MOST_ASKS = 10_000  # of one life; each returns when the daemon has answered
 WORKERS = 2
 
+DURABILITIES = ("power", "process")
 VARIANTS = {"idempotent": "ledger_append", "blind": "ledger_append_blind"}
 
 
@@ -45,11 +46,12 @@ def script(tool, ledger):
 class Case:
     """One home folder, killed at each of `kills` in turn: (call number, when)."""
 
-    def __init__(self, bench, variant, kills):
+    def __init__(self, bench, variant, kills, durability="power"):
         self.bench = bench
         self.variant = variant
         self.kills = kills
-        self.name = f"{variant} " + " then ".join(f"{at} {when}" for at, when in kills)
+        self.durability = durability
+        self.name = f"{variant} {durability} " + " then ".join(f"{at} {when}" for at, when in kills)
         self.happened = 0
         self.answers = []
         self.session = ""
@@ -61,7 +63,7 @@ class Case:
         self.ledger = folder / "ledger"
         shutil.copytree(self.bench.template, self.home)
         mock.play(script(VARIANTS[self.variant], self.ledger))
-        daemon = Daemon(self.bench.programs, self.home, self.bench.config(mock))
+        daemon = Daemon(self.bench.programs, self.home, self.bench.config(mock, self.durability))
         for at, when in self.kills:
             if self.live(daemon, self.shim(at, when)) == KILLED:
                 self.happened += 1
@@ -140,11 +142,12 @@ class Bench:
         with Daemon(programs, self.template, self.config(mock)):
             pass  # the database with its tables, the plugin's manifest
 
-    def config(self, mock):
+    def config(self, mock, durability="power"):
         # The ledger's file is outside of what a sandbox would show.
         ledger = {"plugin": str(self.programs.test_plugin), "sandbox": {"profile": "none"}}
         others = {name: {"enabled": False} for name in ("files", "shell", "http", "mcp")}
-        return config(mock.url, {"plugins": {"ledger": ledger, **others}})
+        return config(mock.url, {"plugins": {"ledger": ledger, **others},
+                                 "state": {"durability": durability}})
 
     def one(self, case):
         mock = self.mocks.get()
@@ -180,12 +183,14 @@ class Bench:
             self.mocks.get().__exit__()
 
 
-def count_points(bench, variant):
+def count_points(bench, variant, durability):
     """The first and the last call of a turn: after the start, to the end of an ordered stop."""
-    case = bench.one(Case(bench, variant, [(0, "before")]))
+    case = bench.one(Case(bench, variant, [(0, "before")], durability))
     if case.failed:
-        raise SystemExit(f"{variant}: fails without a kill: {case.failed}")
-    return case.counts[0] + 1, case.last_count
+        raise SystemExit(f"{case.name}: fails without a kill: {case.failed}")
+    first, last = case.counts[0] + 1, case.last_count
+    print(f"{variant} {durability}: {last - first + 1} writes of a turn and the stop after it")
+    return first, last
 
 
 def sweep(bench, variant, when, points):
@@ -195,6 +200,15 @@ def sweep(bench, variant, when, points):
     while done and done[-1].happened and points.step == 1:
         done = bench.run([Case(bench, variant, [(at, when)])])
         at += 1
+
+
+def sweep_process(bench, variant, long):
+    """With `durability: process`, where the death of the process must lose nothing either: every
+    point, before and after the write in turn, or both with `long`."""
+    first, last = count_points(bench, variant, "process")
+    bench.run([Case(bench, variant, [(at, when)], "process")
+               for at in range(first, last + 1)
+               for when in (("before", "after") if long else (("before", "after")[at % 2],))])
 
 
 def recoveries(bench, variant, first, last, step):
@@ -222,14 +236,14 @@ def run_all(bench, arguments):
         if arguments.only and arguments.only != variant:
             continue
         if arguments.at:
-            sweep(bench, variant, arguments.when, range(arguments.at, arguments.at + 1, 2))
+            bench.run([Case(bench, variant, [(arguments.at, arguments.when)], arguments.durability)])
             continue
-        first, last = count_points(bench, variant)
-        print(f"{variant}: {last - first + 1} writes of a turn and the stop after it")
+        first, last = count_points(bench, variant, "power")
         for when in ("before", "after"):
             sweep(bench, variant, when, range(first, last + 1))
         sweep(bench, variant, "torn", range(first, last + 1, 1 if arguments.long else 7))
         recoveries(bench, variant, first + 3, last, 1 if arguments.long else 20)
+        sweep_process(bench, variant, arguments.long)
     if not arguments.only and not arguments.at:
         if bench.unknown == 0:
             bench.failures.append("no kill fell into the call: nothing was shown")
@@ -246,6 +260,7 @@ def main():
     parser.add_argument("--only", choices=VARIANTS)
     parser.add_argument("--at", type=int, help="only this write")
     parser.add_argument("--when", default="before", choices=["before", "after", "torn"])
+    parser.add_argument("--durability", default="power", choices=DURABILITIES, help="with --at")
     arguments = parser.parse_args()
     programs = Programs(arguments.build)
     if missing := programs.missing("talon", "mockllm", "test_plugin", "kill_shim"):

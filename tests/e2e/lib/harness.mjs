@@ -156,11 +156,12 @@ export function makeHome(config = 'gateway:\n  http: {port: 0}\n') {
 
 // `talon serve` before it is known whether it starts. `mount`: options of a tmpfs that lies over the
 // home folder, seen by the daemon alone (canMount says whether this machine allows it). `softLimit`: of open
-// descriptors; `uid`, `gid`: who it runs as.
-export function spawnDaemon(home, env = {}, mount = '', { softLimit, ...identity } = {}) {
-  const limited = ['-c', `ulimit -Sn ${softLimit} && exec "$0" serve`, TALON];
+// descriptors, `hardLimit`: both; `uid`, `gid`: who it runs as.
+export function spawnDaemon(home, env = {}, mount = '', { softLimit, hardLimit, ...identity } = {}) {
+  const limits = hardLimit ? `-n ${hardLimit}` : softLimit ? `-Sn ${softLimit}` : '';
+  const limited = ['-c', `ulimit ${limits} && exec "$0" serve`, TALON];
   const mounted = ['-rm', 'sh', '-c', `mount -t tmpfs -o ${mount} tmpfs "$TALON_HOME" && exec "$0" serve`, TALON];
-  const [command, args] = mount ? ['unshare', mounted] : softLimit ? ['sh', limited] : [TALON, ['serve']];
+  const [command, args] = mount ? ['unshare', mounted] : limits ? ['sh', limited] : [TALON, ['serve']];
   const program = new Program(command, args, { env: environment(home, env), ...identity });
   cleanups.push(() => program.stop('SIGKILL'));
   return program;

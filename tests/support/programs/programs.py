@@ -46,6 +46,7 @@ class Programs:
         self.bench_turns = build / "tests/bench/turns/bench_turns"
         self.bench_plugin_rtt = build / "tests/bench/plugin_rtt/bench_plugin_rtt"
         self.bench_plugin_start = build / "tests/bench/plugin_start/bench_plugin_start"
+        self.bench_guard_check = build / "tests/bench/guard_check/bench_guard_check"
 
     def missing(self, *names):
         return [str(getattr(self, name)) for name in names if not getattr(self, name).exists()]

@@ -57,10 +57,12 @@ absl::Status ToStatus(const absl::StatusOr<T>& value) {
 class ShiftedClock : public Clock {
  public:
   WallTime Now() const override {
-    return std::chrono::sys_days(std::chrono::year(2026) / 1 / 31) + std::chrono::hours(1) + shift;
+    return std::chrono::sys_days(std::chrono::year(2026) / 1 / 31) + std::chrono::hours(1) + shift +
+           jump;
   }
   SteadyTime SteadyNow() const override { return std::chrono::steady_clock::now() + shift; }
   std::chrono::milliseconds shift{0};
+  std::chrono::milliseconds jump{0};  // somebody set the wall's clock
 };
 
 class RecordingObserver : public TurnObserver {

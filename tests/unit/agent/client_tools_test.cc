@@ -50,6 +50,43 @@ TEST_F(ClientToolsTest, ACallEndsTheTurnAndItsResultBeginsTheNext) {
   ExpectWhole();
 }
 
+TEST_F(ClientToolsTest, AResultOfNoCallIsRefused) {
+  Start();
+  model.Call({Call("weather", "{}", "w1")});
+  ASSERT_OK(AskInput(WithTool(Input("weather?"))).error);
+  TurnInput stray;
+  stray.messages = {Result("w2", "sunny")};
+  const absl::Status refused = AskInput(stray).error;
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_THAT(std::string(Message(refused)), HasSubstr("'w2' belongs to no tool call"));
+  EXPECT_TRUE(absl::IsInvalidArgument(AskInput(stray, "another").error));
+  model.Say("Sunny.");
+  TurnInput next;
+  next.messages = {Result("w1", "sunny")};
+  EXPECT_EQ(AskInput(next).answer.text, "Sunny.");
+}
+
+TEST_F(ClientToolsTest, WhatTheCallerSaysOfTheAnswerHoldsInEveryRoundAndProcess) {
+  AddReader();
+  Start();
+  TurnInput input = Input("go");
+  input.reasoning = model::ReasoningEffort::kHigh;
+  input.extra = {{"seed", "7"}};
+  model.Call({Call("test__look", "{}")});
+  model.Hold(Closed(), Answer(Says("never")));
+  const TurnId turn = SubmitInput(input)->turn;
+  Run(model.asked.Reached(2));
+  Crash();
+  model.Say("ok");
+  Start();
+  ASSERT_OK(Await(turn).error);
+  ASSERT_THAT(model.requests, SizeIs(3));
+  for (const model::ChatRequest& request : model.requests) {
+    EXPECT_EQ(request.extra, input.extra);
+    EXPECT_EQ(request.reasoning, model::ReasoningEffort::kHigh);
+  }
+}
+
 TEST_F(ClientToolsTest, AForcedFunctionIsAloneInTheFirstRound) {
   AddReader();
   Start();

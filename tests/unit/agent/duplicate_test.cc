@@ -52,6 +52,52 @@ TEST_F(DuplicateTest, OfARunningTurnWaitsForIt) {
   ExpectWhole();
 }
 
+TEST_F(DuplicateTest, OfARunningTurnIsWatchedFromItsBeginning) {
+  AddReader();
+  Start();
+  auto open = Closed();
+  model.Push(Answer(Says("One.", {Call("test__look", "{}")})));
+  model.Push(
+      [open](model::ChatRequest, CallContext context, model::DeltaSink* sink) -> io::Task<Answer> {
+        if (sink != nullptr) sink->OnText("Two. ");
+        if (absl::Status held = co_await Held(context, open); !held.ok()) co_return held;
+        if (sink != nullptr) sink->OnText("Three.");
+        co_return Says("Two. Three.");
+      });
+  // Whether or not somebody watched it before.
+  for (const bool watched : {true, false}) {
+    RecordingObserver first, again;
+    const TurnId turn = Submit("a", "s", watched ? "w" : "u", watched ? &first : nullptr)->turn;
+    Run(model.asked.Reached(watched ? 2 : 4));
+    Run([](DuplicateTest* self, TurnId of, TurnObserver* by) -> io::Task<int> {
+      co_await self->agent->Watch(std::move(of), *by);
+      co_return 0;
+    }(this, turn, &again));
+    EXPECT_EQ(again.text, watched ? "One.\n\nTwo." : "One.");
+    open->Set(true);
+    EXPECT_EQ(Await(turn).answer.text, "One.\n\nTwo. Three.");
+    EXPECT_EQ(again.text, "One.\n\nTwo. Three.");
+    EXPECT_EQ(first.text, watched ? "One.\n\nTwo. Three." : "");
+    EXPECT_THAT(again.ends, SizeIs(1));
+    open = Closed();
+    model.Push(Answer(Says("One.", {Call("test__look", "{}")})));
+    model.Hold(open, Answer(Says("Two. Three.")));
+  }
+}
+
+TEST_F(DuplicateTest, OfATurnThatHasEndedIsWatchedByItsEnd) {
+  Start();
+  model.Say("first");
+  const TurnOutcome first = Ask("a", "s", "key");
+  RecordingObserver again;
+  Run([](DuplicateTest* self, TurnId of, TurnObserver* by) -> io::Task<int> {
+    co_await self->agent->Watch(std::move(of), *by);
+    co_return 0;
+  }(this, first.turn, &again));
+  ASSERT_THAT(again.ends, SizeIs(1));
+  EXPECT_EQ(again.ends[0].answer.text, "first");
+}
+
 TEST_F(DuplicateTest, ManyAtOnceRunOneTurn) {
   Start();
   model.Say("once");

@@ -65,6 +65,30 @@ TEST_F(ForgetTest, WhileItRunsOneGoesWhenItsTimeComes) {
   EXPECT_TRUE(Known(named));
 }
 
+TEST_F(ForgetTest, AClockThatIsSetForwardForgetsNothingEarly) {
+  journal_options.keep_unnamed = std::chrono::milliseconds(6400);
+  Start();
+  const SessionId due = SessionOf("");
+  clock.shift += std::chrono::milliseconds(6300);
+  const SessionId fresh = SessionOf("");
+  Stop();
+  Start();
+  clock.jump = std::chrono::days(400);
+  EXPECT_TRUE(UntilForgotten(due));
+  EXPECT_TRUE(Known(fresh));
+}
+
+TEST_F(ForgetTest, AClockThatIsSetBackForgetsNothingEarlyEither) {
+  journal_options.keep_unnamed = std::chrono::milliseconds(30);
+  Start();
+  const SessionId old = SessionOf("");
+  clock.jump = -std::chrono::days(400);
+  const SessionId now = SessionOf("");
+  clock.shift += std::chrono::milliseconds(40);
+  EXPECT_TRUE(UntilForgotten(now));
+  EXPECT_TRUE(Known(old)) << "used in what is the future now";
+}
+
 TEST_F(ForgetTest, ZeroKeepsThemForEver) {
   journal_options.keep_unnamed = std::chrono::milliseconds(0);
   Start();

@@ -202,6 +202,27 @@ TEST_F(ResumptionTest, TheTimeWithoutADaemonDoesNotCount) {
   EXPECT_EQ(TwoCallsOf(minutes(8), minutes(1)).answer.text, "ok");
 }
 
+TEST_F(ResumptionTest, AClockThatIsSetCountsForNothing) {
+  for (const auto jump : {std::chrono::days(400), std::chrono::days(-400)}) {
+    AddTool(ReadSpec("test__jump"),
+            [this, jump](tool::Invocation call, CallContext) -> io::Task<FakeTool::Output> {
+              clock.jump += jump;
+              co_return Gives(call, "done");
+            });
+    Start();
+    model.Call({Call("test__jump", "{}")});
+    model.Hold(Closed(), Answer(Says("never")));
+    const int asked = model.asked.count();
+    const TurnId turn = Submit("go")->turn;
+    CrashInModel(asked + 2);
+    model.Say("ok");
+    Start();
+    EXPECT_EQ(Await(turn).answer.text, "ok");
+    Crash();
+    ForgetTools();
+  }
+}
+
 TEST_F(ResumptionTest, CirclesAreSeenOverRestarts) {
   options.no_progress_rounds = 4;
   AddReader();

@@ -127,6 +127,8 @@ TEST(Config, AllProblemsAreReportedAtOnce) {
 
 TEST(Config, InvalidYamlNamesTheLine) {
   EXPECT_THAT(Problems("a: b\n  c: [\n"), HasSubstr("talon.yaml:2: not valid YAML"));
+  EXPECT_THAT(Problems("gateway:\n\thttp: {port: 0}\n"),
+              HasSubstr("talon.yaml:2: a tab indents this line"));
 }
 
 TEST(Config, VariablesExpandAnywhereInText) {
@@ -344,7 +346,14 @@ TEST(Config, CompareNamesWhatChangedAndWhenItCounts) {
   EXPECT_EQ(changes.at("log.level").after, "debug");
   EXPECT_EQ(changes.at("gateway.http.port").reload, Reload::kRestart);
   EXPECT_EQ(changes.at("models.providers.a.api_key").after, "[redacted]");
-  EXPECT_TRUE(changes.contains("plugins.new.enabled"));
+  EXPECT_EQ(changes.at("plugins.new").after, "added");
+  EXPECT_FALSE(changes.contains("plugins.new.enabled"));
+  after.models.providers["b"];
+  changes.clear();
+  for (Change& change : Compare(after, before)) changes[change.key] = change;
+  EXPECT_EQ(changes.at("models.providers.b").after, "removed");
+  EXPECT_EQ(changes.at("models.providers.b").reload, Reload::kRestart);
+  EXPECT_EQ(changes.size(), 5u);
   EXPECT_EQ(Compare(before, before).size(), 0u);
 }
 

@@ -323,6 +323,79 @@ TEST_F(GatewayTest, WhatIsPassedThroughIsWhole) {
   EXPECT_THAT(ErrorOf(refused), HasSubstr("response_format"));
 }
 
+TEST_F(GatewayTest, TheAgentCarriesAMemberOrRefusesItByItsName) {
+  Serve();
+  model.Say("ok");
+  const auto carried = Post(
+      "/v1/chat/completions",
+      Chat("hi", R"("seed":7,"response_format":{"type":"json_object"},"reasoning_effort":"low",)"
+                 R"("parallel_tool_calls":false,"presence_penalty":1,"logit_bias":{"5":1},)"
+                 R"("max_completion_tokens":9,"stop":["x"],"top_p":0.5,"user":"anna",)"
+                 R"("metadata":{"a":"b"},"store":true,"service_tier":"auto","logprobs":false,)"
+                 R"("modalities":["text"],"n":1,"stream_options":null)"));
+  EXPECT_EQ(carried.status, 200) << carried.body;
+  const model::ChatRequest& asked = model.requests.at(0);
+  EXPECT_EQ(asked.reasoning, model::ReasoningEffort::kLow);
+  EXPECT_EQ(asked.max_output_tokens, 9);
+  EXPECT_THAT(asked.stop, ElementsAre("x"));
+  EXPECT_EQ(asked.top_p, 0.5);
+  EXPECT_THAT(
+      asked.extra,
+      testing::UnorderedElementsAre(
+          testing::Pair("seed", "7"), testing::Pair("reasoning_effort", R"("low")"),
+          testing::Pair("response_format", R"({"type":"json_object"})"),
+          testing::Pair("parallel_tool_calls", "false"), testing::Pair("presence_penalty", "1"),
+          testing::Pair("logit_bias", R"({"5":1})")));
+  for (const char* member :
+       {R"("logprobs":true)", R"("top_logprobs":3)", R"("functions":[])", R"("function_call":"f")",
+        R"("audio":{})", R"("modalities":["text","audio"])", R"("top_k":4)"}) {
+    const auto refused = Post("/v1/chat/completions", Chat("hi", member));
+    EXPECT_EQ(refused.status, 400) << member;
+    const Json error = Parsed(refused)["error"];
+    EXPECT_EQ(error["type"], "invalid_request_error");
+    EXPECT_EQ(error["code"], "unsupported_parameter");
+    EXPECT_EQ("\"" + JsonString(error, "param") + "\"",
+              std::string(member).substr(0, std::string_view(member).find(':')));
+  }
+  EXPECT_THAT(model.requests, SizeIs(1));
+  EXPECT_EQ(Parsed(Post("/v1/chat/completions", Chat("hi", R"("n":2)")))["error"]["param"], "n");
+}
+
+TEST_F(GatewayTest, AModelIsFoundByItsName) {
+  Serve();
+  EXPECT_EQ(Parsed(Get("/v1/models/talon"))["owned_by"], "talon");
+  for (const char* name : {"fake/m", "fake%2Fm"}) {
+    const Json model = Parsed(Get(std::string("/v1/models/") + name));
+    EXPECT_EQ(model["id"], "fake/m");
+    EXPECT_EQ(model["object"], "model");
+  }
+  std::string unknown = Chat("hi");
+  unknown.replace(unknown.find("talon"), 5, "tallon");
+  for (const auto& response : {Get("/v1/models/tallon"), Post("/v1/chat/completions", unknown)}) {
+    EXPECT_EQ(response.status, 404);
+    const Json error = Parsed(response)["error"];
+    EXPECT_EQ(error["type"], "invalid_request_error");
+    EXPECT_EQ(error["code"], "model_not_found");
+    EXPECT_EQ(error["param"], "model");
+    EXPECT_THAT(JsonString(error, "message"), HasSubstr("'talon'"));
+  }
+  EXPECT_EQ(Post("/v1/models/talon", "{}").status, 405);
+}
+
+TEST_F(GatewayTest, AResultOfNoToolCallIsRefused) {
+  Serve();
+  for (const char* name : {"talon", "fake/m"}) {
+    const std::string body = std::string(R"({"model":")") + name +
+                             R"(","messages":[{"role":"user","content":"hi"},
+      {"role":"assistant","tool_calls":[{"id":"c1","function":{"name":"f","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"c2","content":"x"}]})";
+    const auto response = Post("/v1/chat/completions", body);
+    EXPECT_EQ(response.status, 400) << name;
+    EXPECT_EQ(Parsed(response)["error"]["param"], "messages[2].tool_call_id");
+  }
+  EXPECT_THAT(model.requests, IsEmpty());
+}
+
 TEST_F(GatewayTest, AClientsToolMayHaveAShortNameButNotTheAgentsOwn) {
   AddReader("files__search");
   Serve();
@@ -378,6 +451,48 @@ TEST_F(GatewayTest, AKeyedRequestRunsOnceInEveryForm) {
     EXPECT_EQ(events.back().event, "done");
   }
   EXPECT_THAT(model.requests, SizeIs(2));
+}
+
+TEST_F(GatewayTest, ARepeatedStreamIsAsLiveAsTheFirst) {
+  gateway_options.keep_alive_direct = std::chrono::milliseconds(1);
+  Serve();
+  auto open = Closed();
+  model.Push(
+      [open](model::ChatRequest, CallContext context, model::DeltaSink* sink) -> io::Task<Answer> {
+        sink->OnText("One ");
+        if (absl::Status held = co_await agent::Held(context, open); !held.ok()) co_return held;
+        sink->OnText("two.");
+        co_return Says("One two.");
+      });
+  io::HttpRequest request = Request("POST", "/v1/chat/completions", Chat("hi", R"("stream":true)"));
+  request.headers.Set("Idempotency-Key", "k");
+  const std::string seen =
+      Run([](GatewayTest* self, io::HttpRequest ask, agent::Open until) -> io::Task<std::string> {
+        auto first = co_await self->client->Open(ask, {});
+        EXPECT_OK(first);
+        auto again = co_await self->client->Open(ask, {});
+        EXPECT_OK(again);
+        EXPECT_EQ((*again)->headers().Get("X-Talon-Turn"), (*first)->headers().Get("X-Talon-Turn"));
+        std::string text;
+        while (text.find(": keep-alive") == std::string::npos) {
+          auto piece = co_await (*again)->Read();
+          EXPECT_OK(piece);
+          if (!piece.ok() || piece->empty()) co_return text;
+          text += *piece;
+        }
+        EXPECT_THAT(text, HasSubstr(R"({"content":"One"})"));
+        until->Set(true);
+        while (true) {
+          auto piece = co_await (*again)->Read();
+          EXPECT_OK(piece);
+          if (!piece.ok() || piece->empty()) co_return text;
+          text += *piece;
+        }
+      }(this, request, open));
+  EXPECT_THAT(seen, HasSubstr(R"({"content":" two."})"));
+  EXPECT_THAT(seen, Not(HasSubstr("One two.")));
+  EXPECT_TRUE(seen.ends_with("data: [DONE]\n\n"));
+  EXPECT_THAT(model.requests, SizeIs(1));
 }
 
 TEST_F(GatewayTest, AClientThatGoesAwayCancelsItsTurnUnlessItHasAKey) {

@@ -15,8 +15,11 @@ using testing::HasSubstr;
 // A native stream read event by event.
 class Watched {
  public:
-  Watched(GatewayTest& test, std::string body, const std::string& path = "/v1/turns")
-      : test_(test), request_(test.Request("POST", path, std::move(body))) {}
+  Watched(GatewayTest& test, std::string body, const std::string& path = "/v1/turns",
+          const std::string& key = "")
+      : test_(test), request_(test.Request("POST", path, std::move(body))) {
+    if (!key.empty()) request_.headers.Set("Idempotency-Key", key);
+  }
 
   // The next event called `name`; nothing when the stream ends before.
   std::optional<Json> Until(const std::string& name) {
@@ -115,6 +118,24 @@ TEST_F(QuestionHttpTest, AQuestionIsStreamedAndAnswered) {
   EXPECT_EQ(JsonString(*closed, "action"), "accept");
   ASSERT_TRUE(watched.Until("done"));
   EXPECT_EQ(Post(path, R"({"action":"accept","content":{"n":4}})").status, 404);
+  EXPECT_THAT(Conversation().at(2), HasSubstr(R"(accept{"n":4})"));
+}
+
+TEST_F(QuestionHttpTest, WhoRepeatsTheRequestIsAskedToo) {
+  AddAsker();
+  Serve();
+  Watched first(*this, R"({"message":"go","session":"s"})", "/v1/turns", "k");
+  ASSERT_TRUE(first.Until("question"));
+  Watched again(*this, R"({"message":"go","session":"s"})", "/v1/turns", "k");
+  const auto start = again.Until("turn_start");
+  const auto question = again.Until("question");
+  ASSERT_TRUE(start && question);
+  first.Leave();  // the question stays open for the other
+  EXPECT_EQ(Post(PathOf(*start, *question), R"({"action":"accept","content":{"n":4}})").status,
+            200);
+  ASSERT_TRUE(again.Until("question_closed"));
+  ASSERT_TRUE(again.Until("tool_result"));
+  ASSERT_TRUE(again.Until("done"));
   EXPECT_THAT(Conversation().at(2), HasSubstr(R"(accept{"n":4})"));
 }
 

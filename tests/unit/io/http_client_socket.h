@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -54,6 +55,14 @@ class ClientSocket {
   void Close() {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
+  }
+
+  // The first of two that the server says something to.
+  static ClientSocket& FirstSpokenTo(ClientSocket& a, ClientSocket& b) {
+    pollfd both[] = {{.fd = a.fd_, .events = POLLIN, .revents = 0},
+                     {.fd = b.fd_, .events = POLLIN, .revents = 0}};
+    ::poll(both, 2, 10'000);
+    return both[0].revents != 0 ? a : b;
   }
 
   // Everything up to and with `end`; what there is when the server closes first.

@@ -2,10 +2,13 @@
 // Requests and whole answers: framing, limits, timeouts, connections.
 #include "io/http_server.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
+#include <csignal>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -216,6 +219,70 @@ TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreToldSo) {
   EXPECT_THAT(d.ReadAnswer(), EndsWith("GET /d ")) << "a's place is free";
   b.Send("GET /b HTTP/1.1\r\n\r\n");
   EXPECT_THAT(b.ReadAnswer(), EndsWith("GET /b "));
+}
+
+TEST_F(HttpServerTest, StrangersLeaveDescriptorsForTheRest) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const int lowest_free = ::dup(0);
+  ::close(lowest_free);
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(lowest_free) + 100;
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  Serve(Echo);
+  // In a process of their own, whose descriptors are not ours. The last is closed unserved: then
+  // the server has taken all it takes.
+  int told[2];
+  ASSERT_EQ(::pipe2(told, O_CLOEXEC), 0);
+  const pid_t strangers = ::fork();
+  if (strangers == 0) {
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int last = -1;
+    for (int i = 0; i < 200; ++i) {
+      last = ::socket(AF_INET, SOCK_STREAM, 0);
+      ::connect(last, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+    }
+    char byte = 0;
+    while (::recv(last, &byte, 1, 0) > 0) {
+    }
+    (void)!::write(told[1], "x", 1);
+    while (true) ::pause();
+  }
+  ::close(told[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(told[0], &byte, 1), 1);
+  EXPECT_GT(open_connections(), 40u);
+  std::vector<int> free;
+  for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) free.push_back(fd);
+  for (const int fd : free) ::close(fd);
+  EXPECT_GE(free.size() + static_cast<std::size_t>(lowest_free), few.rlim_cur / 2);
+  ::kill(strangers, SIGKILL);
+  ::waitpid(strangers, nullptr, 0);
+  ::close(told[0]);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
+TEST_F(HttpServerTest, BodiesBeyondTheirTotalComeBackLater) {
+  Serve(Echo, {.max_body = Bytes{100'000}, .max_bodies = Bytes{150'000}});
+  ClientSocket a(port_);
+  ClientSocket b(port_);
+  const std::string head = "PUT / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n";
+  for (ClientSocket* client : {&a, &b}) client->Send(head + std::string(90'000, 'x'));
+  ClientSocket& refused = ClientSocket::FirstSpokenTo(a, b);
+  ClientSocket& served = &refused == &a ? b : a;
+  EXPECT_THAT(refused.ReadToEnd(),
+              AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("\r\nRetry-After: 1\r\n"),
+                    EndsWith("\"code\":\"too_many_bodies\"}}")));
+  served.Send(std::string(10'000, 'x'));
+  const std::string whole = "PUT / " + std::string(100'000, 'x');
+  EXPECT_THAT(served.ReadAnswer(), EndsWith("\r\n\r\n" + whole));
+  ClientSocket again(port_);
+  again.Send(head + std::string(100'000, 'x'));
+  EXPECT_THAT(again.ReadAnswer(), EndsWith("\r\n\r\n" + whole)) << "what was counted is free";
 }
 
 TEST_F(HttpServerTest, BadHandlersBecome500) {

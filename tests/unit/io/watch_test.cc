@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "io/file_watch.h"
 #include "io/loop.h"
@@ -63,6 +64,40 @@ TEST_F(FileWatchTest, AFileThatIsReplacedIsSeenAndOthersAreNot) {
   });
   loop_.Run();
   EXPECT_EQ(changes, 1);
+}
+
+TEST_F(FileWatchTest, ALinkIsWatchedWhereItLeads) {
+  for (const char* name : {"kept", "kept/old", "kept/new"}) {
+    std::filesystem::create_directory(folder_ + "/" + name);
+  }
+  Write("kept/old/real.yaml");
+  Write("kept/new/real.yaml");
+  std::filesystem::create_symlink("old/real.yaml", folder_ + "/kept/current");
+  std::filesystem::create_symlink(folder_ + "/kept/current", folder_ + "/a.yaml");
+  int changes = 0;
+  const auto watch = WatchFile(
+      loop_, folder_, "a.yaml",
+      [&] {
+        ++changes;
+        loop_.Stop();
+      },
+      milliseconds(5));
+  ASSERT_TRUE(watch.ok());
+  const auto seen = [&] {
+    loop_.Run();
+    return std::exchange(changes, 0);
+  };
+  Write("kept/old/real.yaml");
+  EXPECT_EQ(seen(), 1) << "the target is written";
+  std::filesystem::create_symlink("new/real.yaml", folder_ + "/kept/next");
+  std::filesystem::rename(folder_ + "/kept/next", folder_ + "/kept/current");
+  EXPECT_EQ(seen(), 1) << "a link on the way leads elsewhere";
+  Write("kept/old/real.yaml");  // nobody looks there any more
+  loop_.CallAt(std::chrono::steady_clock::now() + milliseconds(50), [&] {
+    EXPECT_EQ(changes, 0);
+    Write("kept/new/real.yaml");
+  });
+  EXPECT_EQ(seen(), 1) << "the new target is written";
 }
 
 TEST_F(FileWatchTest, EmptyNameMeansAnyEntryAndTheCallbackMayEndTheWatch) {
