@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "config/environment.h"
 #include "config/opentalon_keys.h"
+#include "guard/yaml_document.h"
 #include "plugin/manifest.h"
 
 namespace talon::config {
@@ -265,12 +266,12 @@ absl::StatusOr<Loaded> Parse(std::string_view text, std::string_view file,
   };
   Binder binder(file, environment);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      return InvalidArgument(fmt::format("{}:{}: a second document begins here; one file is one",
-                                         file, documents[1].Mark().line + 1));
+    const std::string owned(text);
+    if (const auto line = guard::SecondDocument(owned)) {
+      return InvalidArgument(
+          fmt::format("{}:{}: a second document begins here; one file is one", file, *line));
     }
-    const YAML::Node root = documents.empty() ? YAML::Node() : documents.front();
+    const YAML::Node root = YAML::Load(owned);
     if (root.IsDefined() && !root.IsNull()) {
       OpenTalonKeys(binder).Move(root);
       binder.Bind(root, "", loaded.config);
