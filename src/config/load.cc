@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/environment.h"
 #include "config/opentalon_keys.h"
+#include "guard/yaml_document.h"
 #include "plugin/manifest.h"
 
 namespace talon::config {
@@ -265,7 +266,10 @@ std::string WhyNoYaml(std::string_view text, const YAML::Exception& error) {
   for (std::size_t at = 0; at < text.size() && number <= error.mark.line; ++number) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     const std::string_view line = text.substr(at, end - at);
-    if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos) {
+    const bool near =
+        number + 1 >= error.mark.line;  // text in a block may begin with one elsewhere
+    const std::string_view indent = line.substr(0, line.find_first_not_of(" \t"));
+    if (near && indent.find('\t') != std::string_view::npos) {
       return fmt::format("{}: a tab indents this line; YAML is indented by spaces", number + 1);
     }
     at = end + 1;
@@ -283,13 +287,13 @@ Draft ParseDraft(std::string_view text, std::string_view file, const Environment
   };
   Binder binder(file, environment);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      draft.problems.push_back(fmt::format("{}:{}: a second document begins here; one file is one",
-                                           file, documents[1].Mark().line + 1));
+    const std::string owned(text);
+    if (const auto line = guard::SecondDocument(owned)) {
+      draft.problems.push_back(
+          fmt::format("{}:{}: a second document begins here; one file is one", file, *line));
       return draft;
     }
-    const YAML::Node root = documents.empty() ? YAML::Node() : documents.front();
+    const YAML::Node root = YAML::Load(owned);
     if (root.IsDefined() && !root.IsNull()) {
       OpenTalonKeys(binder).Move(root);
       binder.Bind(root, "", loaded.config);

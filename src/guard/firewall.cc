@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "guard/decoded.h"
 #include "guard/guard.h"
+#include "guard/yaml_document.h"
 
 namespace talon::guard {
 
@@ -137,7 +138,13 @@ struct Firewall::Rules {
 
   absl::Status Add(std::string_view file, std::string_view text, std::string_view profile) {
     try {
-      for (const YAML::Node& node : YAML::Load(std::string(text))) {
+      const std::string owned(text);
+      if (const auto line = SecondDocument(owned)) {
+        return InvalidArgument(fmt::format(
+            "firewall rules '{}': line {}: a second document begins here; one file is one", file,
+            *line));
+      }
+      for (const YAML::Node& node : YAML::Load(owned)) {
         TALON_RETURN_IF_ERROR(AddRule(file, node, profile));
       }
     } catch (const YAML::Exception& error) {

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/policy_names.h"
+#include "guard/yaml_document.h"
 
 namespace talon::guard {
 
@@ -233,14 +234,13 @@ void ReadPolicy(Reader& reader, const YAML::Node& root, Policy& policy) {
 absl::StatusOr<Policy> ReadOver(Policy policy, std::string_view text, std::string_view file) {
   Reader reader(file);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      return InvalidArgument(fmt::format("{}:{}: a second document begins here; one file is one",
-                                         file, documents[1].Mark().line + 1));
+    const std::string owned(text);
+    if (const auto line = SecondDocument(owned)) {
+      return InvalidArgument(
+          fmt::format("{}:{}: a second document begins here; one file is one", file, *line));
     }
-    if (!documents.empty() && !documents.front().IsNull()) {
-      ReadPolicy(reader, documents.front(), policy);
-    }
+    const YAML::Node root = YAML::Load(owned);
+    if (!root.IsNull()) ReadPolicy(reader, root, policy);
   } catch (const YAML::Exception& error) {
     return InvalidArgument(fmt::format("{}:{}: {}", file, error.mark.line + 1, error.msg));
   }

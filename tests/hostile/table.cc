@@ -398,7 +398,7 @@ class Table {
     const guard::AdmittedResult admitted =
         output.ok() ? guard.AdmitResult(spec, "call_1", *output, "artifact")
                     : guard.AdmitError(spec, output.status());
-    const std::string_view inner = guard::PluginOutputText(admitted.content);
+    const std::string inner = guard::PluginOutputText(admitted.content);
     if (!Plain(admitted.content, 1 << 20)) return "the result is not plain";
     if (guard::SanitizeUntrusted(inner, nullptr) != inner) return "the result is not sanitised";
     return hearing.problem();

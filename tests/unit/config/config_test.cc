@@ -101,6 +101,10 @@ TEST(Config, ASecondDocumentIsRefused) {
   EXPECT_EQ(Problems("---\nlog: {level: info}\n"), "");
 }
 
+TEST(Config, AStrayCommaEnds) {
+  EXPECT_THAT(Problems(",[a"), HasSubstr("a second document begins here"));
+}
+
 TEST(Config, ADurationThatCannotBeAddedToAClockIsRefused) {
   EXPECT_EQ(Problems("orchestrator: {turn_timeout: 3000000h}\n"),
             "talon.yaml:1: orchestrator.turn_timeout: '3000000h' is longer than 36500d");

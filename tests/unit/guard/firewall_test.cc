@@ -157,6 +157,7 @@ TEST(FirewallTest, RulesAreDataAndErrorsNameThePlace) {
               HasSubstr("line 4: rule 'X'"));
   EXPECT_THAT(error("- id: X\n  level: huge\n  patterns: [x]\n"), HasSubstr("line 1: a rule has"));
   EXPECT_THAT(error("- id: [\n"), HasSubstr("firewall rules"));
+  EXPECT_THAT(error(", []\n"), HasSubstr("a second document"));
 }
 
 }  // namespace
