@@ -96,7 +96,7 @@ test('wrong JSON and wrong members are 400 and named', async () => {
     [completion('x', { tools: {} }), /^tools: must be an array/],
     [completion('x', { tools: [tool('a b!')] }), /^tools\[0\]\.function\.name: must be/],
     [completion('x', { tools: [tool('a'), tool('a')] }), /^tools\[1\]\.function\.name: 'a' is there twice/],
-    [completion('x', { tools: [{ type: 'function', function: { name: 'a', parameters: 'x' } }] }), /^tools\[0\]\.function: parameters: must be an object/],
+    [completion('x', { tools: [{ type: 'function', function: { name: 'a', parameters: 'x' } }] }), /^tools\[0\]\.function\.parameters: must be an object/],
     [completion('x', { tools: [tool('files__list')] }), /^tools: 'files__list' is a tool of the agent's own/],
     [completion('x', { tools: [tool('a')], tool_choice: 'always' }), /^tool_choice: must be/],
     [completion('x', { tools: [tool('a')], tool_choice: { type: 'function', function: { name: 'b' } } }), /^tool_choice: no function 'b'/],
