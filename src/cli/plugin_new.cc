@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 // The templates are projects of a plugin of this name; it is replaced wherever it stands.
 constexpr std::string_view kTemplateName = "greeter";
 constexpr std::string_view kClass = "Greeter";
-constexpr std::string_view kPrefix = R"("TALON_PREFIX")";  // of the SDK
+constexpr std::string_view kPrefix = R"("TALON_PREFIX")";         // of the SDK
 constexpr std::string_view kLicence = "SPDX-License-Identifier";  // ours, not the author's
 
 void ReplaceAll(std::string& text, std::string_view from, std::string_view to) {
