@@ -53,7 +53,7 @@ io::Task<absl::StatusOr<guard::CheckedCall>> AgentImpl::JudgeCall(Principal prin
   } else if (!scratch.history.empty()) {
     run.turn = scratch.history.back().turn;  // as in its last turn
   }
-  co_return core_.deps.guard.CheckCall(
+  co_return core_.deps.guard.ExplainCall(
       {.tool = call.name,
        .arguments = call.arguments,
        .principal = std::move(principal),

@@ -71,7 +71,10 @@ class Asking {
   io::Task<absl::StatusOr<Permission>> Run() {
     TALON_CO_ASSIGN_OR_RETURN(const bool known, co_await FindEarlier());
     if (!known) {
+      DescribeCall();
       if (!Waits()) {
+        const ApprovalRequest missing{.record = record_, .code_at = ""};
+        for (TurnObserver* observer : run_.observers) observer->OnApprovalMissing(missing);
         co_return Refused(
             fmt::format("it needs the user's approval, and nobody is there to ask: {}", reason()));
       }
@@ -105,8 +108,7 @@ class Asking {
     co_return false;
   }
 
-  io::Task<absl::StatusOr<Permission>> Begin() {
-    record_.id = "apr_" + core_.deps.ids.Next();
+  void DescribeCall() {
     record_.turn = run_.turn;
     record_.session = run_.session;
     record_.call_id = call_.call_id;
@@ -117,6 +119,10 @@ class Asking {
     record_.reason = reason();
     record_.factor = guard::FactorName(call_.judgement->factor);
     record_.principal = run_.principal;
+  }
+
+  io::Task<absl::StatusOr<Permission>> Begin() {
+    record_.id = "apr_" + core_.deps.ids.Next();
     record_.created_at = core_.deps.clock.Now();
     record_.expires_at = record_.created_at + core_.options.approval_timeout;
     if (call_.judgement->factor == guard::Factor::kCode) {

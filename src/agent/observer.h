@@ -76,6 +76,9 @@ class TurnObserver {
   virtual void OnApprovalClosed(const std::string& id, journal::ApprovalState state) {
     (void)id, (void)state;
   }
+  // A call that needs an approval was refused, since nobody is there to ask: a record without an
+  // id.
+  virtual void OnApprovalMissing(const ApprovalRequest& request) { (void)request; }
   // The last call: how the turn ended.
   virtual void OnEnd(const TurnOutcome& outcome) = 0;
 };

@@ -80,10 +80,12 @@ int Ask(const Globals& globals, const AskOptions& options) {
   if (const Json* error = JsonFind(last, "error"); globals.json && error != nullptr) {
     Json told = *error;
     told["turn"] = JsonString(last, "turn");
+    if (!questions.unapproved().empty()) told["unapproved"] = questions.unapproved();
     std::printf("%s\n", DumpJson({{"ok", false}, {"error", told}}).c_str());
     return kTurnFailed;
   }
   if (!status.ok()) return Fail(globals, status, kTurnFailed);
+  if (!questions.unapproved().empty()) last["unapproved"] = questions.unapproved();
   if (globals.json) std::printf("%s\n", DumpJson({{"ok", true}, {"data", last}}).c_str());
   return kOk;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -196,7 +197,14 @@ int Fail(const Globals& globals, const absl::Status& error, int code) {
                                     {"message", std::string(Message(error))}}}})
                             .c_str());
   } else {
-    std::fprintf(stderr, "talon: %s\n", ForTerminal(Message(error)).c_str());
+    std::string_view lines = Message(error);
+    do {
+      const std::string_view line = lines.substr(0, lines.find('\n'));
+      lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+      // What is indented belongs to the line before.
+      std::fprintf(stderr, "%s%s\n",
+                   line.starts_with(' ') ? "" : "talon: ", ForTerminal(line).c_str());
+    } while (!lines.empty());
   }
   return code;
 }

@@ -5,13 +5,18 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "base/terminal.h"
+#include "base/text.h"
 #include "cli/approval_text.h"
+#include "cli/call_arguments.h"
 #include "cli/report.h"
 #include "guard/policy.h"
 #include "io/http_types.h"
@@ -26,24 +31,85 @@ struct Given {
   bool all = false;
 };
 
+// A session by the key that somebody gave it, else by its id.
+std::map<std::string, std::string> SessionKeys(Client& client) {
+  std::map<std::string, std::string> keys;
+  const auto sessions = Fetch(client, "/v1/sessions?named=true");
+  if (!sessions.ok()) return keys;
+  ForEach(*sessions, "sessions", [&](const Json& session) {
+    keys[JsonString(session, "id")] = JsonString(session, "key");
+  });
+  return keys;
+}
+
+std::string SessionName(const std::map<std::string, std::string>& keys, const Json& approval) {
+  const std::string id = JsonString(approval, "session");
+  const auto key = keys.find(id);
+  return key == keys.end() ? id : key->second;
+}
+
 int ApprovalsList(const Globals& globals, const Given& given) {
-  const std::string path = given.all ? "/v1/approvals?state=all" : "/v1/approvals";
-  return Report(globals, "GET", path, [](const Json& json) {
-    ForEach(json, "approvals", [](const Json& approval) {
-      Print(fmt::format("{} {:8} {:5} {:20} {}", JsonString(approval, "approval"),
-                        JsonString(approval, "state"), JsonString(approval, "factor"),
-                        JsonString(approval, "tool"), JsonString(approval, "reason")));
+  auto client = Client::Connect();
+  if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
+  const auto listed = Fetch(**client, given.all ? "/v1/approvals?state=all" : "/v1/approvals");
+  if (!listed.ok()) return Fail(globals, listed.status());
+  if (globals.json) {
+    PrintData(*listed);
+    return kOk;
+  }
+  const auto keys = SessionKeys(**client);
+  const WallTime now = SystemClock().Now();
+  ListEach(*listed, "approvals", given.all ? "no approvals" : "no approval is open",
+           [&](const Json& approval) {
+             Print(fmt::format("{} {:8} {:5} {} {}\n  {}\n  session {}, {}",
+                               JsonString(approval, "approval"), JsonString(approval, "state"),
+                               JsonString(approval, "factor"), JsonString(approval, "tool"),
+                               JsonString(approval, "arguments"), JsonString(approval, "reason"),
+                               SessionName(keys, approval), AgeText(approval, now)));
+           });
+  return kOk;
+}
+
+// What the person said in the turn that came to the call; empty when that cannot be told.
+std::string WordsBefore(Client& client, const Json& approval) {
+  std::string words;
+  const auto messages =
+      Fetch(client, fmt::format("/v1/sessions/{}/messages", JsonString(approval, "session")));
+  if (!messages.ok()) return words;
+  ForEach(*messages, "messages", [&](const Json& message) {
+    const Json* content = JsonFind(message, "content");
+    if (content == nullptr || JsonString(message, "role") != "user" ||
+        JsonString(message, "turn") != JsonString(approval, "turn")) {
+      return;
+    }
+    ForEach(*content, "parts", [&](const Json& part) {
+      if (JsonString(part, "type") == "text") words += JsonString(part, "text") + "\n";
     });
   });
+  return words;
 }
 
 int ApprovalShow(const Globals& globals, const Given& given) {
-  return Report(globals, "GET", "/v1/approvals/" + io::PercentEncode(given.id),
-                [](const Json& json) {
-                  Print(fmt::format("{} {}, expires {}", JsonString(json, "approval"),
-                                    JsonString(json, "state"), JsonString(json, "expires_at")));
-                  Print(ApprovalText(json));
-                });
+  auto client = Client::Connect();
+  if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));
+  const auto approval = Fetch(**client, "/v1/approvals/" + io::PercentEncode(given.id));
+  if (!approval.ok()) return Fail(globals, approval.status());
+  if (globals.json) {
+    PrintData(*approval);
+    return kOk;
+  }
+  Print(fmt::format("{} {}, {}\nsession {}, turn {}", JsonString(*approval, "approval"),
+                    JsonString(*approval, "state"), AgeText(*approval, SystemClock().Now()),
+                    SessionName(SessionKeys(**client), *approval), JsonString(*approval, "turn")));
+  if (const std::string words = WordsBefore(**client, *approval); !words.empty()) {
+    Print(fmt::format("you said: {}", TrimSpace(words)));
+  }
+  Print(ApprovalText(*approval));
+  if (JsonString(*approval, "state") != "open") return kOk;
+  if (const auto grant = GrantFor(*approval)) {
+    Print(fmt::format("to allow the like in advance: {}", GrantCommand(*grant)));
+  }
+  return kOk;
 }
 
 int ApprovalAnswer(const Globals& globals, const Given& given, const char* answer) {
@@ -59,7 +125,7 @@ int ApprovalAnswer(const Globals& globals, const Given& given, const char* answe
 
 int GrantsList(const Globals& globals) {
   return Report(globals, "GET", "/v1/grants", [](const Json& json) {
-    ForEach(json, "grants", [](const Json& grant) {
+    ListEach(json, "grants", "no grants", [](const Json& grant) {
       const Json* arguments = JsonFind(grant, "arguments");
       Print(fmt::format(
           "{} {}/{} {} {} until {}", JsonString(grant, "id"), JsonString(grant, "user"),
@@ -85,6 +151,9 @@ int GrantAdd(const Globals& globals, const Given& given) {
       globals, "POST", "/v1/grants",
       [](const Json& json) {
         Print(fmt::format("{} until {}", JsonString(json, "id"), JsonString(json, "until")));
+        if (const std::string doubt = JsonString(json, "warning"); !doubt.empty()) {
+          std::fprintf(stderr, "talon: warning: %s\n", ForTerminal(doubt).c_str());
+        }
       },
       DumpJson(body));
 }
@@ -111,11 +180,12 @@ int PolicyShow() {
   return kOk;
 }
 
-// "files__write {"path":"a"}".
+// "files__write {"path":"a"}" in one word, or the tool and its arguments as `plugins run` has them.
 int PolicyExplain(const Globals& globals, const Given& given) {
   const std::size_t space = given.call.find(' ');
-  const std::string text = space == std::string::npos ? "{}" : given.call.substr(space + 1);
-  auto arguments = ParseJson(text, "arguments");
+  std::vector<std::string> words = given.arguments;
+  if (space != std::string::npos) words.insert(words.begin(), given.call.substr(space + 1));
+  auto arguments = ParseCallArguments(words);
   if (!arguments.ok()) return Fail(globals, arguments.status(), kUsage);
   const Json body = {{"tool", given.call.substr(0, space)},
                      {"arguments", *std::move(arguments)},
@@ -127,6 +197,9 @@ int PolicyExplain(const Globals& globals, const Given& given) {
         Print(fmt::format("{}: {} (effect {}, tier {}, context {})", JsonString(json, "tool"),
                           JsonString(json, "answer"), JsonString(json, "effect"),
                           JsonInt(json, "tier"), JsonString(json, "context")));
+        if (const std::string problem = JsonString(json, "problem"); !problem.empty()) {
+          Print(fmt::format("as it stands it does not run: {}; judged by what is there", problem));
+        }
         if (JsonString(json, "answer") == "ask") {
           Print("approval by " + JsonString(json, "factor"));
         }
@@ -209,9 +282,10 @@ void AddPolicy(CLI::App& app, Tree& tree) {
       ->required();
   CLI::App* explain =
       tree.Add(*policy, "explain", "Say what happens to a call, and why", PolicyExplain);
-  explain
-      ->add_option("call", tree.given().call, "TOOL and its arguments: 'files__write {\"path\":…}'")
+  explain->add_option("call", tree.given().call, "TOOL, or it and its arguments: 'TOOL {…}'")
       ->required();
+  explain->add_option("arguments", tree.given().arguments,
+                      "A JSON object, or key=text and key:=JSON each; some may be missing");
   explain->add_option("-s,--session", tree.given().session,
                       "As if made in this session (default: a new one)");
   explain->add_option("-m,--message", tree.given().message, "After you said this");

@@ -42,7 +42,7 @@ std::string Preview(const Json& message) {
 
 int Tools(const Globals& globals) {
   return Report(globals, "GET", "/v1/tools", [](const Json& json) {
-    ForEach(json, "tools", [](const Json& tool) {
+    ListEach(json, "tools", "no tools", [](const Json& tool) {
       Print(fmt::format("{:22} {:6} {}", JsonString(tool, "name"), JsonString(tool, "effect"),
                         JsonString(tool, "description")));
     });
@@ -52,7 +52,7 @@ int Tools(const Globals& globals) {
 int Effects(const Globals& globals, const std::string& turn) {
   const std::string path = fmt::format("/v1/turns/{}/effects", io::PercentEncode(turn));
   return Report(globals, "GET", path, [](const Json& json) {
-    ForEach(json, "effects", [](const Json& effect) {
+    ListEach(json, "effects", "this turn changed nothing", [](const Json& effect) {
       Print(fmt::format("{:8} {:6} {}", JsonString(effect, "state"), JsonString(effect, "effect"),
                         JsonString(effect, "tool")));
       if (const Json* undo = JsonFind(effect, "compensation")) {
@@ -101,8 +101,11 @@ int Notify(const Globals& globals, const NotifyOptions& options) {
 
 int SessionsList(const Globals& globals, ListedSessions which) {
   const char* path = which == ListedSessions::kAll ? "/v1/sessions" : "/v1/sessions?named=true";
-  return Report(globals, "GET", path, [](const Json& json) {
-    ForEach(json, "sessions", [](const Json& session) {
+  return Report(globals, "GET", path, [which](const Json& json) {
+    const char* none = which == ListedSessions::kAll
+                           ? "no sessions"
+                           : "no sessions with a key; --all shows the others as well";
+    ListEach(json, "sessions", none, [](const Json& session) {
       Print(fmt::format("{} {:24} {:5} messages  {}", JsonString(session, "id"),
                         JsonString(session, "key"), JsonInt(session, "messages"),
                         JsonString(session, "updated_at")));
@@ -125,7 +128,7 @@ int SessionShow(const Globals& globals, const std::string& id) {
     PrintData(*messages);
     return kOk;
   }
-  ForEach(*messages, "messages", [](const Json& message) {
+  ListEach(*messages, "messages", "no messages", [](const Json& message) {
     Print(fmt::format("{:4} {:9} {}", JsonInt(message, "seq"), JsonString(message, "role"),
                       Preview(message)));
   });

@@ -55,6 +55,7 @@ absl::StatusOr<plugin::check::Target> FindTarget(const std::string& what,
   plugin::check::Target target;
   std::error_code error;
   if (what.find('/') != std::string::npos) {
+    if (!fs::exists(what, error)) return NotFound(fmt::format("'{}': no such file", what));
     target.name = kUnnamed;
     target.program = fs::absolute(what, error).lexically_normal().string();
     target.entry.sandbox.read_paths = OwnFolder(target.program, paths.home);

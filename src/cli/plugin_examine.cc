@@ -18,6 +18,9 @@
 namespace talon::cli {
 
 int PluginExamine(const Globals& globals, const std::string& program) {
+  if (std::error_code error; !std::filesystem::exists(program, error)) {
+    return Fail(globals, NotFound("'" + program + "': no such file"), kUsage);
+  }
   const auto installed = daemon::FindPaths(&std::getenv);
   if (!installed.ok()) return Fail(globals, installed.status());
   log::Configure(log::Level::kError, log::Format::kAuto, nullptr);  // what fails is told below

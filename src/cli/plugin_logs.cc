@@ -42,7 +42,8 @@ int PluginLogs(const Globals& globals, const LogOptions& options) {
       return status.ok() ? kOk : Fail(globals, status);
     }
   }
-  return Report(globals, "GET", path, [](const Json& json) { ForEach(json, "lines", PrintLine); });
+  return Report(globals, "GET", path,
+                [](const Json& json) { ListEach(json, "lines", "no lines yet", PrintLine); });
 }
 
 }  // namespace talon::cli

@@ -29,6 +29,7 @@ namespace fs = std::filesystem;
 // The templates are projects of a plugin of this name; it is replaced wherever it stands.
 constexpr std::string_view kTemplateName = "greeter";
 constexpr std::string_view kClass = "Greeter";
+constexpr std::string_view kPrefix = R"("TALON_PREFIX")";         // of the SDK
 constexpr std::string_view kLicence = "SPDX-License-Identifier";  // ours, not the author's
 
 void ReplaceAll(std::string& text, std::string_view from, std::string_view to) {
@@ -87,9 +88,23 @@ absl::Status CheckFolder(const fs::path& folder) {
       "make '", folder.string(), "': it is there already; choose another name, or --dir DIR"));
 }
 
-absl::StatusOr<std::vector<std::string>> CopyTemplate(const std::string& language,
-                                                      const std::string& name,
-                                                      const fs::path& folder) {
+// Where talon's SDK is installed beside this program; empty when it is not.
+std::string SdkPrefix() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  const fs::path prefix = program.parent_path().parent_path();
+  const fs::path package = prefix / "lib/cmake/talon-plugin-sdk/talon-plugin-sdkConfig.cmake";
+  return !error && fs::exists(package, error) ? prefix.string() : "";
+}
+
+struct Project {
+  std::string language, name;
+  fs::path folder;
+  std::string sdk;  // may be empty
+};
+
+absl::StatusOr<std::vector<std::string>> CopyTemplate(const Project& project) {
+  const auto& [language, name, folder, sdk] = project;
   const std::string prefix = language + "/";
   std::vector<std::string> written;
   for (const auto& [path, content] : EmbeddedFiles()) {
@@ -98,6 +113,7 @@ absl::StatusOr<std::vector<std::string>> CopyTemplate(const std::string& languag
     std::string text = WithoutLicence(content);
     ReplaceAll(text, kTemplateName, name);
     ReplaceAll(text, kClass, ClassName(name));
+    ReplaceAll(text, kPrefix, DumpJson(Json(sdk)));
     TALON_RETURN_IF_ERROR(MakeDirectories(target.parent_path().string(), 0755));
     TALON_RETURN_IF_ERROR(
         WriteFileAtomic(target.string(), text, text.starts_with("#!") ? 0755 : 0644));
@@ -114,13 +130,19 @@ int PluginNew(const Globals& globals, const std::string& name, const std::string
   if (absl::Status checked = CheckName(name); !checked.ok()) return Fail(globals, checked, kUsage);
   const fs::path folder = directory.empty() ? fs::path(name) : fs::path(directory);
   if (absl::Status free = CheckFolder(folder); !free.ok()) return Fail(globals, free);
-  const auto written = CopyTemplate(language, name, folder);
+  const std::string sdk = SdkPrefix();
+  const auto written = CopyTemplate({language, name, folder, sdk});
   if (!written.ok()) return Fail(globals, written.status());
   if (globals.json) {
-    PrintData({{"name", name}, {"folder", folder.string()}, {"files", *written}});
+    PrintData({{"name", name}, {"folder", folder.string()}, {"files", *written}, {"sdk", sdk}});
   } else {
     Print(fmt::format("{}: {} files; {} says how to build, test and use it", folder.string(),
                       written->size(), (folder / "README.md").string()));
+    if (language == "cpp" && sdk.empty()) {
+      Print(
+          "talon's SDK is not beside this program; `cmake --install BUILD --component sdk --prefix "
+          "P`, then `export CMAKE_PREFIX_PATH=P`");
+    }
   }
   return kOk;
 }

@@ -11,6 +11,7 @@
 
 #include "base/cancel.h"
 #include "base/status.h"
+#include "cli/call_arguments.h"
 #include "cli/plugin_commands.h"
 #include "cli/questions.h"
 #include "cli/report.h"
@@ -21,27 +22,6 @@
 
 namespace talon::cli {
 namespace {
-
-absl::StatusOr<Json> ParseArguments(const std::vector<std::string>& given) {
-  if (given.size() == 1 && given[0].starts_with('{')) return ParseJson(given[0], "arguments");
-  Json object = Json::object();
-  for (const std::string& each : given) {
-    TALON_RETURN_IF_ERROR(CheckUtf8("arguments", each));
-    const std::size_t equals = each.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return InvalidArgument(
-          fmt::format("argument '{}': expected key=text, key:=JSON or one JSON object", each));
-    }
-    const std::string value = each.substr(equals + 1);
-    if (each[equals - 1] == ':') {
-      const std::string key = each.substr(0, equals - 1);
-      TALON_ASSIGN_OR_RETURN(object[key], ParseJson(value, fmt::format("argument '{}'", key)));
-    } else {
-      object[each.substr(0, equals)] = value;
-    }
-  }
-  return object;
-}
 
 // With its questions asked.
 io::Task<absl::Status> Stream(Client& client, std::string path, std::string body,
@@ -67,7 +47,7 @@ int Show(const Globals& globals, const Json& result) {
 
 int PluginRun(const Globals& globals, const std::string& name, const std::string& tool,
               const std::vector<std::string>& arguments) {
-  auto object = ParseArguments(arguments);
+  auto object = ParseCallArguments(arguments);
   if (!object.ok()) return Fail(globals, object.status(), kUsage);
   auto client = Client::Connect();
   if (!client.ok()) return Fail(globals, client.status(), ConnectCode(client.status()));

@@ -55,7 +55,7 @@ void PrintPlugin(const Json& plugin) {
 
 int PluginList(const Globals& globals) {
   return Report(globals, "GET", "/v1/plugins", [](const Json& json) {
-    ForEach(json, "plugins", [](const Json& plugin) {
+    ListEach(json, "plugins", "no plugins", [](const Json& plugin) {
       const std::string error = FirstLine(JsonString(plugin, "last_error"));
       const Json* box = JsonFind(plugin, "sandbox");
       Print(fmt::format(

@@ -21,6 +21,10 @@ bool SaysYes(std::string_view line) {
   return EqualsIgnoreCase(line, "y") || EqualsIgnoreCase(line, "yes");
 }
 
+bool SaysNo(std::string_view line) {
+  return EqualsIgnoreCase(line, "n") || EqualsIgnoreCase(line, "no");
+}
+
 struct Choice {
   std::string value, name;
 };
@@ -82,8 +86,7 @@ std::optional<Json> Read(const Json& field, std::string_view line) {
   if (type == "number") return ReadNumber<double>(line);
   if (type == "boolean") {
     if (SaysYes(line)) return true;
-    const bool no = EqualsIgnoreCase(line, "n") || EqualsIgnoreCase(line, "no");
-    return no ? std::optional<Json>(false) : std::nullopt;
+    return SaysNo(line) ? std::optional<Json>(false) : std::nullopt;
   }
   const std::vector<Choice> choices = ChoicesOf(field);
   return choices.empty() ? std::optional<Json>(std::string(line)) : Choose(choices, line);
@@ -138,11 +141,21 @@ bool AskField(const std::string& name, const Json& field, bool required, const R
 
 std::string HeadingOf(const Json& question) {
   const std::string tool = ForTerminal(JsonString(question, "tool"));
-  if (JsonBool(question, "is_approval")) {
-    return fmt::format("! {} may run only with your word (an empty line denies it):", tool);
-  }
   return fmt::format("? {} of plugin '{}' asks (an empty line declines; give it no passwords):",
                      tool, ForTerminal(JsonString(question, "plugin")));
+}
+
+// An empty line declines, as in a form.
+bool AskYesNo(const std::string& prompt, const ReadLine& read, const ShowText& show) {
+  for (int i = 0; i < kTries; ++i) {
+    const auto line = read(prompt);
+    if (!line) return false;
+    const std::string_view text = TrimSpace(*line);
+    if (SaysYes(text)) return true;
+    if (text.empty() || SaysNo(text)) return false;
+    show("  Say y or n.");
+  }
+  return false;
 }
 
 bool IsRequired(const Json& schema, const std::string& name) {
@@ -158,15 +171,13 @@ FormAnswer AskPerson(const Json& question, const ReadLine& read, const ShowText&
   show("  " + ForTerminal(JsonString(question, "text")));
   if (const std::string url = JsonString(question, "url"); !url.empty()) {
     show("  Open " + ForTerminal(url));
-    const auto line = read("  Done? (y/n): ");
-    return {.accepted = line && SaysYes(*line), .content = ""};
+    return {.accepted = AskYesNo("  Done? (y/n): ", read, show), .content = ""};
   }
   const Json* schema = JsonFind(question, "schema");
   const Json* fields = JsonFind(question, "fields");
   const Json* properties = schema == nullptr ? nullptr : JsonFind(*schema, "properties");
   if (properties == nullptr || fields == nullptr) {
-    const auto line = read("  (y/n): ");
-    return {.accepted = line && SaysYes(*line), .content = ""};
+    return {.accepted = AskYesNo("  (y/n): ", read, show), .content = ""};
   }
   Json content = Json::object();
   for (const Json& each : *fields) {

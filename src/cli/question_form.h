@@ -22,9 +22,9 @@ struct FormAnswer {
   std::string content;    // JSON of the fields; empty when there are none
 };
 
-// `question`: the data of a "question" event, or an approval (approval_text.h). Yes or no, a page,
-// or the fields of its schema: an empty line takes the default, leaves an optional field out, and
-// declines where neither is there. What does not fit is asked again, three times.
+// `question`: the data of a "question" event. Yes or no, a page, or the fields of its schema: an
+// empty line takes the default, leaves an optional field out, and declines where neither is there.
+// What does not fit is asked again, three times.
 FormAnswer AskPerson(const Json& question, const ReadLine& read, const ShowText& show);
 
 }  // namespace talon::cli

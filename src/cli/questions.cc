@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "base/terminal.h"
+#include "cli/approval_form.h"
 #include "cli/approval_text.h"
 #include "cli/question_form.h"
 #include "io/loop.h"
@@ -31,10 +32,9 @@ class Questions::Terminal {
   Terminal& operator=(const Terminal&) = delete;
 
   // Blocks.
-  FormAnswer Ask(const Json& question) {
-    return AskPerson(
-        question, [this](const std::string& prompt) { return Read(prompt); },
-        [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); });
+  FormAnswer Ask(const Json& question) { return AskPerson(question, Reader(), &Show); }
+  ApprovalAnswer AskApproval(const Json& approval) {
+    return cli::AskApproval(approval, Reader(), &Show);
   }
   // Any thread. Ends what is read until Reset().
   void End() { ::eventfd_write(end_, 1); }
@@ -44,6 +44,10 @@ class Questions::Terminal {
   }
 
  private:
+  static void Show(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+  ReadLine Reader() {
+    return [this](const std::string& prompt) { return Read(prompt); };
+  }
   // A line as the terminal gives it, edited by its own means.
   std::optional<std::string> Read(const std::string& prompt) {
     std::fprintf(stderr, "%s", prompt.c_str());
@@ -84,6 +88,8 @@ void Questions::OnEvent(std::string_view event, const Json& data) {
     if (!std::exchange(asks_, true)) asking_.Spawn(AskAll());
   } else if (event == "approval") {
     OnApproval(data);
+  } else if (event == "approval_missing") {
+    OnApprovalMissing(data);
   } else if (event == "question_closed" || event == "approval_closed") {
     const std::string kind = event == "question_closed" ? "question" : "approval";
     const std::string id = JsonString(data, kind);
@@ -92,7 +98,6 @@ void Questions::OnEvent(std::string_view event, const Json& data) {
   }
 }
 
-// Asked as a question of the daemon's own.
 void Questions::OnApproval(const Json& data) {
   const std::string id = JsonString(data, "approval");
   if (terminal_ == nullptr) {
@@ -100,11 +105,24 @@ void Questions::OnApproval(const Json& data) {
                  id.c_str());
     return;
   }
-  Json question = ApprovalQuestion(data);
-  question["approval"] = id;
-  question["digest"] = JsonString(data, "digest");
-  open_.push_back(std::move(question));
+  open_.push_back(data);
   if (!std::exchange(asks_, true)) asking_.Spawn(AskAll());
+}
+
+void Questions::OnApprovalMissing(const Json& data) {
+  Json call = {{"tool", JsonString(data, "tool")},
+               {"arguments", JsonString(data, "arguments")},
+               {"reason", JsonString(data, "reason")}};
+  std::string told = fmt::format(
+      "talon: {} was refused: it needs your approval, and nobody is here to give it: {}\n"
+      "talon: `talon ask --wait` waits for `talon approvals approve`",
+      JsonString(call, "tool"), JsonString(call, "reason"));
+  if (std::optional<Json> grant = GrantFor(data)) {
+    told += fmt::format("; to allow the like in advance:\n  {}", GrantCommand(*grant));
+    call["grant"] = *std::move(grant);
+  }
+  std::fprintf(stderr, "%s\n", ForTerminal(told).c_str());
+  unapproved_.push_back(std::move(call));
 }
 
 bool Questions::Interrupt() {
@@ -121,17 +139,24 @@ io::Task<void> Questions::Finish() {
 io::Task<void> Questions::AskAll() {
   while (!open_.empty()) {
     const Json question = open_.front();
+    const bool approval = !JsonString(question, "approval").empty();
     FormAnswer answer;
+    ApprovalAnswer word;
     if (terminal_ != nullptr) {
       terminal_->Reset();
       reading_ = true;
-      answer = co_await client_.loop().Blocking(
-          [terminal = terminal_.get(), question] { return terminal->Ask(question); });
+      if (approval) {
+        word = co_await client_.loop().Blocking(
+            [terminal = terminal_.get(), question] { return terminal->AskApproval(question); });
+      } else {
+        answer = co_await client_.loop().Blocking(
+            [terminal = terminal_.get(), question] { return terminal->Ask(question); });
+      }
       reading_ = false;
     }
     std::erase(open_, question);
-    if (!JsonString(question, "approval").empty()) {
-      co_await ReplyApproval(question, answer.accepted, answer.content);
+    if (approval) {
+      co_await ReplyApproval(question, std::move(word));
       continue;
     }
     std::string body = answer.accepted ? R"({"action":"accept")" : R"({"action":"decline")";
@@ -155,18 +180,36 @@ io::Task<void> Questions::Reply(std::string question, std::string body) {
   }
 }
 
-io::Task<void> Questions::ReplyApproval(Json question, bool accepted, std::string content) {
-  Json body = {{"answer", accepted ? "approve" : "deny"},
-               {"digest", JsonString(question, "digest")}};
-  if (auto fields = ParseJson(content, "code"); fields.ok()) {
-    body["code"] = JsonString(*fields, "code");
+io::Task<void> Questions::ReplyApproval(Json approval, ApprovalAnswer answer) {
+  using Word = ApprovalAnswer::Word;
+  if (answer.word == Word::kAlways) {
+    // Without it the word still holds for this call.
+    const absl::Status added = co_await AddGrant(*GrantFor(approval));
+    if (!added.ok()) std::fprintf(stderr, "! %s\n", ForTerminal(Message(added)).c_str());
   }
-  const std::string path = "/v1/approvals/" + JsonString(question, "approval");
+  Json body = {{"answer", answer.word == Word::kDeny ? "deny" : "approve"},
+               {"digest", JsonString(approval, "digest")}};
+  if (!answer.code.empty()) body["code"] = answer.code;
+  const std::string path = "/v1/approvals/" + JsonString(approval, "approval");
   const auto taken = co_await client_.CallAsync("POST", path, DumpJson(body), {});
-  if (taken.ok() || absl::IsNotFound(taken.status())) co_return;
-  std::fprintf(stderr, "! %s\n", ForTerminal(Message(taken.status())).c_str());
-  // A wrong code can be put right: the approval is still open.
-  if (absl::IsPermissionDenied(taken.status()) && accepted) open_.push_back(std::move(question));
+  if (taken.ok()) {
+    std::fprintf(stderr, "  %s\n", answer.word == Word::kDeny ? "denied" : "approved");
+  } else if (!absl::IsNotFound(taken.status())) {
+    std::fprintf(stderr, "! %s\n", ForTerminal(Message(taken.status())).c_str());
+    // A wrong code can be put right: the approval is still open.
+    const bool again = absl::IsPermissionDenied(taken.status()) && answer.word != Word::kDeny;
+    if (again) open_.push_back(std::move(approval));
+  }
+}
+
+io::Task<absl::Status> Questions::AddGrant(const Json& grant) {
+  auto added = co_await client_.CallAsync("POST", "/v1/grants", DumpJson(grant), {});
+  if (!added.ok()) co_return added.status();
+  TALON_CO_ASSIGN_OR_RETURN(const Json told, ParseJson(*added, "grant"));
+  std::fprintf(stderr, "  granted until %s; `talon grants rm %s` takes it back\n",
+               ForTerminal(JsonString(told, "until")).c_str(),
+               ForTerminal(JsonString(told, "id")).c_str());
+  co_return absl::OkStatus();
 }
 
 EventHandler AlsoAsking(Questions& questions, EventHandler on_event) {

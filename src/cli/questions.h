@@ -8,8 +8,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
+#include "cli/approval_form.h"
 #include "cli/client.h"
 #include "io/nursery.h"
 #include "io/task.h"
@@ -27,6 +29,9 @@ class Questions {
   void AnswerAt(std::string path) { answers_at_ = std::move(path); }
   // Every event of the turn's stream.
   void OnEvent(std::string_view event, const Json& data);
+  // Calls that were refused because nobody is here to approve them: {tool, arguments, reason}, and
+  // the "grant" that would allow the like.
+  const std::vector<Json>& unapproved() const { return unapproved_; }
   // Ctrl-C: true when a question was open, which is now declined.
   bool Interrupt();
   // The turn is over: ends when nothing is asked any more.
@@ -36,12 +41,15 @@ class Questions {
   class Terminal;  // the person, and a way to take the question away
   io::Task<void> AskAll();
   void OnApproval(const Json& data);
+  void OnApprovalMissing(const Json& data);
   io::Task<void> Reply(std::string question, std::string body);
-  io::Task<void> ReplyApproval(Json question, bool accepted, std::string content);
+  io::Task<void> ReplyApproval(Json approval, ApprovalAnswer answer);
+  io::Task<absl::Status> AddGrant(const Json& grant);
 
   Client& client_;
   std::unique_ptr<Terminal> terminal_;  // null: nobody can answer
   std::string answers_at_;
+  std::vector<Json> unapproved_;
   std::deque<Json> open_;  // the first is being asked
   bool asks_ = false;      // AskAll() runs
   bool reading_ = false;   // the person's lines are being read

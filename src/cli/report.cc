@@ -24,6 +24,12 @@ int Report(const Globals& globals, const std::string& method, const std::string&
   return kOk;
 }
 
+absl::StatusOr<Json> Fetch(Client& client, const std::string& path) {
+  auto answer = client.Call("GET", path);
+  if (!answer.ok()) return answer.status();
+  return ParseJson(*answer, path);
+}
+
 void PrintData(const Json& data) {
   std::printf("%s\n", DumpJson({{"ok", true}, {"data", data}}).c_str());
 }
@@ -33,6 +39,15 @@ void ForEach(const Json& json, std::string_view member,
   if (const Json* list = JsonFind(json, member); list != nullptr && list->is_array()) {
     for (const Json& item : *list) visit(item);
   }
+}
+
+void ListEach(const Json& json, std::string_view member, std::string_view none,
+              const std::function<void(const Json&)>& visit) {
+  const Json* list = JsonFind(json, member);
+  if (list == nullptr || list->empty()) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(none.size()), none.data());
+  }
+  ForEach(json, member, visit);
 }
 
 void Print(const std::string& line) {

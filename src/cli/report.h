@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/statusor.h"
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -19,8 +20,15 @@ int Report(const Globals& globals, const std::string& method, const std::string&
 // {"ok":true,"data":…} on one line.
 void PrintData(const Json& data);
 
+// GET `path`.
+absl::StatusOr<Json> Fetch(Client& client, const std::string& path);
+
 void ForEach(const Json& json, std::string_view member,
              const std::function<void(const Json&)>& visit);
+
+// The same for a whole answer; where there is nothing, `none` goes to standard error.
+void ListEach(const Json& json, std::string_view member, std::string_view none,
+              const std::function<void(const Json&)>& visit);
 
 // A line for a person, harmless to a terminal.
 void Print(const std::string& line);

@@ -2,14 +2,18 @@
 #include "gateway/approvals.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "agent/approvals.h"
 #include "base/status.h"
 #include "gateway/api.h"
 #include "guard/effect_check.h"
+#include "guard/glob.h"
+#include "tool/catalogue.h"
 
 namespace talon::gateway {
 namespace {
@@ -43,6 +47,35 @@ Json GrantJson(const journal::GrantRecord& grant) {
   return json;
 }
 
+// Why the grant may allow nothing; empty when some tool fits it. Tools may still come.
+std::string DoubtOf(const journal::GrantRecord& grant, const tool::Catalogue& catalogue) {
+  std::set<std::string> arguments;
+  bool any = false;
+  for (const tool::Entry* entry : catalogue.All()) {
+    const tool::ToolSpec& spec = entry->tool->spec();
+    if (!guard::GlobMatches(grant.tool, spec.name)) continue;
+    any = true;
+    const auto schema = ParseJson(spec.schema, "schema");
+    const Json* properties = schema.ok() ? JsonFind(*schema, "properties") : nullptr;
+    if (properties == nullptr || !properties->is_object()) return "";  // it may take anything
+    for (const auto& [name, ignored] : properties->items()) arguments.insert(name);
+  }
+  if (!any) {
+    const std::vector<std::string> similar = catalogue.Similar(grant.tool);
+    return fmt::format("no tool is called '{}' now{}{}", grant.tool,
+                       similar.empty() ? "" : "; similar: ", fmt::join(similar, ", "));
+  }
+  const auto given = ParseJson(grant.arguments, "arguments");
+  if (!given.ok()) return "";
+  for (const auto& [name, glob] : given->items()) {
+    if (!arguments.contains(name)) {
+      return fmt::format("'{}' has no argument '{}'; it takes {}", grant.tool, name,
+                         fmt::join(arguments, ", "));
+    }
+  }
+  return "";
+}
+
 absl::Status CheckMembers(const Json& body, std::initializer_list<const char*> texts) {
   for (const char* name : texts) {
     TALON_RETURN_IF_ERROR(CheckMember(body, name, JsonKind::kString));
@@ -52,23 +85,26 @@ absl::Status CheckMembers(const Json& body, std::initializer_list<const char*> t
 
 }  // namespace
 
-Json ApprovalJson(const journal::ApprovalRecord& record) {
-  Json json = {{"approval", record.id},
-               {"turn", record.turn.str()},
-               {"session", record.session.str()},
-               {"call_id", record.call_id},
-               {"tool", record.tool},
-               {"arguments", record.arguments},
-               {"digest", record.digest},
-               {"reason", record.reason},
-               {"factor", record.factor},
-               {"state", journal::ApprovalStateName(record.state)},
-               {"user", record.principal.user},
-               {"created_at", FormatTime(record.created_at)},
-               {"expires_at", FormatTime(record.expires_at)}};
+Json CallJson(const journal::ApprovalRecord& record) {
+  Json json = {{"call_id", record.call_id},     {"tool", record.tool},
+               {"arguments", record.arguments}, {"digest", record.digest},
+               {"reason", record.reason},       {"factor", record.factor}};
   if (auto judgement = ParseJson(record.judgement, "judgement"); judgement.ok()) {
     json["judgement"] = *std::move(judgement);
   }
+  return json;
+}
+
+Json ApprovalJson(const journal::ApprovalRecord& record) {
+  Json json = CallJson(record);
+  json.update({{"approval", record.id},
+               {"turn", record.turn.str()},
+               {"session", record.session.str()},
+               {"state", journal::ApprovalStateName(record.state)},
+               {"user", record.principal.user},
+               {"agent", record.principal.agent},
+               {"created_at", FormatTime(record.created_at)},
+               {"expires_at", FormatTime(record.expires_at)}});
   if (!record.answered_by.empty()) {
     json["answered_by"] = record.answered_by;
     json["answered_at"] = FormatTime(record.answered_at);
@@ -183,7 +219,11 @@ io::Task<io::ServerResponse> ApprovalSurface::AddGrant(const ApiRequest& request
   grant.created_by = request.caller.principal.user;
   const auto added = co_await deps_.grants->Add(std::move(grant));
   if (!added.ok()) co_return ErrorResponse(added.status());
-  co_return Ok(GrantJson(*added));
+  Json json = GrantJson(*added);
+  if (std::string doubt = DoubtOf(*added, deps_.catalogue); !doubt.empty()) {
+    json["warning"] = std::move(doubt);
+  }
+  co_return Ok(json);
 }
 
 io::Task<io::ServerResponse> ApprovalSurface::RemoveGrant(const ApiRequest& request,
@@ -214,6 +254,10 @@ io::Task<io::ServerResponse> ApprovalSurface::Explain(const ApiRequest& request)
   json["tool"] = checked->entry->tool->spec().name;
   json["effect"] = tool::EffectClassName(checked->entry->tool->spec().effect);
   json["tier"] = tool::TrustTier(checked->entry->tool->spec().effect);
+  // The call as it stands does not run at all.
+  if (checked->decision.reason != checked->judgement.reason) {
+    json["problem"] = checked->decision.reason;
+  }
   co_return Ok(json);
 }
 

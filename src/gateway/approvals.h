@@ -13,6 +13,8 @@
 
 namespace talon::gateway {
 
+// The call and why it is asked: call_id, tool, arguments, digest, reason, factor, judgement.
+Json CallJson(const journal::ApprovalRecord& record);
 // As a person is shown it, without anything of the code.
 Json ApprovalJson(const journal::ApprovalRecord& record);
 

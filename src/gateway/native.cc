@@ -76,6 +76,9 @@ class NativeStream : public CallEvents {
         "approval_closed",
         DumpJson({{"approval", id}, {"state", journal::ApprovalStateName(state)}}));
   }
+  std::string ApprovalMissing(const agent::ApprovalRequest& request) override {
+    return io::FormatSse("approval_missing", DumpJson(CallJson(request.record)));
+  }
   std::string End(const agent::TurnOutcome& outcome) override {
     return io::FormatSse(outcome.error.ok() ? "done" : "error", DumpJson(OutcomeJson(outcome)));
   }

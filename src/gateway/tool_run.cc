@@ -146,7 +146,10 @@ io::Task<absl::Status> ToolRun::Prepare(std::string plugin) {
   }
   streams_ = JsonBool(body, "stream");
   principal_ = PrincipalOf(request_, "cli");
-  name_ = fmt::format("{}__{}", plugin, JsonString(body, "tool"));
+  const std::string tool = JsonString(body, "tool"), prefix = plugin + "__";
+  // Also as a model calls it.
+  const bool whole = tool.starts_with(prefix) && deps_.catalogue.Find(prefix + tool) == nullptr;
+  name_ = whole ? tool : prefix + tool;
   const Json* arguments = JsonFind(body, "arguments");
   guard::CheckedCall checked = Check(arguments == nullptr ? "{}" : DumpJson(*arguments));
   if (checked.decision.verdict != hook::Verdict::kAllow || checked.entry == nullptr) {

@@ -98,6 +98,10 @@ void TurnStream::OnApprovalClosed(const std::string& id, journal::ApprovalState 
   Push(format_.ApprovalClosed(id, state));
 }
 
+void TurnStream::OnApprovalMissing(const agent::ApprovalRequest& request) {
+  Push(format_.ApprovalMissing(request));
+}
+
 void TurnStream::OnEnd(const agent::TurnOutcome& outcome) {
   ended_ = true;
   loop_.CancelTimer(timer_);

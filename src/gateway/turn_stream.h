@@ -35,6 +35,7 @@ class StreamFormat {
   virtual std::string QuestionClosed(const QuestionId&, tool::AnswerAction) { return ""; }
   virtual std::string Approval(const agent::ApprovalRequest&) { return ""; }
   virtual std::string ApprovalClosed(const std::string&, journal::ApprovalState) { return ""; }
+  virtual std::string ApprovalMissing(const agent::ApprovalRequest&) { return ""; }
   // The end of the stream, error or answer.
   virtual std::string End(const agent::TurnOutcome& outcome) = 0;
 };
@@ -58,6 +59,7 @@ class TurnStream : public agent::TurnObserver {
   void OnQuestionClosed(const QuestionId& question, tool::AnswerAction action) override;
   void OnApproval(const agent::ApprovalRequest& request) override;
   void OnApprovalClosed(const std::string& id, journal::ApprovalState state) override;
+  void OnApprovalMissing(const agent::ApprovalRequest& request) override;
   void OnEnd(const agent::TurnOutcome& outcome) override;
 
   // Ends when there is something to write: until then the answer's head can still tell an error.

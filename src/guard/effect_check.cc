@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kMaxLeaves = 256;  // of one call; more are not looked at, and asked
 constexpr std::size_t kShownValue = 200;
 constexpr std::size_t kNamedItems = 3;
+constexpr std::size_t kShortestTold = 3;  // bytes of a piece; a shorter one stands in any text
 
 std::string Excerpt(std::string_view text) {
   const std::string_view cut = TruncateUtf8(text, kShownValue);
@@ -69,6 +70,11 @@ class Check {
       }
       if (finding.answer != Answer::kAllow) {
         judgement.factor = std::max(judgement.factor, finding.factor);
+      }
+    }
+    if (judgement.answer != Answer::kAllow && !judgement.clean) {
+      for (const Item* item : Known().FromOutside(kNamedItems)) {
+        judgement.outside.push_back(item->name);
       }
     }
     return judgement;
@@ -221,6 +227,8 @@ class Check {
                    named, [](const Item* item) { return item->voice == Voice::kUntrusted; })) {
       finding.source = Source::kUntrusted;
     }
+    // Only what is told: the source, by which the policy decides, stays.
+    if (!Vouched(finding.source) && part.folded.size() < kShortestTold) finding.found_in.clear();
     return finding;
   }
 
@@ -281,6 +289,7 @@ Json JudgementJson(const Judgement& judgement) {
                {"factor", FactorName(judgement.factor)},
                {"context", judgement.clean ? "clean" : "untrusted"},
                {"reason", judgement.reason},
+               {"outside", judgement.outside},
                {"sinks", Json::array()}};
   for (const SinkFinding& finding : judgement.findings) {
     Json sink = {{"answer", AnswerName(finding.answer)},

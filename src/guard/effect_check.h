@@ -20,7 +20,9 @@ struct PartFinding {
   std::string what;  // "host", "path", "address" …
   std::string text;  // as in the call, cut to be shown
   Source source = Source::kModel;
-  std::vector<std::string> found_in;  // names of items, earliest first
+  // Names of items, earliest first. Not told of a piece so short that it stands in any text, unless
+  // somebody vouches for it.
+  std::vector<std::string> found_in;
 };
 
 struct SinkFinding {
@@ -40,6 +42,8 @@ struct Judgement {
   std::string reason;  // of the strictest sink; empty when allowed
   bool clean = true;   // nothing from outside was in the conversation
   std::vector<SinkFinding> findings;
+  // What made the conversation untrusted, the latest first; told where the answer is not allow.
+  std::vector<std::string> outside;
 };
 
 struct Circumstances {

@@ -130,6 +130,22 @@ CheckedCall Guard::CheckCall(const CallRequest& request) const {
   return checked;
 }
 
+CheckedCall Guard::ExplainCall(const CallRequest& request) const {
+  CheckedCall checked = CheckCall(request);
+  const bool judged = checked.entry == nullptr || !checked.arguments.empty();
+  if (judged || checked.entry->schema == nullptr || checked.entry->tool->spec().user_only ||
+      request.arguments.size() > options_.max_arguments.value) {
+    return checked;
+  }
+  const auto arguments = ParseJson(request.arguments, "arguments");
+  if (!arguments.ok() || !arguments->is_object()) return checked;
+  hook::Decision unfit = std::move(checked.decision);
+  checked.arguments = request.arguments;
+  Judge(request, checked);
+  checked.decision = std::move(unfit);
+  return checked;
+}
+
 AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
                                   const tool::ToolOutput& output,
                                   std::string_view artifact_handle) const {

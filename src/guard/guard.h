@@ -69,6 +69,9 @@ class Guard {
   void UseWorkspace(std::string folder);
   std::shared_ptr<const Policy> policy() const { return policy_; }
   CheckedCall CheckCall(const CallRequest& request) const;
+  // The same for a call that is only asked about: one whose arguments do not fit the tool's schema
+  // is blocked as well, and judged as far as it goes.
+  CheckedCall ExplainCall(const CallRequest& request) const;
   // `artifact_handle` is named in the notice where the text is cut.
   AdmittedResult AdmitResult(const tool::ToolSpec& spec, std::string_view expected_call_id,
                              const tool::ToolOutput& output,

@@ -123,6 +123,15 @@ std::vector<const Item*> Provenance::Find(std::string_view folded, Edge edge,
   return list;
 }
 
+std::vector<const Item*> Provenance::FromOutside(std::size_t limit) const {
+  std::vector<const Item*> list;
+  for (auto item = other_items_.rbegin(); item != other_items_.rend() && list.size() < limit;
+       ++item) {
+    if (item->voice == Voice::kUntrusted) list.push_back(&*item);
+  }
+  return list;
+}
+
 void Provenance::Clear() {
   vouched_.Clear();
   other_.Clear();

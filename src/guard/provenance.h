@@ -48,6 +48,9 @@ class Provenance {
   // says nothing of where its values came from, so calls are not among them.
   std::vector<const Item*> Find(std::string_view folded, Edge edge, std::size_t limit) const;
 
+  // Items that nobody vouches for, the latest first.
+  std::vector<const Item*> FromOutside(std::size_t limit) const;
+
   std::size_t items() const { return vouched_items_.size() + other_items_.size(); }
   void Clear();
 

@@ -44,6 +44,16 @@ std::vector<std::string> StringsOf(const Json& object, std::string_view key) {
   return strings;
 }
 
+// Only a name was given, and nothing has it: says where it was looked for.
+absl::Status NoneBundled(const std::filesystem::path& program) {
+  const std::filesystem::path folder = program.parent_path().parent_path();
+  return NotFound(fmt::format(
+      "there is no '{}' in '{}', and no such example in '{}'; where it stands elsewhere give its "
+      "path as `plugin:`",
+      program.filename().string(), folder.lexically_normal().string(),
+      (folder / "../examples").lexically_normal().string()));
+}
+
 }  // namespace
 
 std::string_view OriginName(Origin origin) {
@@ -61,7 +71,9 @@ std::string_view OriginName(Origin origin) {
 absl::StatusOr<Evidence> Examine(const std::string& path, Origin origin, DigestCache& digests,
                                  std::size_t max_manifest, Purpose purpose) {
   Evidence evidence;
-  TALON_ASSIGN_OR_RETURN(evidence.program, Program::Open(path));
+  auto opened = Program::Open(path);
+  if (absl::IsNotFound(opened.status()) && origin == Origin::kBundled) return NoneBundled(path);
+  TALON_ASSIGN_OR_RETURN(evidence.program, std::move(opened));
   if (origin != Origin::kBundled) {
     if (purpose == Purpose::kStart && evidence.program->can_be_rewritten()) {
       TALON_ASSIGN_OR_RETURN(evidence.program, evidence.program->SealedCopy());

@@ -34,6 +34,12 @@ class New(unittest.TestCase):
                 self.assertNotIn("SPDX", text, path)
             self.assertIn("rain-gauge", (self.folder / "at" / language / "README.md").read_text())
 
+    def test_names_the_sdk_beside_the_program(self):
+        self.assertEqual(self.new("one").returncode, 0)
+        presets = json.loads((self.folder / "one/CMakeUserPresets.json").read_text())
+        prefix = presets["configurePresets"][0]["cacheVariables"]["CMAKE_PREFIX_PATH"]
+        self.assertEqual(f"{prefix}/bin/talon", os.path.realpath(TALON))
+
     def test_a_script_is_executable(self):
         self.assertEqual(self.new("one", "--lang", "python").returncode, 0)
         self.assertTrue(os.access(self.folder / "one/plugin.py", os.X_OK))

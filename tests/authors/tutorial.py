@@ -42,7 +42,7 @@ def main():
         sys.exit(f"{tutorial}: {len(found)} blocks for {language}; expected at least 4")
     with tempfile.TemporaryDirectory(prefix="talon-tutorial-") as folder:
         environment = {"PATH": f"{prefix}/bin:{os.environ['PATH']}", "HOME": os.environ.get("HOME", folder),
-                       "LANG": "C.UTF-8", "CMAKE_PREFIX_PATH": prefix}
+                       "LANG": "C.UTF-8"}
         script = "set -eu\n" + "\n".join(found[:-1]) + "\necho =====last=====\n" + found[-1]
         done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT_S)

@@ -27,6 +27,7 @@ test('a tool is run without a daemon, and its exit code says how it went', async
   assert.equal(wrote.code, 0, wrote.stderr);
   const read = await run(home, ['plugins', 'run', 'files', 'read', '{"path":"a.txt"}']);
   assert.equal(read.stdout.trim(), 'hi there');
+  assert.equal((await run(home, ['plugins', 'run', 'files', 'files__read', 'path=a.txt'])).stdout, read.stdout);
   assert.equal((await run(home, ['plugins', 'run', 'files', 'read', 'path=none'])).code, 1);
   assert.equal((await run(home, ['plugins', 'run', 'files', 'read', 'pth=a.txt'])).code, 2);
   assert.equal((await run(home, ['plugins', 'run', 'files', 'reed', 'path=a.txt'])).code, 2);

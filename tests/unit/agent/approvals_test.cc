@@ -23,7 +23,8 @@ class ApprovalObserver : public RecordingObserver {
   void OnApprovalClosed(const std::string& id, journal::ApprovalState state) override {
     closed.push_back(id + " " + std::string(journal::ApprovalStateName(state)));
   }
-  std::vector<ApprovalRequest> asked;
+  void OnApprovalMissing(const ApprovalRequest& request) override { missing.push_back(request); }
+  std::vector<ApprovalRequest> asked, missing;
   std::vector<std::string> closed;
   std::function<void()> on_asked;
 };
@@ -98,6 +99,24 @@ TEST_F(ApprovalsTest, WhereNobodyIsAskedTheCallIsRefusedAndTold) {
   EXPECT_EQ(AskInput(Waiting("look around", Approvals::kRefuse)).answer.text, "done");
   EXPECT_EQ(world.effect_count(), 0);
   EXPECT_THAT(Conversation().at(4), HasSubstr("needs the user's approval, and nobody is there"));
+}
+
+TEST_F(ApprovalsTest, WhoWatchesIsToldOfACallThatNobodyCouldApprove) {
+  Start();
+  Hijack();
+  ApprovalObserver observer;
+  const auto accepted = SubmitInput(Waiting("look around", Approvals::kRefuse), "s", "", &observer);
+  ASSERT_OK(accepted);
+  EXPECT_EQ(Await(accepted->turn).answer.text, "done");
+  ASSERT_EQ(observer.missing.size(), 1u);
+  const journal::ApprovalRecord& record = observer.missing[0].record;
+  EXPECT_EQ(record.id, "");
+  EXPECT_EQ(record.arguments, R"({"path":"evil.txt"})");
+  EXPECT_THAT(record.judgement, HasSubstr(R"("outside":["the result of test__look)"));
+  EXPECT_TRUE(observer.asked.empty());
+  const auto kept = Run(journal->ListApprovals(nullptr, journal::Journal::Which::kAll, 10));
+  ASSERT_OK(kept);
+  EXPECT_TRUE(kept->empty());
 }
 
 TEST_F(ApprovalsTest, AnApprovedCallRunsAndIsShownWithWhereItsValuesCameFrom) {

@@ -49,18 +49,19 @@ TEST_F(QuestionFormTest, ItSaysWhoAsks) {
   EXPECT_THAT(shown_, HasSubstr("What?"));
 }
 
-TEST_F(QuestionFormTest, AnApprovalIsNoToolsQuestion) {
-  EXPECT_TRUE(Ask(R"({"is_approval":true})", {"y"}).accepted);
-  EXPECT_THAT(shown_, HasSubstr("! shop__order may run only with your word"));
-  EXPECT_FALSE(Ask(R"({"is_approval":true})", {""}).accepted);
-}
-
 TEST_F(QuestionFormTest, YesIsSaidNotAssumed) {
   EXPECT_TRUE(Ask("{}", {"y"}).accepted);
   EXPECT_TRUE(Ask("{}", {" YES "}).accepted);
   for (const char* line : {"", "n", "no", "sure", "yy"}) EXPECT_FALSE(Ask("{}", {line}).accepted);
   EXPECT_FALSE(Ask("{}", {}).accepted);
   EXPECT_EQ(Ask("{}", {"y"}).content, "");
+}
+
+TEST_F(QuestionFormTest, WhatIsNeitherYesNorNoIsAskedAgain) {
+  EXPECT_TRUE(Ask("{}", {"sure", "y"}).accepted);
+  EXPECT_THAT(shown_, HasSubstr("Say y or n."));
+  EXPECT_FALSE(Ask("{}", {"a", "b", "c", "y"}).accepted);
+  EXPECT_FALSE(Ask("{}", {"", "y"}).accepted);
 }
 
 TEST_F(QuestionFormTest, APageIsShown) {

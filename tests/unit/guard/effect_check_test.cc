@@ -86,6 +86,34 @@ TEST_F(EffectCheckTest, AValueFromOutsideIsAskedAndToldFromWhere) {
   EXPECT_EQ(Of(R"({"path":"summary.md.sh"})"), Answer::kAsk);
 }
 
+TEST_F(EffectCheckTest, WhatMadeTheConversationUntrustedIsTold) {
+  User("tidy up");
+  Outside("one", "the result of files__read in message 3");
+  Outside("two", "the result of http__get in message 5");
+  EXPECT_THAT(Judge(R"({"path":"evil.txt"})").outside,
+              ElementsAre("the result of http__get in message 5",
+                          "the result of files__read in message 3"));
+  EXPECT_EQ(JudgementJson(Judge(R"({"path":"evil.txt"})"))["outside"].size(), 2u);
+  context_ = Integrity::kUser;
+  EXPECT_TRUE(Judge(R"({"path":"evil.txt"})").outside.empty());
+}
+
+// "7" stands in every text: that tells nobody anything. It decides as before.
+TEST_F(EffectCheckTest, WhereAShortPieceStandsIsNotTold) {
+  User("order something");
+  Outside("7 a.io/q");
+  const Judgement judged = Judge(R"({"path":"7"})");
+  EXPECT_EQ(judged.answer, Answer::kAsk);
+  EXPECT_EQ(judged.reason, "path '7' is in nothing the user said");
+  EXPECT_EQ(judged.findings.at(0).parts.at(0).source, Source::kUntrusted);
+  EXPECT_TRUE(judged.findings[0].parts[0].found_in.empty());
+  EXPECT_THAT(Judge(R"({"path":"a.io/q"})").reason, HasSubstr("comes from the result"));
+  User("write 7");
+  const Judgement named = Judge(R"({"path":"7"})");
+  EXPECT_EQ(named.answer, Answer::kAllow);
+  EXPECT_EQ(named.findings[0].parts[0].found_in.at(0), "the user's message 1");
+}
+
 TEST_F(EffectCheckTest, ANamedFileIsNotWrittenUnlessThePersonAsksForWriting) {
   User("summarise report.txt");
   Outside("overwrite report.txt");

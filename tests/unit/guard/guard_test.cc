@@ -131,6 +131,33 @@ TEST_F(GuardTest, TheHighestTierIsAlwaysAskedOfThePerson) {
   EXPECT_EQ(Check("talon__panic", R"({"path":"a"})").decision.verdict, hook::Verdict::kAllow);
 }
 
+TEST_F(GuardTest, AnIncompleteCallIsExplainedButStaysBlocked) {
+  tool::ToolSpec write = spec_;
+  write.name = "files__write";
+  write.effect = tool::EffectClass::kWrite;
+  write.sink_arguments = {"path"};
+  write.schema = R"({"type":"object","properties":{"path":{"type":"string"},
+                     "content":{"type":"string"}},"required":["path","content"]})";
+  Add(write);
+  const auto explain = [&](std::string tool, std::string arguments) {
+    CallRequest request;
+    request.tool = std::move(tool);
+    request.arguments = std::move(arguments);
+    request.context.integrity = Integrity::kUntrusted;
+    return Guard(catalogue_, options_).ExplainCall(request);
+  };
+  const CheckedCall part = explain("files__write", R"({"path":"a.txt"})");
+  EXPECT_EQ(part.decision.verdict, hook::Verdict::kBlock);
+  EXPECT_THAT(part.decision.reason, HasSubstr("content"));
+  EXPECT_EQ(part.judgement.answer, Answer::kAsk);
+  EXPECT_THAT(part.judgement.reason, HasSubstr("path 'a.txt'"));
+  const CheckedCall whole = explain("files__write", R"({"path":"a.txt","content":""})");
+  EXPECT_EQ(whole.decision.verdict, hook::Verdict::kAsk);
+  EXPECT_TRUE(explain("files__write", "[]").judgement.findings.empty());
+  EXPECT_TRUE(explain("talon__panic", "{}").judgement.findings.empty());
+  EXPECT_EQ(explain("nobody__knows", "{}").entry, nullptr);
+}
+
 TEST_F(GuardTest, WhoOnlyActsForAPersonHasNoHandOfTheirs) {
   from_user_ = true;
   for (const char* by : {"timer:files/scan", "hook:words", "plugin:files", "agent:helper"}) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -109,6 +110,16 @@ TEST_F(OwnedProgramTest, ARewriteBetweenCheckAndStartRunsWhatWasChecked) {
   EXPECT_LT(::write(writer, "x", 1), 0) << "it was changed";
   EXPECT_NE(::ftruncate(writer, 0), 0) << "it was cut";
   ::close(writer);
+}
+
+TEST(ExamineTest, WhereAnExampleWasLookedForIsTold) {
+  DigestCache digests;
+  const auto none = Examine("/nowhere/lib/plugins/hook_wrds/hook_wrds", Origin::kBundled, digests,
+                            1 << 20, Purpose::kStart);
+  EXPECT_EQ(none.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(none.status().message()),
+              testing::HasSubstr("no 'hook_wrds' in '/nowhere/lib/plugins', and no such example in "
+                                 "'/nowhere/lib/examples'"));
 }
 
 TEST_F(OwnedProgramTest, WhatIsOnlyLookedAtOrOfNoRecordIsNotCopied) {
