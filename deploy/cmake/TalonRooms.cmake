@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# talon_room(<folder> DEPS <rooms and libraries…> PRIVATE <libraries…> [EMBED <files…>] [LEAN])
+# talon_room(<folder> DEPS <rooms and libraries…> PRIVATE <libraries…> [EMBED <files…>] [LEAN] [SMALL])
 #   One folder = one static library talon_<folder>. LEAN uses the precompiled header without Asio.
+#   SMALL: code that runs once is compiled for size, for it is memory of an idle daemon as well.
 # talon_test(<room> DEPS …)    one test executable a room from tests/unit/<room>/*_test.cc
 # talon_embed(<target> <namespace> <files…>)  std::optional<std::string_view> Embedded(name); a file may be
 #   given as name=path
@@ -28,7 +29,7 @@ function(talon_embed target namespace)
 endfunction()
 
 function(talon_room folder)
-  cmake_parse_arguments(ROOM "LEAN" "" "DEPS;PRIVATE;EMBED" ${ARGN})
+  cmake_parse_arguments(ROOM "LEAN;SMALL" "" "DEPS;PRIVATE;EMBED" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc *.h)
   set(target talon_${folder})
   add_library(${target} STATIC ${sources})
@@ -37,6 +38,9 @@ function(talon_room folder)
                         PRIVATE talon_options ${ROOM_PRIVATE})
   if(NOT ROOM_LEAN)
     target_link_libraries(${target} PUBLIC talon_asio)
+  endif()
+  if(ROOM_SMALL AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    target_compile_options(${target} PRIVATE "SHELL:$<$<CONFIG:Release>:-mllvm -inline-threshold=20>")
   endif()
   _talon_pch(${target} ${ROOM_LEAN})
   if(ROOM_EMBED)
