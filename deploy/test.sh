@@ -9,10 +9,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 deploy/setup.sh --test
 
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+runs=0
 run_ctest() {  # preset, then arguments
   local preset="$1"
   shift
-  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@"
+  runs=$((runs + 1))
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error \
+    --output-junit "$results/$runs.xml" --test-output-size-passed 10000000 "$@"
 }
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 
@@ -21,6 +26,7 @@ if [[ "${1:-}" == "--quick" ]]; then
   deploy/build.sh dev unit_tests fuzzers store_contract_test talon plugins
   step "lint, unit, contract, replayed fuzz corpora"
   run_ctest dev -L '^(lint|unit|contract|fuzz|integration)$' -j2
+  deploy/skipped.py "$results"/*.xml
   exit 0
 fi
 
@@ -60,4 +66,6 @@ fi
 step "clang-tidy"
 if ! late clang-tidy 4400; then TALON_TIDY_BUILD=asan deploy/dev tidy; fi
 
-printf '\nall tests passed in %s s%s\n' "$SECONDS" "${left_out[*]:+; LEFT OUT, the machine is too slow: ${left_out[*]}}"
+printf '\n'
+deploy/skipped.py "$results"/*.xml
+printf 'all tests passed in %s s%s\n' "$SECONDS" "${left_out[*]:+; LEFT OUT, the machine is too slow: ${left_out[*]}}"
