@@ -9,10 +9,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 deploy/setup.sh --test
 
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+runs=0
 run_ctest() {  # preset, then arguments
   local preset="$1"
   shift
-  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@"
+  runs=$((runs + 1))
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error \
+    --output-junit "$results/$runs.xml" --test-output-size-passed 10000000 "$@"
 }
 heading() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 failed=()
@@ -29,6 +34,7 @@ if [[ "${1:-}" == "--quick" ]]; then
   deploy/build.sh dev unit_tests fuzzers store_contract_test talon plugins
   heading "lint, unit, contract, replayed fuzz corpora"
   run_ctest dev -L '^(lint|unit|contract|fuzz|integration)$' -j2
+  deploy/skipped.py "$results"/*.xml
   exit 0
 fi
 
@@ -50,9 +56,11 @@ step "thread sanitizer: what has threads" tsan
 step "clang-tidy" tidy
 step "benchmarks" bench
 
+printf '\n'
+deploy/skipped.py "$results"/*.xml
 if [[ ${#failed[@]} -gt 0 ]]; then
-  printf '\nFAILED in %s s:\n' "$SECONDS"
+  printf 'FAILED in %s s:\n' "$SECONDS"
   printf '  %s\n' "${failed[@]}"
   exit 1
 fi
-printf '\nall tests passed in %s s\n' "$SECONDS"
+printf 'all tests passed in %s s\n' "$SECONDS"

@@ -9,10 +9,14 @@
 
 #include "base/status.h"
 #include "channel/opentalon_channel.h"
+#include "io/loop.h"
+#include "plugin/host.h"
 #include "plugin/manifest.h"
 
 namespace talon::channel {
 namespace {
+
+using Admitted = absl::StatusOr<std::shared_ptr<const plugin::Program>>;
 
 class OpenChannels : public Channels {
  public:
@@ -28,9 +32,11 @@ class OpenChannels : public Channels {
             .agent = dependencies_.agent,
             .limits = dependencies_.limits,
             .redactor = dependencies_.redactor,
-            .sandbox = dependencies_.sandbox,
+            .sandbox = dependencies_.plugins.sandbox(),
+            .admit = [this, record = "channel:" + name, pin = entry.pin](
+                         std::string path) { return Admit(record, std::move(path), pin); },
             .run_directory = dependencies_.run_directory,
-            .data_directory = fmt::format("{}/{}", dependencies_.data_directory, name),
+            .data_directory = fmt::format("{}/channel.{}", dependencies_.data_directory, name),
             .random = [this] { return std::uniform_real_distribution<double>(0, 1)(random_); }}));
   }
   void Start() {
@@ -41,6 +47,11 @@ class OpenChannels : public Channels {
   }
 
  private:
+  io::Task<Admitted> Admit(std::string record, std::string path, bool pin) {
+    if (pin) co_return co_await dependencies_.plugins.Admit(record, path);
+    co_return co_await dependencies_.loop.Blocking([path] { return plugin::Program::Open(path); });
+  }
+
   const Dependencies dependencies_;
   std::minstd_rand random_;  // of waits only
   std::vector<std::unique_ptr<OpenTalonChannel>> channels_;

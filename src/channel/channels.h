@@ -20,7 +20,7 @@ namespace talon::io {
 class Loop;
 }
 namespace talon::plugin {
-class Sandbox;
+class Host;
 }
 
 namespace talon::channel {
@@ -34,8 +34,8 @@ class Channels {
     plugin::HostOptions limits;  // of their processes
     Redactor& redactor;
     std::string run_directory;   // sockets: short path, 0700
-    std::string data_directory;  // a folder in it for each
-    plugin::Sandbox* sandbox;    // of run_directory; null: none is sandboxed
+    std::string data_directory;  // the plugins', whose owners tell which users are taken
+    plugin::Host& plugins;       // says which programs may run, and confines them
   };
 
   // Starts those that are enabled. Errors name the channel and what its entry lacks; what goes

@@ -94,10 +94,9 @@ io::Task<void> OpenTalonChannel::Run() {
   while (!stop_.token().cancelled()) {
     (void)co_await loop_.SleepUntil(policy_.next_start(), until_stop);
     if (stop_.token().cancelled()) co_return;
-    auto file = co_await loop_.Blocking([path = entry_.plugin] {
-      std::error_code ignored;
-      return plugin::Program::Open(std::filesystem::absolute(path, ignored).lexically_normal());
-    });
+    std::error_code ignored;
+    auto file = co_await dependencies_.admit(
+        std::filesystem::absolute(entry_.plugin, ignored).lexically_normal());
     if (!file.ok()) {
       NoteEnd(file.status());
       continue;

@@ -40,7 +40,10 @@ class OpenTalonChannel {
     agent::Agent& agent;
     const plugin::HostOptions& limits;  // of the process
     Redactor& redactor;
-    plugin::Sandbox* sandbox;        // null: it runs as the daemon does
+    plugin::Sandbox* sandbox;  // null: it runs as the daemon does
+    // The program at a path, once it may run.
+    std::function<io::Task<absl::StatusOr<std::shared_ptr<const plugin::Program>>>(std::string)>
+        admit;
     std::string run_directory;       // sockets: short path, 0700
     std::string data_directory;      // the process's own
     std::function<double()> random;  // [0, 1)

@@ -21,6 +21,7 @@ struct ChannelEntry {
   JsonText config;
   std::vector<std::string> args;
   std::map<std::string, Secret> env;
+  bool pin = true;
   std::chrono::milliseconds start_timeout{10'000};
   std::chrono::milliseconds send_timeout{120'000};
   std::uint32_t max_turns = 16;
@@ -35,6 +36,9 @@ struct ChannelEntry {
         Option("config", &O::config, "Passed to the channel when it is configured."),
         Option("args", &O::args, "Arguments of the program."),
         Option("env", &O::env, "Its whole environment besides PATH, HOME, TMPDIR and LANG."),
+        Option("pin", &O::pin,
+               "Refuse the program of `plugin` once its content differs from that of its first "
+               "start, until `talon plugins trust channel:NAME`."),
         Option("start_timeout", &O::start_timeout, kPositive,
                "From start to a configured channel."),
         Option("send_timeout", &O::send_timeout, kPositive,

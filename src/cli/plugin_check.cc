@@ -18,7 +18,9 @@
 #include "io/loop.h"
 #include "plugin/check/check.h"
 #include "plugin/discovery.h"
+#include "plugin/manifest.h"
 #include "plugin/sandbox_plan.h"
+#include "plugin/scratch.h"
 
 namespace talon::cli {
 namespace {
@@ -27,25 +29,21 @@ namespace fs = std::filesystem;
 using plugin::check::Finding;
 using plugin::check::Verdict;
 
-constexpr std::string_view kUnnamed = "checked";  // a program without an entry
+constexpr std::string_view kUnnamed = "checked";  // a program whose file has no such name
 
 // A folder of its own with a short path, removed with all it holds.
 class CheckFolder {
  public:
-  CheckFolder() {
-    std::string path = "/tmp/talon-check-XXXXXX";
-    if (::mkdtemp(path.data()) != nullptr) path_ = path;
-  }
   ~CheckFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
+    if (made_.ok()) plugin::RemoveTree(*made_);
   }
+  CheckFolder() = default;
   CheckFolder(const CheckFolder&) = delete;
   CheckFolder& operator=(const CheckFolder&) = delete;
-  const std::string& path() const { return path_; }  // empty: it could not be made
+  const absl::StatusOr<std::string>& made() const { return made_; }
 
  private:
-  std::string path_;
+  const absl::StatusOr<std::string> made_ = plugin::MakeScratch();
 };
 
 // With a '/' a program; else the plugin that the daemon knows by this name, or an example.
@@ -56,8 +54,9 @@ absl::StatusOr<plugin::check::Target> FindTarget(const std::string& what,
   std::error_code error;
   if (what.find('/') != std::string::npos) {
     if (!fs::exists(what, error)) return NotFound(fmt::format("'{}': no such file", what));
-    target.name = kUnnamed;
     target.program = fs::absolute(what, error).lexically_normal().string();
+    target.name = fs::path(target.program).stem().string();
+    if (!plugin::CheckPluginName(target.name).ok()) target.name = kUnnamed;
     target.entry.sandbox.read_paths = OwnFolder(target.program, paths.home);
     return target;
   }
@@ -139,8 +138,8 @@ int PluginCheck(const Globals& globals, const CheckOptions& options) {
     return Fail(globals, granted, kUsage);
   }
   const CheckFolder scratch;
-  if (scratch.path().empty()) return Fail(globals, Internal("make a folder below /tmp: it failed"));
-  target->folder = scratch.path();
+  if (!scratch.made().ok()) return Fail(globals, scratch.made().status());
+  target->folder = *scratch.made();
   log::Configure(log::Level::kError, loaded->config.log.format, nullptr);
   io::Loop loop;
   const auto scope =

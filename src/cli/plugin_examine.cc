@@ -14,6 +14,7 @@
 #include "daemon/paths.h"
 #include "io/loop.h"
 #include "plugin/examine.h"
+#include "plugin/manifest.h"
 
 namespace talon::cli {
 
@@ -27,7 +28,8 @@ int PluginExamine(const Globals& globals, const std::string& program) {
   io::Loop loop;
   SystemClock clock;
   plugin::Examinee examinee;
-  examinee.name = "inspected";
+  const std::string name = std::filesystem::path(program).stem().string();
+  examinee.name = plugin::CheckPluginName(name).ok() ? name : "inspected";
   examinee.entry.plugin = program;
   examinee.entry.sandbox.read_paths = OwnFolder(program, installed->home);
   examinee.launcher = installed->launcher;

@@ -283,8 +283,8 @@ absl::Status Daemon::OpenChannels(std::string sockets) {
                                                .limits = config.plugin_host,
                                                .redactor = parts.redactor,
                                                .run_directory = std::move(sockets),
-                                               .data_directory = paths_.home + "/channels",
-                                               .sandbox = parts.plugins->sandbox()};
+                                               .data_directory = paths_.home + "/plugins/data",
+                                               .plugins = *parts.plugins};
   TALON_ASSIGN_OR_RETURN(parts.channels,
                          channel::Channels::Open(config.channels, std::move(surroundings)));
   return absl::OkStatus();

@@ -51,6 +51,35 @@ inline constexpr long kUncountedMemory[] = {
 #endif
 };
 
+// What namespaces keep apart, denied without them: memory and queues of others, which signals reach
+// whom it cannot tell, names in folders that cannot be read (a watch tells them).
+inline constexpr long kOfOthers[] = {
+    SYS_shmget, SYS_shmat, SYS_shmctl, SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_semget,
+    SYS_semop, SYS_semtimedop, SYS_semctl, SYS_mq_open, SYS_mq_unlink, SYS_inotify_add_watch,
+    SYS_ioprio_set,
+};
+
+// Whose first argument is a process: 0 is the caller.
+inline constexpr long kOfAProcess[] = {
+    SYS_prlimit64, SYS_sched_setaffinity, SYS_sched_setscheduler, SYS_sched_setparam,
+    SYS_sched_setattr,
+};
+
+// Signals to a process that the arguments do not name for a filter.
+inline constexpr long kSignals[] = {
+    SYS_tkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,
+};
+
+// Attributes of files by their path, which Landlock does not confine: the daemon's are ours too.
+inline constexpr long kAttributes[] = {
+    SYS_fchmodat, SYS_fchownat, SYS_utimensat, SYS_setxattr, SYS_lsetxattr, SYS_removexattr,
+    SYS_lremovexattr,
+#if defined(__x86_64__)
+    SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat,
+#endif
+    452, 463, 466, 469,  // fchmodat2, setxattrat, removexattrat, file_setattr, in newer headers
+};
+
 // All that the strict profile allows, besides what CheckArguments() and CheckSocket() decide.
 inline constexpr long kStrictAllowed[] = {
     SYS_read, SYS_write, SYS_close, SYS_fstat, SYS_lseek, SYS_mmap, SYS_mprotect, SYS_munmap,

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <cerrno>
+#include <cstring>
 
 #include "launch/layers.h"
 
@@ -86,6 +87,8 @@ Outcome ConfineFiles(const Policy& policy, bool own_view) {
   for (std::size_t i = 0; i < policy.grants.size; ++i) {
     const Grant& grant = policy.grants.items[i];
     if (grant.mode == 'c') continue;
+    // Also none of it singly: its files are made anew when they are asked for, and a rule is lost.
+    if (!own_view && std::strncmp(grant.path, kProc, sizeof(kProc) - 1) == 0) continue;
     const std::uint64_t rights = RightsOf(grant.mode, policy.strict) & known;
     const int shown = own_view ? ShownGrant(i) : -1;
     const bool added =

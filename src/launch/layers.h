@@ -51,10 +51,14 @@ Outcome SetLimits(const Policy& policy, bool count_processes);
 Outcome DropPrivileges(const Policy& policy);
 
 // Landlock: files as granted, no TCP beyond the network of the policy, no abstract sockets and no
-// signals to others. `own_view`: BuildView() has worked. Detail: the version of Landlock.
+// signals to others. `own_view`: BuildView() has worked; without, nothing of /proc, which shows
+// whoever runs beside the plugin. Detail: the version of Landlock.
 Outcome ConfineFiles(const Policy& policy, bool own_view);
 
-// seccomp: the system calls nobody needs in a plugin.
-Outcome FilterCalls(const Policy& policy);
+// seccomp: the system calls nobody needs in a plugin. Without a view of its own also those that
+// reach whoever else runs as this user: see Separate().
+Outcome FilterCalls(const Policy& policy, bool own_view);
+
+inline constexpr char kProc[] = "/proc";
 
 }  // namespace talon::launch

@@ -164,7 +164,7 @@ bool CountsProcesses(const Policy& policy, const Around& around) {
   if (around.namespaces) DieWithParent(around.alive);
   Note("files", ConfineFiles(policy, view), policy.require);
   syscall(SYS_close_range, 3U, ~0U, 4U);  // CLOSE_RANGE_CLOEXEC
-  Note("calls", FilterCalls(policy), policy.require);
+  Note("calls", FilterCalls(policy, view), policy.require);
   if (policy.probe) {
     SendReport();
     _exit(0);
@@ -225,13 +225,11 @@ bool CountsProcesses(const Policy& policy, const Around& around) {
   EndLike(status);
 }
 
-// What needs no policy is done while the daemon writes it.
-Outcome EnterEarly() {
-  const Outcome entered = EnterNamespaces();
+// Until the daemon has written it.
+void AwaitPolicy() {
   char byte = 0;
   if (read(kReadyFd, &byte, 1) != 1) _exit(kNotStarted);
   close(kReadyFd);
-  return entered;
 }
 
 Outcome EnterAsked(const Policy& policy) {
@@ -248,13 +246,15 @@ void GoFirst() {
   close(score);
 }
 
-int Main(bool early) {
+int Main(const char* when) {
   static Policy policy;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   fcntl(kStatusFd, F_SETFD, FD_CLOEXEC);
   GoFirst();
   Outcome entered;
-  if (early) entered = EnterEarly();
+  const bool early = std::strcmp(when, kEarly) == 0;
+  if (early) entered = EnterNamespaces();  // what needs no policy, while it is written
+  if (early || std::strcmp(when, kLate) == 0) AwaitPolicy();
   if (!LoadPolicy(policy) || (early && !policy.namespaces)) Fatal("policy", EINVAL, kPolicyRefused);
   close(kPolicyFd);
   if (static_cast<std::uint64_t>(getppid()) != policy.parent) return kNotStarted;
@@ -290,5 +290,5 @@ int main(int count, char** words) {
   if (count > 1 && std::strcmp(words[1], talon::launch::kBound) == 0) {
     return talon::launch::RunBound(count, words);
   }
-  return talon::launch::Main(count == 2 && std::strcmp(words[1], talon::launch::kEarly) == 0);
+  return talon::launch::Main(count == 2 ? words[1] : "");
 }

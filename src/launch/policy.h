@@ -19,7 +19,8 @@
 //   scratch  folder to build the view in            probe     1: apply all, then exit 0
 //
 // Started with the argument "early" it enters its namespaces at once and reads the policy when a
-// byte has come on descriptor 6; when that ends without one, so does it.
+// byte has come on descriptor 6; when that ends without one, so does it. With "late" it waits
+// likewise, and enters what the policy says.
 //
 // The answer is lines on descriptor 4, closed by the successful exec:
 //   <layer> ok|unavailable|failed <errno> <detail>     pid <number>     fatal <layer> <errno>
@@ -41,6 +42,7 @@ inline constexpr int kStatusFd = 4;
 inline constexpr int kProgramFd = 5;
 inline constexpr int kReadyFd = 6;
 inline constexpr char kEarly[] = "early";
+inline constexpr char kLate[] = "late";
 inline constexpr std::size_t kMaxPolicy = 4u << 20;
 inline constexpr std::size_t kMaxStatus = 16u << 10;
 inline constexpr std::size_t kMaxList = 1024;  // of each kind of record that may stand often

@@ -14,6 +14,8 @@
 #include <cerrno>
 
 #include <cstddef>
+#include <initializer_list>
+#include <span>
 
 #include "launch/call_lists.h"
 #include "launch/layers.h"
@@ -32,6 +34,7 @@ constexpr std::uint32_t kArch = AUDIT_ARCH_AARCH64;
 constexpr std::uint32_t kX32Bit = 0x40000000;
 constexpr std::uint32_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
                                          CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+constexpr std::uint32_t kSocketType = 0xf;  // the rest are flags
 constexpr std::uint32_t kTiocLinux = 0x541C;
 constexpr std::uint32_t kDefaultPersonality = 0, kAskPersonality = 0xffffffff;
 
@@ -56,17 +59,27 @@ class Program {
     Return(action);
   }
   void ReturnIfAllBits(std::uint32_t bits, std::uint32_t action) {
-    Add({BPF_ALU | BPF_AND | BPF_K, 0, 0, bits});
+    And(bits);
     ReturnIf(bits, action);
   }
   void ReturnUnless(std::uint32_t value, std::uint32_t action) {
     Add({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, value});
     Return(action);
   }
-  // What is added until End() is for call `number` only and must end in a Return().
+  void And(std::uint32_t bits) { Add({BPF_ALU | BPF_AND | BPF_K, 0, 0, bits}); }
+  // What is added until End() is for call `number` only and must end in a Return(), or have loaded
+  // the number again.
   void Begin(long number) {
     begin_ = size_;
     Add({BPF_JMP | BPF_JEQ | BPF_K, 0, 0, static_cast<std::uint32_t>(number)});
+  }
+  // Call `number` is denied unless this argument is one of `values`.
+  void OnlyFor(std::initializer_list<std::uint32_t> values, unsigned argument, long number) {
+    Begin(number);
+    Load(Argument(argument));
+    for (const std::uint32_t value : values) ReturnIf(value, SECCOMP_RET_ALLOW);
+    Return(Errno(EPERM));
+    End();
   }
   void End() { code_[begin_].jf = static_cast<std::uint8_t>(size_ - begin_ - 1); }
 
@@ -86,6 +99,36 @@ class Program {
   std::size_t size_ = 0, begin_ = 0;
   bool full_ = false;
 };
+
+// What else runs as this user, where no namespaces keep it apart.
+void Separate(Program& program, const Policy& policy) {
+  const auto self = static_cast<std::uint32_t>(getpid());
+  for (const long number : kOfOthers) {
+    program.ReturnIf(static_cast<std::uint32_t>(number), Errno(EPERM));
+  }
+  for (const long number : kOfAProcess) program.OnlyFor({0, self}, 0, number);
+  program.OnlyFor({0}, 1, SYS_setpriority);
+  // Whoever has processes runs others' programs, which signal them and set modes of files.
+  if (!policy.forks) {
+    for (const auto& list : {std::span<const long>(kSignals), std::span<const long>(kAttributes)}) {
+      for (const long number : list) {
+        program.ReturnIf(static_cast<std::uint32_t>(number), Errno(EPERM));
+      }
+    }
+    program.OnlyFor({0, self}, 0, SYS_kill);
+    program.OnlyFor({self}, 0, SYS_tgkill);
+  }
+  if (policy.outbound) return;  // an address is in memory, where a filter cannot look
+  program.ReturnIf(SYS_connect, Errno(EPERM));
+  for (const long number : {SYS_socket, SYS_socketpair}) {
+    program.Begin(number);
+    program.Load(Argument(1));
+    program.And(kSocketType);
+    program.ReturnIf(SOCK_DGRAM, Errno(EPERM));  // sends to whom each message names
+    program.Load(offsetof(seccomp_data, nr));
+    program.End();
+  }
+}
 
 void CheckSocket(Program& program, bool outbound) {
   program.Begin(SYS_socket);
@@ -147,7 +190,7 @@ void CheckArguments(Program& program) {
 
 }  // namespace
 
-Outcome FilterCalls(const Policy& policy) {
+Outcome FilterCalls(const Policy& policy, bool own_view) {
   static Program program;
   program.Load(offsetof(seccomp_data, arch));
   program.ReturnUnless(kArch, SECCOMP_RET_KILL_PROCESS);
@@ -160,6 +203,7 @@ Outcome FilterCalls(const Policy& policy) {
   for (const long number : kDenied) {
     program.ReturnIf(static_cast<std::uint32_t>(number), Errno(EPERM));
   }
+  if (!own_view) Separate(program, policy);
   CheckSocket(program, policy.outbound);
   CheckArguments(program);
   CheckClone(program, policy.forks);

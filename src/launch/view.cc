@@ -95,7 +95,7 @@ bool TakeGrants(const Policy& policy) {
   for (const Grant& grant : policy.grants) {
     int& tree = trees[index++];
     tree = -1;
-    if (grant.mode == 'c' || std::strcmp(grant.path, "/proc") == 0) continue;
+    if (grant.mode == 'c' || std::strcmp(grant.path, kProc) == 0) continue;
     tree = OpenTree(grant.path);
     if (tree < 0 && (errno == ENOENT || errno == ENOTDIR)) continue;
     if (tree < 0 || !Restrict(tree, AttributesOf(grant.mode, policy.strict))) return false;

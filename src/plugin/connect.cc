@@ -29,6 +29,7 @@ absl::StatusOr<Endpoint> MakeEndpoint(const Handshake& handshake, const Connecti
   endpoint.network = handshake.network;
   endpoint.address = handshake.address;
   endpoint.peer_pid = connecting.pid;
+  if (handshake.dialect != Dialect::kOpenTalon) endpoint.caller_key = connecting.spec.caller_key;
   if (!handshake.certificate.empty() && connecting.identity) {
     TALON_ASSIGN_OR_RETURN(std::string certificate, DecodeCertificate(handshake.certificate));
     endpoint.tls = TlsTerms{*connecting.identity, std::move(certificate)};
@@ -38,13 +39,14 @@ absl::StatusOr<Endpoint> MakeEndpoint(const Handshake& handshake, const Connecti
 
 // A plugin of OpenTalon's SDK before v0.0.2 prints the same handshake and waits for JSON.
 absl::Status SayWhatItMayBe(const absl::Status& error) {
-  const bool other = ReasonOf(error) == ErrorReason::kPluginMisbehaved ||
-                     ReasonOf(error) == ErrorReason::kPluginCrashed ||
-                     absl::IsDeadlineExceeded(error);
+  const bool sure = ReasonOf(error) == ErrorReason::kPluginMisbehaved;
+  const bool other =
+      sure || ReasonOf(error) == ErrorReason::kPluginCrashed || absl::IsDeadlineExceeded(error);
   if (!other) return error;
   return Annotate(error,
-                  "it does not speak HTTP/2 (OpenTalon's SDK before v0.0.2 did not: rebuild the "
-                  "plugin with a newer one)");
+                  fmt::format("it {} HTTP/2 (OpenTalon's SDK before v0.0.2 did not: rebuild the "
+                              "plugin with a newer one)",
+                              sure ? "does not speak" : "may not speak"));
 }
 
 }  // namespace

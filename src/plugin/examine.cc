@@ -2,26 +2,17 @@
 #include "plugin/examine.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
-#include <cerrno>
-#include <filesystem>
 #include <map>
 #include <utility>
 
 #include "base/status.h"
 #include "io/loop.h"
+#include "plugin/scratch.h"
 #include "tool/catalogue.h"
 
 namespace talon::plugin {
 namespace {
-
-// A short path: sockets stand in it.
-absl::StatusOr<std::string> MakeScratch() {
-  std::string path = "/tmp/talon-examine-XXXXXX";
-  if (::mkdtemp(path.data()) == nullptr) return ErrnoToStatus(errno, "make a folder below /tmp");
-  return path;
-}
 
 PluginEntry Harmless(PluginEntry entry) {
   entry.enabled = true;
@@ -65,8 +56,8 @@ io::Task<absl::StatusOr<PluginReport>> ExamineProgram(io::Loop& loop, const Cloc
   auto report = co_await Ask(*host, std::move(examinee.name), Harmless(std::move(examinee.entry)));
   co_await host->Stop();
   co_await loop.Blocking([folder = *scratch] {
-    std::error_code ignored;
-    return std::filesystem::remove_all(folder, ignored);
+    RemoveTree(folder);
+    return true;
   });
   co_return report;
 }

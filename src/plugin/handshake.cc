@@ -43,8 +43,9 @@ bool IsLoopback(std::string_view address) {
 
 // Network and address, which both dialects tell alike.
 absl::StatusOr<Handshake> ReadAddress(std::string_view network, std::string_view address,
-                                      const Offer& offer) {
+                                      const Offer& offer, Dialect dialect) {
   Handshake handshake;
+  handshake.dialect = dialect;
   handshake.address = address;
   if (network == "tcp") {
     handshake.network = Endpoint::Network::kTcp;
@@ -55,10 +56,12 @@ absl::StatusOr<Handshake> ReadAddress(std::string_view network, std::string_view
                       "address may",
                       Shown(address)));
     }
+    // OpenTalon's contract knows no TLS.
+    const bool can = dialect != Dialect::kOpenTalon;
     return FailedPrecondition(
-        fmt::format("handshake: the plugin serves on TCP address {}, where TLS is required; set "
-                    "`mtls: required` for it, or `mtls: off` to take a loopback address as it is",
-                    Shown(address)));
+        fmt::format("handshake: the plugin serves on TCP address {} without TLS; set {}`mtls: off` "
+                    "to take a loopback address as it is",
+                    Shown(address), can ? "`mtls: required` for it, or " : ""));
   }
   if (network != "unix") {
     return InvalidArgument(
@@ -88,7 +91,8 @@ absl::Status CheckVersions(std::string_view core, std::string_view app, const Of
 absl::StatusOr<Handshake> ParseGoPlugin(const std::vector<std::string_view>& fields,
                                         const Offer& offer) {
   TALON_RETURN_IF_ERROR(CheckVersions(fields[0], fields[1], offer));
-  TALON_ASSIGN_OR_RETURN(Handshake handshake, ReadAddress(fields[2], fields[3], offer));
+  TALON_ASSIGN_OR_RETURN(Handshake handshake,
+                         ReadAddress(fields[2], fields[3], offer, Dialect::kGoPlugin));
   const std::string_view protocol = fields.size() > 4 ? fields[4] : "netrpc";
   if (protocol != "grpc") {
     return absl::UnimplementedError(
@@ -120,10 +124,7 @@ absl::StatusOr<Handshake> ParseOpenTalon(const std::vector<std::string_view>& fi
     return PermissionDenied(
         "handshake: OpenTalon plugins know no TLS, and this one's entry says `mtls: required`");
   }
-  TALON_ASSIGN_OR_RETURN(Handshake handshake, ReadAddress(fields[1], fields[2], offer));
-  handshake.dialect = Dialect::kOpenTalon;
-  if (fields.size() > 3) handshake.http_address = fields[3];
-  return handshake;
+  return ReadAddress(fields[1], fields[2], offer, Dialect::kOpenTalon);
 }
 
 }  // namespace

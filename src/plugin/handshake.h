@@ -32,9 +32,8 @@ struct Offer {
 struct Handshake {
   Dialect dialect = Dialect::kGoPlugin;
   Endpoint::Network network = Endpoint::Network::kUnix;
-  std::string address;       // absolute path, or address:port
-  std::string certificate;   // base64; empty: no TLS
-  std::string http_address;  // OpenTalon only; may be empty
+  std::string address;      // absolute path, or address:port
+  std::string certificate;  // base64; empty: no TLS
 };
 
 // `line` without its newline. Refuses, with the reason and the cure, what this daemon cannot speak

@@ -241,14 +241,18 @@ io::Task<void> ProcessHost::Drain(Supervised supervisor, SteadyTime until, absl:
 }
 
 io::Task<absl::Status> ProcessHost::KeepTrust() {
-  if (!trust_.changed() || paths_.home.empty()) co_return absl::OkStatus();
-  const absl::Status written =
-      co_await loop_.Blocking([path = At(TrustBook::kFileName), text = trust_.Text()] {
-        return TrustBook::Write(path, text);
-      });
-  if (written.ok()) {
-    trust_.NoteWritten();
-  } else {
+  if (paths_.home.empty()) co_return absl::OkStatus();
+  co_await lock_file_.Enter();
+  absl::Status written;
+  if (trust_.changed()) {
+    trust_.NoteWritten();  // what is put from now on is for the next
+    written = co_await loop_.Blocking([path = At(TrustBook::kFileName), text = trust_.Text()] {
+      return TrustBook::Write(path, text);
+    });
+  }
+  lock_file_.Leave();
+  if (!written.ok()) {
+    trust_.NoteNotWritten();
     log::Warn("plugins.lock is not written", {{"reason", Message(written)}});
   }
   co_return written;

@@ -154,6 +154,11 @@ class Host {
   // Trusts the program with this content and loads it. Aborted when the content is another by now.
   // A program that then declares something else is refused.
   virtual io::Task<absl::Status> Trust(std::string plugin, TrustedContent content) = 0;
+  // The program at `path`, which the configuration names for something that is no plugin, such as a
+  // channel: judged as a configured plugin's is, recorded as `name` at its first start. Inspect()
+  // and Trust() know it by that name.
+  virtual io::Task<absl::StatusOr<std::shared_ptr<const Program>>> Admit(std::string name,
+                                                                         std::string path) = 0;
   // Switches a plugin off, or on again, beyond restarts. It runs only when its entry says so too.
   virtual io::Task<absl::Status> SetEnabled(std::string plugin, Switch to) = 0;
   // Null when there is no such plugin.

@@ -2,6 +2,7 @@
 // What an operator asks for by name: looking at a plugin, trusting it, switching it off and on.
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "base/status.h"
@@ -10,6 +11,7 @@
 #include "plugin/handshake.h"
 #include "plugin/process_host.h"
 #include "plugin/switches.h"
+#include "plugin/vet.h"
 
 namespace talon::plugin {
 
@@ -43,40 +45,57 @@ io::Task<absl::Status> ProcessHost::Flip(std::string plugin, Switch to) {
   co_return co_await Renew(std::move(plugin));
 }
 
-io::Task<absl::StatusOr<PluginReport>> ProcessHost::Inspect(std::string plugin) {
-  TALON_CO_ASSIGN_OR_RETURN(const Supervised supervisor, Find(plugin));
-  PluginReport report;
-  const Found& found = supervisor->found();
+// What stands where it was found, and whether that is trusted. Answers the manifest beside it.
+io::Task<std::optional<std::string>> ProcessHost::Weigh(std::string name, const Found& found,
+                                                        PluginReport* report) {
+  const Origin origin = found.origin;
+  const bool unpinned = origin == Origin::kConfigured && !found.entry.pin;
   const auto evidence = co_await loop_.Blocking(
       [path = found.program, digests = &digests_, most = options_.max_manifest.value] {
         return plugin::Examine(path, Origin::kFolder, *digests, most);
       });
-  co_await ProbeSandbox();
-  report.info = supervisor->Info();
-  report.trust = "untrusted";
+  report->trust = "untrusted";
   if (!evidence.ok()) {
-    report.problem = Message(evidence.status());
-  } else {
-    report.program = evidence->program->path();
-    report.owner = evidence->program->owner();
-    report.sha256 = evidence->sha256;
-    report.manifest_sha256 = evidence->manifest_sha256;
-    const TrustRecord* record = trust_.Find(plugin);
-    const absl::Status judged = Judge(plugin, found.origin, *evidence, record);
-    report.problem = Message(judged);
-    if (found.origin == Origin::kBundled) {
-      report.trust = "bundled";
-    } else if (found.origin == Origin::kConfigured && !found.entry.pin) {
-      report.trust = "not pinned";
-      report.problem.clear();
-    } else if (judged.ok()) {
-      report.trust = record != nullptr ? "trusted" : "at its first start";
-    }
+    report->problem = Message(evidence.status());
+    co_return std::nullopt;
   }
+  report->program = evidence->program->path();
+  report->owner = evidence->program->owner();
+  report->sha256 = evidence->sha256;
+  report->manifest_sha256 = evidence->manifest_sha256;
+  const TrustRecord* record = trust_.Find(name);
+  const absl::Status judged = Judge(name, origin, *evidence, record);
+  report->problem = Message(judged);
+  if (origin == Origin::kBundled) {
+    report->trust = "bundled";
+  } else if (unpinned) {
+    report->trust = "not pinned";
+    report->problem.clear();
+  } else if (judged.ok()) {
+    report->trust = NamedAnew(*evidence, record) ? "at its first start" : "trusted";
+  }
+  co_return evidence->manifest;
+}
+
+io::Task<absl::StatusOr<PluginReport>> ProcessHost::Inspect(std::string plugin) {
+  PluginReport report;
+  if (const auto guest = admitted_.find(plugin); guest != admitted_.end()) {
+    report.info.name = plugin;
+    report.info.path = guest->second;
+    const Found found{.entry = {}, .program = guest->second};
+    (void)co_await Weigh(plugin, found, &report);
+    if (report.trust == "untrusted") report.info.state = PluginState::kUntrusted;
+    co_return report;
+  }
+  TALON_CO_ASSIGN_OR_RETURN(const Supervised supervisor, Find(plugin));
+  const Found& found = supervisor->found();
+  co_await ProbeSandbox();
+  const std::optional<std::string> text = co_await Weigh(plugin, found, &report);
+  report.info = supervisor->Info();
   absl::StatusOr<Manifest> beside = NotFound("no manifest");
   const Manifest* manifest = supervisor->usable() ? &supervisor->manifest() : nullptr;
-  if (manifest == nullptr && evidence.ok() && evidence->manifest) {
-    beside = ParseManifestJson(*evidence->manifest, plugin, found.entry, options_);
+  if (manifest == nullptr && text) {
+    beside = ParseManifestJson(*text, plugin, found.entry, options_);
     if (beside.ok()) manifest = &*beside;
   }
   if (manifest != nullptr) {
@@ -120,6 +139,8 @@ io::Task<absl::StatusOr<PluginReport>> ProcessHost::Examine(std::string plugin) 
 io::Task<absl::Status> ProcessHost::TrustThis(std::string plugin, TrustedContent content) {
   TALON_CO_RETURN_IF_ERROR(trust_.problem());
   std::map<std::string, Found> all = co_await LookAround();
+  const auto guest = admitted_.find(plugin);
+  if (guest != admitted_.end()) all[plugin] = {.entry = {}, .program = guest->second};
   const auto at = all.find(plugin);
   if (at == all.end()) co_return Find(plugin).status();
   if (at->second.origin == Origin::kBundled) {
@@ -138,6 +159,7 @@ io::Task<absl::Status> ProcessHost::TrustThis(std::string plugin, TrustedContent
         "plugin '{}': the program or its manifest is another by now; look at it again", plugin));
   }
   trust_.Put(plugin, {.path = evidence->program->path(),
+                      .named = evidence->named,
                       .sha256 = std::move(content.sha256),
                       .manifest_sha256 = std::move(content.manifest_sha256),
                       .declared_sha256 = std::move(content.declared_sha256),
@@ -145,7 +167,27 @@ io::Task<absl::Status> ProcessHost::TrustThis(std::string plugin, TrustedContent
                       .protocol = kAppProtocol,
                       .when = FormatTime(clock_.Now())});
   TALON_CO_RETURN_IF_ERROR(co_await KeepTrust());
+  if (guest != admitted_.end()) co_return absl::OkStatus();  // whoever runs it tries again
   co_return co_await Renew(std::move(plugin));
+}
+
+io::Task<absl::StatusOr<std::shared_ptr<const Program>>> ProcessHost::Admit(std::string name,
+                                                                            std::string path) {
+  if (!state_read_) {  // by the first load, which may be under way
+    co_await changes_.Enter();
+    changes_.Leave();
+  }
+  if (!state_read_ || closed_) co_return Unavailable("the plugin host does not run");
+  admitted_[name] = path;
+  TALON_CO_ASSIGN_OR_RETURN(const Vetted vetted,
+                            co_await Vet({.loop = loop_,
+                                          .clock = clock_,
+                                          .trust = trust_,
+                                          .digests = digests_,
+                                          .max_manifest = options_.max_manifest.value},
+                                         name, path, Origin::kConfigured, Purpose::kStart));
+  if (vetted.recorded) TALON_CO_RETURN_IF_ERROR(co_await KeepTrust());
+  co_return vetted.evidence.program;
 }
 
 std::string_view PluginStateName(PluginState state) {

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "plugin/scratch.h"
 
 namespace talon::plugin {
 namespace {
@@ -25,8 +26,9 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFolderPrefix = "p-";
 constexpr std::string_view kRecordSuffix = ".pid";
-constexpr std::size_t kFolderRandomBytes = 4;
-constexpr std::size_t kSocketNameRoom = 24;  // go-plugin makes names of 17 bytes
+// A name nobody guesses: without a view of their own plugins could reach each other's sockets.
+constexpr std::size_t kFolderRandomBytes = 16;
+constexpr std::size_t kSocketNameRoom = 20;  // go-plugin makes names of 17 bytes
 constexpr std::size_t kMaxRecord = 64;
 
 bool IsEnvironmentName(std::string_view name) {
@@ -61,7 +63,8 @@ void EndRecorded(const std::string& record) {
 }
 
 absl::Status CheckVariable(std::string_view name, std::string_view value) {
-  const bool ours = name == "TMPDIR" || name == kCookieName || name.starts_with("PLUGIN_");
+  const bool ours = name == "TMPDIR" || name == kCookieName || name == kCallerKeyName ||
+                    name.starts_with("PLUGIN_");
   if (!ours && IsEnvironmentName(name) && value.find('\0') == std::string_view::npos) {
     return absl::OkStatus();
   }
@@ -107,6 +110,7 @@ io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& soc
   env["PLUGIN_PROTOCOL_VERSIONS"] = fmt::format("{}", fmt::join(MakeOffer(spec).versions, ","));
   if (!certificate.empty()) env["PLUGIN_CLIENT_CERT"] = certificate;
   env[kCookieName] = kCookieValue;
+  if (!spec.caller_key.empty()) env[kCallerKeyName] = spec.caller_key;
   if (spec.socket) env[spec.socket->variable] = socket_directory;
   for (const auto& [name, value] : spec.cookie) env[name] = value;
   io::SpawnOptions options;
@@ -145,7 +149,7 @@ void RecordOwner(const std::string& socket_directory, pid_t pid) {
 
 void RemoveSocketDirectory(const std::string& socket_directory) {
   std::error_code ignored;
-  fs::remove_all(socket_directory, ignored);
+  RemoveTree(socket_directory);
   fs::remove(socket_directory + std::string(kRecordSuffix), ignored);
 }
 

@@ -32,6 +32,9 @@ struct LaunchSpec {
   Mtls mtls = Mtls::kAuto;
   std::map<std::string, std::string> cookie;  // besides ours
   std::vector<int> protocol_versions;         // empty: ours
+  // Known to the daemon and this process alone: told in its environment, sent with every call. A
+  // plugin of talon's SDKs answers no call without it.
+  std::string caller_key;
   std::string config_json;  // for contracts that want it before they tell what they are
   // Set: the program makes the socket `file` in the folder that `variable` names, and prints no
   // handshake. What it serves there is not translated.
@@ -48,6 +51,8 @@ struct LaunchSpec {
 // else.
 inline constexpr char kCookieName[] = "TALON_PLUGIN_COOKIE";
 inline constexpr char kCookieValue[] = "talon-plugin-v1";
+// Where a plugin reads its caller key, which it is then sent as kCallerKeyHeader.
+inline constexpr char kCallerKeyName[] = "TALON_CALLER_KEY";
 
 // PATH of every plugin, unless its entry sets another.
 inline constexpr char kPluginPath[] =

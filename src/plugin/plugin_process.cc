@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "io/loop.h"
@@ -37,6 +38,13 @@ constexpr std::chrono::milliseconds kDiskPauseUnwatched{2000};
 constexpr int kDiskRest = 4;
 constexpr std::string_view kEndedEarly = "handshake: the plugin ended without one";
 
+constexpr std::size_t kCallerKeyBytes = 16;
+
+LaunchSpec WithCallerKey(LaunchSpec spec) {
+  spec.caller_key = RandomHex(kCallerKeyBytes);
+  return spec;
+}
+
 SteadyTime Now() {
   return std::chrono::steady_clock::now();
 }
@@ -51,7 +59,7 @@ absl::Status HasEnded() {
 PluginProcess::PluginProcess(io::Loop& loop, LaunchSpec spec, const HostOptions& options,
                              PluginLog& log, Sandbox* sandbox)
     : loop_(loop),
-      spec_(std::move(spec)),
+      spec_(WithCallerKey(std::move(spec))),
       options_(options),
       log_(log),
       sandbox_(sandbox),

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -48,6 +49,8 @@ class ProcessHost : public Host {
   io::Task<absl::StatusOr<PluginReport>> Inspect(std::string plugin) override;
   io::Task<absl::StatusOr<PluginReport>> Examine(std::string plugin) override;
   io::Task<absl::Status> Trust(std::string plugin, TrustedContent content) override;
+  io::Task<absl::StatusOr<std::shared_ptr<const Program>>> Admit(std::string name,
+                                                                 std::string path) override;
   io::Task<absl::Status> SetEnabled(std::string plugin, Switch to) override;
   io::Task<void> Stop() override;
 
@@ -111,6 +114,8 @@ class ProcessHost : public Host {
   io::Task<void> LoadInPlace(std::string name, Candidate* candidate);
   io::Task<absl::Status> PutInPlace(std::string name, Candidate candidate);
   io::Task<absl::Status> Renew(std::string name);
+  io::Task<std::optional<std::string>> Weigh(std::string name, const Found& found,
+                                             PluginReport* report);
   io::Task<absl::Status> TrustThis(std::string plugin, TrustedContent content);
   io::Task<absl::Status> Flip(std::string plugin, Switch to);
   // Runs one change after those that came before it.
@@ -144,13 +149,15 @@ class ProcessHost : public Host {
   std::unique_ptr<Sandbox> sandbox_;
   DigestCache digests_;
   TrustBook trust_;
-  std::map<std::string, PluginEntry> entries_;  // of the last Load()
+  std::map<std::string, std::string, std::less<>> admitted_;  // programs of Admit() by name
+  std::map<std::string, PluginEntry> entries_;                // of the last Load()
   std::set<std::string> switched_off_;
   std::map<std::string, std::shared_ptr<PluginLog>, std::less<>> logs_;
   std::map<std::string, Supervised, std::less<>> supervisors_;
   std::map<std::string, Supervised, std::less<>> coming_;  // new ones that are being loaded
   std::set<Supervised> others_;                            // that are tried, or end their calls
   Turnstile changes_;
+  Turnstile lock_file_;
   io::Nursery drains_;
   bool state_read_ = false;
   bool closed_ = false;  // by Stop(), until the next Load()

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -22,6 +21,7 @@ namespace {
 
 constexpr std::size_t kMostKnown = 256;          // files; each costs about 150 bytes
 constexpr std::size_t kReadBytes = 128 << 10;    // at a time
+constexpr int kMostLinks = 40;                   // on the way to a file, as in the kernel
 constexpr std::size_t kLongestMemoryName = 200;  // bytes of a file in memory; the kernel takes 249
 constexpr unsigned kMemfdExec = 0x10;            // MFD_EXEC, which kernels before 6.3 do not know
 constexpr std::int64_t kSecond = 1'000'000'000;
@@ -66,6 +66,7 @@ bool JustChanged(const FileStamp& stamp) {
 }
 
 bool OthersMayWrite(const struct stat& info) {
+  if (S_ISLNK(info.st_mode)) return false;  // nobody can; its mode says nothing
   if ((info.st_mode & S_ISVTX) != 0 && S_ISDIR(info.st_mode)) return false;
   if ((info.st_mode & S_IWOTH) != 0) return true;
   return (info.st_mode & S_IWGRP) != 0 && info.st_gid != info.st_uid;
@@ -89,12 +90,12 @@ absl::Status CheckOwner(const std::string& path, const struct stat& info) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Resolve(const std::string& path) {
-  char* resolved = ::realpath(path.c_str(), nullptr);
-  if (resolved == nullptr) return ErrnoToStatus(errno, fmt::format("find '{}'", path));
-  std::string text = resolved;
-  std::free(resolved);  // NOLINT: realpath's
-  return text;
+// The parts of a path, the first one last.
+using Parts = std::vector<std::filesystem::path>;
+
+void AddParts(Parts& parts, const std::filesystem::path& path) {
+  Parts more(path.begin(), path.end());
+  parts.insert(parts.end(), more.rbegin(), more.rend());
 }
 
 absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
@@ -142,18 +143,35 @@ absl::StatusOr<Descriptor> OpenMemory(const std::string& path) {
 
 }  // namespace
 
-absl::Status CheckOwners(const std::string& path) {
-  for (std::filesystem::path part = path;; part = part.parent_path()) {
+absl::StatusOr<std::string> ResolveOwned(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return ErrnoToStatus(error.value(), fmt::format("find '{}'", path));
+  Parts ahead;
+  AddParts(ahead, absolute);
+  std::filesystem::path reached;
+  for (int links = 0; !ahead.empty();) {
+    const std::filesystem::path part = std::move(ahead.back());
+    ahead.pop_back();
+    if (part == "..") reached = reached.parent_path();
+    if (part.empty() || part == "." || part == "..") continue;
+    const std::filesystem::path next = reached / part;
     struct stat info{};
-    if (::lstat(part.c_str(), &info) != 0) {
-      return ErrnoToStatus(errno, fmt::format("examine '{}'", part.string()));
+    if (::lstat(next.c_str(), &info) != 0) {
+      return ErrnoToStatus(errno, fmt::format("find '{}'", path));
     }
-    if (S_ISLNK(info.st_mode)) {
-      return PermissionDenied(fmt::format("'{}' has become a symlink meanwhile", part.string()));
+    TALON_RETURN_IF_ERROR(CheckOwner(next.string(), info));
+    if (!S_ISLNK(info.st_mode)) {
+      reached = next;
+      continue;
     }
-    TALON_RETURN_IF_ERROR(CheckOwner(part.string(), info));
-    if (!part.has_relative_path()) return absl::OkStatus();
+    if (++links > kMostLinks) return ErrnoToStatus(ELOOP, fmt::format("find '{}'", path));
+    const std::filesystem::path target = std::filesystem::read_symlink(next, error);
+    if (error) return ErrnoToStatus(error.value(), fmt::format("find '{}'", path));
+    AddParts(ahead, target);
+    if (target.is_absolute()) reached.clear();
   }
+  return reached.string();
 }
 
 absl::StatusOr<std::string> DigestCache::Of(int fd, const std::string& path) {
@@ -184,8 +202,7 @@ Program::~Program() {
 }
 
 absl::StatusOr<std::shared_ptr<const Program>> Program::Open(const std::string& path) {
-  TALON_ASSIGN_OR_RETURN(std::string resolved, Resolve(path));
-  TALON_RETURN_IF_ERROR(CheckOwners(resolved));
+  TALON_ASSIGN_OR_RETURN(std::string resolved, ResolveOwned(path));
   // Not a pipe or device, which opening could block on or set off.
   const int fd = ::open(resolved.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return ErrnoToStatus(errno, fmt::format("open '{}'", resolved));

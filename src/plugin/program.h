@@ -50,8 +50,8 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  // Resolves symlinks, checks CheckOwners and that it is a file that may be executed, and opens it.
-  // Errors name the file and the cure.
+  // Resolves `path` as ResolveOwned() does, checks that it is a regular file, and opens it. Errors
+  // name the file and the cure.
   static absl::StatusOr<std::shared_ptr<const Program>> Open(const std::string& path);
 
   // Whether its owner could rewrite it between check and start, which no check of owners prevents:
@@ -83,10 +83,10 @@ class Program {
   const std::string sealed_sha256_;  // empty: not sealed
 };
 
-// `path` is absolute and without symlinks. It and every folder above must belong to root or the
-// daemon's user, and nobody else may write there: not others, and not a group but the owner's own
-// (the one with the owner's number). A folder with the sticky bit, like /tmp, may be open to
-// writing: what is in it can be replaced only by its owner, who is checked as well.
-absl::Status CheckOwners(const std::string& path);
+// `path`, made absolute, without symlinks. It, every folder and every link on the way there must
+// belong to root or the daemon's user, and nobody else may write there: not others, and not a group
+// but the owner's own (the one with the owner's number). A folder with the sticky bit, like /tmp,
+// may be open to writing: what is in it can be replaced only by its owner, who is checked as well.
+absl::StatusOr<std::string> ResolveOwned(const std::string& path);
 
 }  // namespace talon::plugin

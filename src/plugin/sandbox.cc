@@ -20,6 +20,7 @@
 #include "plugin/disk_use.h"
 #include "plugin/plugin_user.h"
 #include "plugin/sandbox_policy.h"
+#include "plugin/scratch.h"
 
 namespace talon::plugin {
 namespace {
@@ -35,14 +36,14 @@ WaitingLaunch::~WaitingLaunch() {
   }
 }
 
-absl::Status WaitingLaunch::Open(const std::string& launcher, int program_fd, bool early) {
+absl::Status WaitingLaunch::Open(const std::string& launcher, int program_fd, const char* when) {
   TALON_ASSIGN_OR_RETURN(policy, MakePolicyFile());
   if (::pipe2(ready_, O_CLOEXEC) != 0) return ErrnoToStatus(errno, "sandbox: open a pipe");
   spawn.program = launcher;
   spawn.keep.emplace_back(policy, launch::kPolicyFd);
   if (program_fd >= 0) spawn.keep.emplace_back(program_fd, launch::kProgramFd);
-  if (early) {
-    spawn.args.emplace_back(launch::kEarly);
+  if (*when != '\0') {
+    spawn.args.emplace_back(when);
     spawn.keep.emplace_back(ready_[0], launch::kReadyFd);
   }
   spawn.report_fd = launch::kStatusFd;
@@ -97,7 +98,7 @@ absl::Status Sandbox::PrepareProbe(const std::string& scratch, Attempt attempt,
 io::Task<absl::StatusOr<SandboxReport>> Sandbox::Try(io::Loop& loop, std::string scratch,
                                                      Attempt attempt) {
   const auto launch = std::make_shared<WaitingLaunch>();
-  TALON_CO_RETURN_IF_ERROR(launch->Open(launcher_, -1, /*early=*/false));
+  TALON_CO_RETURN_IF_ERROR(launch->Open(launcher_, -1, ""));
   TALON_CO_RETURN_IF_ERROR(co_await loop.Blocking(
       [this, scratch, attempt, launch] { return PrepareProbe(scratch, attempt, launch->policy); }));
   auto process = io::Spawn(loop, launch->spawn);
@@ -140,8 +141,8 @@ io::Task<void> Sandbox::TryAll(io::Loop& loop) {
     *layer = {"cgroup", "ok"};
   }
   co_await loop.Blocking([scratch] {
-    std::error_code ignored;
-    return std::filesystem::remove_all(scratch, ignored);
+    RemoveTree(scratch);
+    return true;
   });
   if (!missing_.ok()) {
     log::Warn("plugins cannot be sandboxed", {{"reason", Message(missing_)}});
@@ -234,7 +235,8 @@ absl::StatusOr<std::shared_ptr<WaitingLaunch>> Sandbox::Begin(const LaunchSpec& 
   const SandboxPlan& plan = spec.sandbox_plan;
   if (plan.require) TALON_RETURN_IF_ERROR(CheckRequired(plan));
   auto launch = std::make_shared<WaitingLaunch>();
-  TALON_RETURN_IF_ERROR(launch->Open(launcher_, program_fd, WantsNamespaces(plan)));
+  const char* when = WantsNamespaces(plan) ? launch::kEarly : launch::kLate;
+  TALON_RETURN_IF_ERROR(launch->Open(launcher_, program_fd, when));
   return launch;
 }
 

@@ -31,7 +31,7 @@ class WaitingLaunch {
   WaitingLaunch(const WaitingLaunch&) = delete;
   WaitingLaunch& operator=(const WaitingLaunch&) = delete;
   ~WaitingLaunch();
-  absl::Status Open(const std::string& launcher, int program_fd, bool early);
+  absl::Status Open(const std::string& launcher, int program_fd, const char* when);
   void Go();
 
   io::SpawnOptions spawn;

@@ -12,6 +12,7 @@
 #include "plugin/contract.h"
 #include "plugin/handshake.h"
 #include "plugin/supervisor.h"
+#include "plugin/vet.h"
 
 namespace talon::plugin {
 namespace {
@@ -78,30 +79,19 @@ io::Task<absl::StatusOr<Evidence>> Supervisor::Vet(Purpose purpose) {
   const bool unpinned = found_.origin == Origin::kConfigured && !entry_.pin;
   const Origin origin = unpinned ? Origin::kBundled : found_.origin;
   if (!entry_.sealed) purpose = Purpose::kLook;
-  auto evidence = co_await loop_.Blocking([path = found_.program, origin, purpose,
-                                           digests = &dependencies_.digests,
-                                           most = dependencies_.options.max_manifest.value] {
-    return Examine(path, origin, *digests, most, purpose);
-  });
-  TALON_CO_RETURN_IF_ERROR(evidence.status());
-  if (const absl::Status& book = dependencies_.trust.problem();
-      origin != Origin::kBundled && !book.ok()) {
-    co_return MakeError(book.code(), ErrorReason::kDenied, Message(book));
+  auto vetted = co_await plugin::Vet({.loop = loop_,
+                                      .clock = dependencies_.clock,
+                                      .trust = dependencies_.trust,
+                                      .digests = dependencies_.digests,
+                                      .max_manifest = dependencies_.options.max_manifest.value},
+                                     name_, found_.program, origin, purpose);
+  TALON_CO_RETURN_IF_ERROR(vetted.status());
+  Evidence& evidence = vetted->evidence;
+  if (vetted->recorded) {
+    log_->Note(fmt::format("trusted at its first start: '{}', sha256 {}", evidence.program->path(),
+                           evidence.sha256));
   }
-  const TrustRecord* record = dependencies_.trust.Find(name_);
-  TALON_CO_RETURN_IF_ERROR(Judge(name_, origin, *evidence, record));
-  const std::string& path = evidence->program->path();
-  if (origin == Origin::kConfigured && (record == nullptr || record->path != path)) {
-    dependencies_.trust.Put(name_, {.path = path,
-                                    .sha256 = evidence->sha256,
-                                    .manifest_sha256 = evidence->manifest_sha256,
-                                    .declared_sha256 = "",
-                                    .args = {},
-                                    .protocol = kAppProtocol,
-                                    .when = FormatTime(dependencies_.clock.Now())});
-    log_->Note(fmt::format("trusted at its first start: '{}', sha256 {}", path, evidence->sha256));
-  }
-  co_return evidence;
+  co_return std::move(evidence);
 }
 
 // A script may be the same while what it loads is not.

@@ -24,6 +24,8 @@ class Loop;
 
 namespace talon::plugin {
 
+inline constexpr char kCallerKeyHeader[] = "talon-caller-key";
+
 struct TransportLimits {
   // Larger answers are refused at their length prefix, larger requests before they are sent.
   std::size_t max_message_bytes = 4u << 20;
@@ -73,6 +75,7 @@ struct Endpoint {
   std::string address;          // path of a socket; "127.0.0.1:1234" or "[::1]:1234"
   std::optional<TlsTerms> tls;  // both ends show a certificate; none: plain
   pid_t peer_pid = 0;           // the process that must listen on a Unix socket; 0 = any
+  std::string caller_key;       // sent with every call; empty: none
 };
 
 // Connects and completes the HTTP/2 preface. PermissionDenied when somebody else listens there.

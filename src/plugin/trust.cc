@@ -71,6 +71,7 @@ std::string_view OriginName(Origin origin) {
 absl::StatusOr<Evidence> Examine(const std::string& path, Origin origin, DigestCache& digests,
                                  std::size_t max_manifest, Purpose purpose) {
   Evidence evidence;
+  evidence.named = path;
   auto opened = Program::Open(path);
   if (absl::IsNotFound(opened.status()) && origin == Origin::kBundled) return NoneBundled(path);
   TALON_ASSIGN_OR_RETURN(evidence.program, std::move(opened));
@@ -81,11 +82,10 @@ absl::StatusOr<Evidence> Examine(const std::string& path, Origin origin, DigestC
     TALON_ASSIGN_OR_RETURN(evidence.sha256, evidence.program->Sha256(digests));
   }
   const std::filesystem::path beside = std::filesystem::path(path).parent_path() / "manifest.json";
-  std::error_code missing;
-  const auto resolved = std::filesystem::canonical(beside, missing);
-  if (missing) return evidence;
-  TALON_RETURN_IF_ERROR(CheckOwners(resolved.string()));
-  TALON_ASSIGN_OR_RETURN(evidence.manifest, ReadFile(resolved.string(), max_manifest));
+  std::error_code unknown;
+  if (!std::filesystem::exists(beside, unknown)) return evidence;
+  TALON_ASSIGN_OR_RETURN(const std::string resolved, ResolveOwned(beside.string()));
+  TALON_ASSIGN_OR_RETURN(evidence.manifest, ReadFile(resolved, max_manifest));
   evidence.manifest_sha256 = Sha256Hex(*evidence.manifest);
   return evidence;
 }
@@ -110,6 +110,7 @@ absl::StatusOr<TrustBook> TrustBook::Read(const std::string& path) {
   }
   for (const auto& [name, each] : plugins->items()) {
     book.records_[name] = {.path = JsonString(each, "path"),
+                           .named = JsonString(each, "named"),
                            .sha256 = JsonString(each, "sha256"),
                            .manifest_sha256 = JsonString(each, "manifest_sha256"),
                            .declared_sha256 = JsonString(each, "declared_sha256"),
@@ -130,6 +131,7 @@ std::string TrustBook::Text() const {
   Json plugins = Json::object();
   for (const auto& [name, record] : records_) {
     plugins[name] = {{"path", record.path},
+                     {"named", record.named},
                      {"sha256", record.sha256},
                      {"manifest_sha256", record.manifest_sha256},
                      {"declared_sha256", record.declared_sha256},
@@ -158,15 +160,26 @@ void TrustBook::Put(const std::string& plugin, TrustRecord record) {
   changed_ = true;
 }
 
+bool NamedAnew(const Evidence& evidence, const TrustRecord* record) {
+  if (record == nullptr) return true;
+  return !record->named.empty() && record->named != evidence.named;
+}
+
 absl::Status Judge(const std::string& plugin, Origin origin, const Evidence& evidence,
                    const TrustRecord* record) {
   if (origin == Origin::kBundled) return absl::OkStatus();
   const std::string& path = evidence.program->path();
   const std::string cure = fmt::format("look at it and run `talon plugins trust {}`", plugin);
-  if (record == nullptr || record->path != path) {
-    // The operator named the path: that is trust in what stands there.
-    if (origin == Origin::kConfigured) return absl::OkStatus();
+  // The operator named the path: that is trust in what stands there.
+  if (origin == Origin::kConfigured && NamedAnew(evidence, record)) return absl::OkStatus();
+  if (record == nullptr || (origin == Origin::kFolder && record->path != path)) {
     return Untrusted(fmt::format("'{}' was found but is not trusted; {}", path, cure));
+  }
+  if (record->path != path) {
+    return Untrusted(
+        fmt::format("'{}' has changed since it was trusted: it leads to '{}', and led "
+                    "to '{}'; {}",
+                    evidence.named, path, record->path, cure));
   }
   if (record->sha256 != evidence.sha256) {
     return Untrusted(fmt::format("'{}' has changed since it was trusted (sha256 {}…, was {}…); {}",

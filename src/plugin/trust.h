@@ -25,6 +25,7 @@ std::string_view OriginName(Origin origin);
 // What is trusted.
 struct TrustRecord {
   std::string path;             // without symlinks
+  std::string named;            // as the configuration or its folder names it; empty: not known
   std::string sha256;           // of the program
   std::string manifest_sha256;  // of the manifest.json beside it; empty when there is none
   std::string declared_sha256;  // of the effects and needs it declares; empty until they are known
@@ -36,6 +37,7 @@ struct TrustRecord {
 // What a program is now, compared with its record by Judge.
 struct Evidence {
   std::shared_ptr<const Program> program;
+  std::string named;                    // the path it was found by
   std::string sha256;                   // empty for a bundled plugin: nothing is compared with it
   std::optional<std::string> manifest;  // the manifest.json beside it, when there is one
   std::string manifest_sha256;
@@ -69,12 +71,17 @@ class TrustBook {
   void Remove(const std::string& plugin) { changed_ |= records_.erase(plugin) > 0; }
   bool changed() const { return changed_ && problem_.ok(); }
   void NoteWritten() { changed_ = false; }
+  void NoteNotWritten() { changed_ = true; }
 
  private:
   std::map<std::string, TrustRecord> records_;
   bool changed_ = false;
   absl::Status problem_;
 };
+
+// Whether the operator names another path than the one of the record: what stands there is trusted
+// as it is. Another file at the end of the same path is a changed program.
+bool NamedAnew(const Evidence& evidence, const TrustRecord* record);
 
 // OK when the program may run. PermissionDenied/kDenied, naming the cure, when its record is
 // missing or of something else; `record` may be null.

@@ -205,4 +205,4 @@ class Check(unittest.TestCase):
         self.assertIn("'nobody'", done.stderr)
 
 
-unittest.main()
+unittest.main(verbosity=2)

@@ -68,4 +68,4 @@ class New(unittest.TestCase):
         self.assertIn("two/main.go", data["files"])
 
 
-unittest.main()
+unittest.main(verbosity=2)

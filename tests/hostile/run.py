@@ -19,6 +19,10 @@ CGROUPS = ("memory", "pids", "cpu")
 def delegate(uid):
     """Control groups of the user's own, as a service manager with Delegate= gives; [] when there are none."""
     folders = []
+    unified = pathlib.Path("/sys/fs/cgroup")
+    if (unified / "cgroup.controllers").exists():
+        return delegate_unified(uid, unified)
+    print("skipped: cgroup v2: this machine gives its controllers to version 1, which is used here")
     for controller in CGROUPS:
         base = pathlib.Path("/sys/fs/cgroup", controller)
         if not (base / "cgroup.procs").exists():
@@ -29,10 +33,23 @@ def delegate(uid):
             for path in (folder, folder / "cgroup.procs", folder / "tasks"):
                 os.chown(path, uid, uid)
         except OSError as error:
-            print(f"no delegated control group: {error}")
+            print(f"skipped: no delegated control group: {error}")
             return folders
         folders.append(folder)
     return folders
+
+
+def delegate_unified(uid, root):
+    folder = root / f"talon-hostile-{os.getpid()}"
+    try:
+        (root / "cgroup.subtree_control").write_text(" ".join("+" + name for name in CGROUPS))
+        folder.mkdir()
+        for name in ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
+            os.chown(folder / name, uid, uid)
+    except OSError as error:
+        print(f"skipped: no delegated control group: {error}")
+        return []
+    return [folder]
 
 
 @dataclasses.dataclass
@@ -47,15 +64,17 @@ class Case:
     outbound: bool = False
     own: bool = False  # the programs belong to the user: they run from sealed copies
     covered: bool = False  # a part of /proc is hidden, as containers do
+    alone: bool = False  # nobody may make namespaces, as where they are switched off
 
 
-def cover_proc():
-    """Into a user namespace: there the kernel mounts no /proc that shows more than the one there is."""
+def call(name, *args):
     libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*args) != 0:
+        raise OSError(ctypes.get_errno(), name)
 
-    def call(name, *args):
-        if getattr(libc, name)(*args) != 0:
-            raise OSError(ctypes.get_errno(), name)
+
+def enter_namespace():
+    """A user namespace in which there are all users."""
     read, write = os.pipe()
     helper = os.fork()
     if helper == 0:  # outside it may map more than one user
@@ -66,7 +85,17 @@ def cover_proc():
     call("unshare", 0x10000000 | 0x20000)  # CLONE_NEWUSER | CLONE_NEWNS
     os.write(write, b"x")
     os.waitpid(helper, 0)
+
+
+def cover_proc():
+    """The kernel mounts no /proc that shows more than the one there is in the user namespace."""
+    enter_namespace()
     call("mount", b"tmpfs", b"/proc/fs", b"tmpfs", 0, None)
+
+
+def forbid_namespaces():
+    enter_namespace()
+    pathlib.Path("/proc/sys/user/max_user_namespaces").write_text("0")  # of this one and those inside
 
 
 def run_table(work, case, groups):
@@ -82,7 +111,7 @@ def run_table(work, case, groups):
     command = [str(work / "hostile_table"), "--home", str(home), "--profile", case.profile,
                "--workspace", case.workspace, "--hostile", str(programs / "hostile_plugin"),
                "--other", str(programs / "other" / "test_plugin"), "--launcher", str(work / "talon-launch"),
-               "--lacks", "proc" if case.covered else "",
+               "--lacks", "proc" if case.covered else "view" if case.alone else "",
                "--above", "yes" if case.above else "no", "--network", "outbound" if case.outbound else "none",
                "--liar", str(programs / "liar") if case.lies else ""]
 
@@ -91,6 +120,8 @@ def run_table(work, case, groups):
             (folder / "cgroup.procs").write_text("0")
         if case.covered:
             cover_proc()
+        if case.alone:
+            forbid_namespaces()
         if case.uid != os.getuid():
             os.setgroups([])
             os.setresgid(case.uid, case.uid, case.uid)
@@ -136,9 +167,11 @@ def main():
         cases.append(Case("root default above home", 0, above=True))
         cases.append(Case("root default workspace above home", 0, workspace="write", above=True))
         cases.append(Case("user default covered /proc", plain, covered=True))
+        cases.append(Case("user default no namespaces", plain, alone=True))
+        cases.append(Case("user strict no namespaces", plain, "strict", alone=True))
         cases.append(Case("root default workspace", 0, workspace="write"))
     else:
-        print("not root: the cases of root and of delegated control groups are left out")
+        print("skipped: not root: the cases of root and of delegated control groups are left out")
     failed = []
     try:
         for case in cases:
@@ -149,6 +182,8 @@ def main():
             if not run_table(work, case, groups):
                 failed.append(case.name)
             for folder in groups:
+                for group in sorted(filter(pathlib.Path.is_dir, folder.rglob("*")), reverse=True):
+                    group.rmdir()  # the daemon's own, in version 2
                 folder.rmdir()
     finally:
         shutil.rmtree(work, ignore_errors=True)

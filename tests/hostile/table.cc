@@ -118,7 +118,9 @@ class Table {
     PrintHead();
     const Output list = Call("hostile__list");
     if (!list.ok()) {
-      std::printf("hostile plugin does not start: %s\n", StatusText(list.status()).c_str());
+      std::printf("hostile plugin does not start: %s; %s\n", StatusText(list.status()).c_str(),
+                  Info("hostile").last_error.c_str());
+      Stop();
       return 1;
     }
     (void)world_.Touched();  // from here on
@@ -133,6 +135,11 @@ class Table {
     Row("processes left behind, after the plugin's end", "pid ns",
         fmt::format("{} before, {} after", before, after),
         after == 0 && before > (has_cgroup_ ? 0 : -1));
+    std::string left;
+    for (const auto& entry : fs::directory_iterator(setup_.home + "/run/p")) {
+      if (entry.path().filename() != "probe") left += entry.path().filename().string() + " ";
+    }
+    Row("socket folders left behind", "host", left, left.empty());
     Requires();
     Lies();
     if (!setup_.liar.empty()) LieInEveryField();
@@ -226,6 +233,7 @@ class Table {
     for (const auto& [name, value] : world_.Facts()) facts[name] = value;
     facts["other_pid"] = std::to_string(Info("other").pid);
     facts["data"] = setup_.home + "/plugins/data/hostile";
+    facts["view"] = missing_.find("view") == std::string::npos ? "yes" : "no";
     facts["processes"] = std::to_string(kProcesses);
     facts["memory"] = std::to_string(kMemory);
     facts["hidden_memory"] = std::to_string(has_cgroup_ ? kMemory : kAlone * kMemory);
@@ -247,7 +255,7 @@ class Table {
                          (name.starts_with("tcp to") || name == "udp" || name == "resolve a name");
     if (granted) {
       const std::string got = Out("hostile__try", {{"what", name}, {"facts", FactsNow()}});
-      Row(name, "granted", got, !got.starts_with("call:"));
+      Row(name, "granted", got, !got.starts_with("call:") && Answers());
       (void)world_.Touched();
       return;
     }
@@ -256,6 +264,7 @@ class Table {
     std::string result = Out("hostile__try", {{"what", name}, {"facts", FactsNow()}});
     bool good = !result.starts_with("GOT") && !result.starts_with("not tried") &&
                 result.find(setup_.secret) == std::string::npos && !result.starts_with("error:");
+    good &= MayDie(name, layer) || !result.starts_with("call:");
     const std::string touched = world_.Touched();
     good &= touched.empty();
     const std::string after = Out("other__pid");
@@ -264,9 +273,22 @@ class Table {
     const long growth = ResidentKb() - resident;
     if (growth > kMostGrowthKb) result += fmt::format(" · the daemon grew by {} KB", growth);
     good &= growth <= kMostGrowthKb;
+    if (layer != "disk" && !Answers()) {
+      result += " · it does not answer any more";
+      good = false;
+    }
     Row(name, layer, touched + result, good);
     if (layer == "disk") StaysRefused();
   }
+
+  // Whoever takes too much may be ended for it; nothing else is to end the plugin.
+  static bool MayDie(std::string_view name, std::string_view layer) {
+    return name.starts_with("memory:") || name == "fork bomb" || layer.starts_with("disk") ||
+           name.starts_with("flood ");
+  }
+
+  // What was tried has hurt neither the daemon nor, for longer than a restart, the plugin.
+  bool Answers() { return Call("hostile__list").ok(); }
 
   // Until somebody has made room.
   void StaysRefused() {
@@ -328,7 +350,13 @@ class Table {
 
   void Lies() {
     const Json none = Json::object();
-    const auto refused = [](const Output& output) { return !output.ok(); };
+    // For the reason that the lie is, and not because there is nobody to tell it.
+    const auto refused = [](std::string reason) {
+      return [reason = std::move(reason)](const Output& output) {
+        return !output.ok() && !absl::IsNotFound(output.status()) &&
+               Message(output.status()).find(reason) != std::string::npos;
+      };
+    };
     const guard::Guard guard(catalogue_, {});
     const auto admitted = [&](const Output& output) {
       tool::ToolSpec spec;
@@ -341,20 +369,30 @@ class Table {
     Lie("text that is no UTF-8", {}, "bad_utf8", none, [&](const Output& output) {
       return output.ok() && IsValidUtf8(admitted(*output).content);
     });
-    Lie("an answer of 64 MB", {}, "flood", {{"bytes", 64 << 20}}, refused);
-    Lie("no HTTP/2 in the middle of a call", {}, "garbage", none, refused);
-    Lie("no answer at all", {}, "hang", none, refused);
-    Lie("a status that does not exist", {}, "status", {{"code", 4711}, {"text", "x"}}, refused);
-    Lie("another manifest than the one it is known by", {"--extra-tool"}, "echo", none, refused);
-    Lie("a socket that speaks something else", {"--not-grpc"}, "echo", none, refused);
-    Lie("an end in the middle of the handshake", {"--exit", "3"}, "echo", none, refused);
-    Lie("no handshake", {"--silent"}, "echo", none, refused);
+    Lie("an answer of 16 MB", {}, "flood", {{"bytes", 16 << 20}}, refused("exceeds the limit"));
+    Lie("no HTTP/2 in the middle of a call", {}, "garbage", none,
+        refused("broke the HTTP/2 protocol"));
+    Lie("no answer at all", {}, "hang", none, refused("no answer within"));
+    Lie("a status that does not exist", {}, "status", {{"code", 4711}, {"text", "x"}},
+        refused("no valid gRPC status"));
+    Lie("another manifest than the one it is known by", {"--extra-tool"}, "echo", none,
+        refused("its manifest has changed"));
+    Lie("a socket that speaks something else", {"--not-grpc"}, "echo", none,
+        refused("broke the HTTP/2 protocol"));
+    Lie("an end in the middle of the handshake", {"--exit", "3"}, "echo", none,
+        refused("the plugin ended without one"));
+    Lie("no handshake", {"--silent"}, "echo", none,
+        refused("did not start before the call's deadline"));
     const std::string control = world_.Facts().at("control_socket");
-    for (const std::string& line :
-         {std::string("1|1|unix|") + control + "|grpc", std::string("1|1|tcp|127.0.0.1:1|grpc"),
-          std::string("1|1|unix|/proc/self/fd/0|grpc"), std::string("\xff\xfe|||||"),
-          std::string("1|1|unix|s|netrpc"), std::string(1 << 16, '|')}) {
-      Lie("handshake: " + line.substr(0, 40), {"--print", line}, "echo", none, refused);
+    const std::pair<std::string, const char*> lines[] = {
+        {"1|1|unix|" + control + "|grpc", "listens there, not the plugin"},
+        {"1|1|tcp|127.0.0.1:1|grpc", "without TLS"},
+        {"1|1|unix|/proc/self/fd/0|grpc", "connect to plugin socket"},
+        {"\xff\xfe|||||", "core protocol"},
+        {"1|1|unix|s|netrpc", "is not absolute"},
+        {std::string(1 << 16, '|'), "first line exceeds"}};
+    for (const auto& [line, reason] : lines) {
+      Lie("handshake: " + line.substr(0, 40), {"--print", line}, "echo", none, refused(reason));
     }
     Lie("a plugin that will not end", {"--stubborn"}, "echo", {{"text", "x"}},
         [](const Output& output) { return output.ok(); });

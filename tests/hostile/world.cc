@@ -43,9 +43,10 @@ World::World(std::string home, std::string secret)
   fs::create_directories(foreign_);
   tcp_port_ = ListenInet("tcp", SOCK_STREAM);
   udp_port_ = ListenInet("udp", SOCK_DGRAM);
-  ListenUnix("control socket", home_ + "/run/control.sock", false);
-  ListenUnix("foreign socket", foreign_ + "/docker.sock", false);
-  ListenUnix("abstract socket", "talon-hostile-" + std::to_string(getpid()), true);
+  ListenUnix("control socket", home_ + "/run/control.sock", false, SOCK_STREAM);
+  ListenUnix("foreign socket", foreign_ + "/docker.sock", false, SOCK_STREAM);
+  ListenUnix("datagram socket", foreign_ + "/log", false, SOCK_DGRAM);
+  ListenUnix("abstract socket", "talon-hostile-" + std::to_string(getpid()), true, SOCK_STREAM);
   shared_memory_ = shmget(kSharedKey, 4096, IPC_CREAT | 0666);
   seen_ = Look();
 }
@@ -62,13 +63,13 @@ void World::Listen(const std::string& name, int fd, const void* address, std::ui
   listeners_.push_back({name, fd});
 }
 
-void World::ListenUnix(const std::string& name, const std::string& path, bool abstract) {
+void World::ListenUnix(const std::string& name, const std::string& path, bool abstract, int type) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   TALON_CHECK(path.size() + 1 < sizeof(address.sun_path));
   std::memcpy(address.sun_path + (abstract ? 1 : 0), path.data(), path.size());
   const std::size_t size = offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 1 : 0);
-  Listen(name, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), &address,
+  Listen(name, socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), &address,
          static_cast<std::uint32_t>(size));
   if (!abstract) chmod(path.c_str(), 0777);
 }
@@ -91,6 +92,7 @@ std::map<std::string, std::string> World::Facts() const {
           {"udp_port", std::to_string(udp_port_)},
           {"control_socket", home_ + "/run/control.sock"},
           {"foreign_socket", foreign_ + "/docker.sock"},
+          {"foreign_datagrams", foreign_ + "/log"},
           {"abstract", "talon-hostile-" + std::to_string(getpid())},
           {"shm_id", std::to_string(shared_memory_)},
           {"shm_key", std::to_string(kSharedKey)}};

@@ -29,7 +29,7 @@ class World {
     int fd;
   };
   void Listen(const std::string& name, int fd, const void* address, std::uint32_t size);
-  void ListenUnix(const std::string& name, const std::string& path, bool abstract);
+  void ListenUnix(const std::string& name, const std::string& path, bool abstract, int type);
   std::uint16_t ListenInet(const std::string& name, int type);
   std::map<std::string, std::string> Look() const;
 

@@ -84,6 +84,11 @@ class FakeAgent : public agent::Agent {
   std::map<std::string, std::int64_t> tries;  // by turn
 };
 
+// What may run is the host's to say.
+io::Task<absl::StatusOr<std::shared_ptr<const plugin::Program>>> Anything(std::string path) {
+  co_return plugin::Program::Open(path);
+}
+
 class ChannelTest : public testing::TestWithParam<bool> {  // Go?
  protected:
   void SetUp() override {
@@ -109,6 +114,7 @@ class ChannelTest : public testing::TestWithParam<bool> {  // Go?
                                        .limits = limits_,
                                        .redactor = redactor_,
                                        .sandbox = nullptr,
+                                       .admit = &Anything,
                                        .run_directory = folder_ / "r",
                                        .data_directory = folder_ / "data",
                                        .random = [] { return 0.5; }});

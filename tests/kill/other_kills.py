@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+import time
 
 import checks
 from programs import Background, Daemon, Ended
 
 CLIENT_S = 30
+AGAIN_S = 1.0  # from the call after a kill to the end of its turn: the plugin starts for it
 
 
 def ask(daemon, text, key):
@@ -52,8 +54,8 @@ class FirstStart:
 
 
 class PluginKilled:
-    """The plugin's process dies in a call: the turn ends, the daemon goes on, the next call works.
-    The ledger is a FIFO at first: the call waits in it, and its other end shows when."""
+    """The plugin's process dies in a call, in its sandbox: the turn ends, the daemon goes on, the next
+    call works, and soon. The ledger is a FIFO at first: the call waits in it, and its other end shows when."""
 
     def __init__(self, bench):
         self.bench = bench
@@ -62,18 +64,23 @@ class PluginKilled:
         self.happened = 0
 
     def run(self, mock, folder):
-        ledger = folder / "ledger"
+        shown = folder / "shown"
+        shown.mkdir()
+        ledger = shown / "ledger"
         os.mkfifo(ledger)
+        settings = self.bench.config(mock)
+        settings["plugins"]["ledger"]["sandbox"] = {"write_paths": [str(shown)]}
         mock.play({"rules": [
             {"match": {"after_tool": True}, "answer": "told: {{tool_result}}"},
             {"match": {}, "answer": {"calls": [{"tool": "ledger__ledger_append", "args": {
                 "file": str(ledger), "line": "one"}}]}}]})
-        with Daemon(self.bench.programs, folder / "home", self.bench.config(mock)) as daemon:
+        with Daemon(self.bench.programs, folder / "home", settings) as daemon:
             # Started beforehand: once it is in the call there is no time to ask for its number.
             daemon.call("POST", "/v1/plugins/ledger/restart", {})
             [plugin] = [one for one in daemon.get("/v1/plugins")["plugins"]
                         if one["name"] == "ledger"]
             checks.expect(plugin["pid"] > 1, f"no process in {plugin}")
+            checks.expect(plugin["sandbox"]["grade"] in ("A", "B", "C"), f"no sandbox in {plugin}")
             asked = Background(lambda: ask(daemon, "append", "key-1")[0])
             with open(ledger, "wb"):  # opens when the plugin does
                 os.kill(plugin["pid"], signal.SIGKILL)
@@ -84,7 +91,10 @@ class PluginKilled:
             checks.expect(("appended" in answer) == (lines == "one\n"),
                           f"told {answer!r}, ledger {lines!r}")
             ledger.unlink(missing_ok=True)
+            begin = time.monotonic()
             answer, _ = ask(daemon, "append", "key-2")
+            taken = time.monotonic() - begin
+            checks.expect(taken < AGAIN_S, f"the next call took {taken:.2f} s")
             checks.expect("appended" in answer, f"next call: {answer!r}")
             checks.expect(ledger.read_text() == "one\n", "the next call left no line")
             checks.expect(daemon.stop() == 0, "no ordered stop")

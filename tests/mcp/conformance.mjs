@@ -24,7 +24,7 @@ function nodeProgram() {
 const node = nodeProgram();
 if (node === null) {
   console.log(`conformance: SKIPPED: needs Node 22, this is ${process.version}`);
-  process.exit(0);
+  process.exit(77);
 }
 
 function run(args) {

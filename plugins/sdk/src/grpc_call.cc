@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_call.h"
 
+#include <iterator>
+#include <string_view>
+
+#include "talon/sdk/protocol.h"
+
 namespace talon::sdk {
 namespace {
 
@@ -38,8 +43,19 @@ void Call::Happened(bool ok) {
   }
   started_ = true;
   if (host_.BeginHandler(method_.counted())) method_.Next(host_);
+  if (!FromDaemon()) {
+    return Refuse(absl::UnauthenticatedError("this plugin answers the daemon that started it"));
+  }
   CallInfo info(cancel_, SteadyDeadline(context_));
   Run(info);
+}
+
+bool Call::FromDaemon() const {
+  const std::string& key = host_.caller_key();
+  if (key.empty()) return true;
+  const auto [begin, end] = context_.client_metadata().equal_range(kCallerKeyHeader);
+  return begin != end && std::next(begin) == end &&
+         std::string_view(begin->second.data(), begin->second.size()) == key;
 }
 
 void Call::HandlerEnded() {

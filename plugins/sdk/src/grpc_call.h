@@ -43,6 +43,8 @@ class CallHost {
   virtual void CallMade() = 0;
   virtual void CallGone(bool began) = 0;
   virtual grpc::ServerCompletionQueue* queue() = 0;
+  // What every call must carry; empty: nothing.
+  virtual const std::string& caller_key() const = 0;
 };
 
 // One method of one service, as long as the server lives.
@@ -67,8 +69,9 @@ class Call : public Event {
   void Happened(bool ok) override;
 
  protected:
-  virtual void Run(const CallInfo& info) = 0;  // runs the handler and sends the answer
-  void HandlerEnded();                         // before the answer is sent
+  virtual void Run(const CallInfo& info) = 0;        // runs the handler and sends the answer
+  virtual void Refuse(const absl::Status& why) = 0;  // instead
+  void HandlerEnded();                               // before the answer is sent
   // The call is over for the caller; its handler may still run.
   virtual void Ended() {}
   // One more operation of which the end must be seen before the call is deleted, and that end.
@@ -81,6 +84,8 @@ class Call : public Event {
   grpc::ServerContext context_;
 
  private:
+  bool FromDaemon() const;
+
   class Done : public Event {
    public:
     explicit Done(Call& call) : call_(call) {}
@@ -129,13 +134,14 @@ class UnaryMethod : public Method {
     friend class UnaryMethod;
     void Run(const CallInfo& info) override {
       const absl::Status status = handler_(request_, info, response_);
+      if (!status.ok()) return Refuse(status);
       HandlerEnded();
       // The call may be over and deleted as soon as it is answered: nothing of it is touched after.
-      if (status.ok()) {
-        writer_.Finish(response_, grpc::Status::OK, static_cast<Event*>(this));
-      } else {
-        writer_.FinishWithError(ToGrpc(status), static_cast<Event*>(this));
-      }
+      writer_.Finish(response_, grpc::Status::OK, static_cast<Event*>(this));
+    }
+    void Refuse(const absl::Status& why) override {
+      HandlerEnded();
+      writer_.FinishWithError(ToGrpc(why), static_cast<Event*>(this));
     }
 
     const Handler& handler_;  // the method's

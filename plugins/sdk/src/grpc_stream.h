@@ -42,6 +42,7 @@ class SendingCall : public Call, public Outlet<Message> {
   }
 
  protected:
+  void Refuse(const absl::Status& why) override { End(why); }
   // The handler has ended; what it sent goes out first.
   void End(const absl::Status& status) {
     HandlerEnded();

@@ -34,6 +34,14 @@ bool StartedByDaemon() {
   return cookie != nullptr && std::string_view(cookie) == kCookieValue;
 }
 
+// What the plugin starts does not get it.
+std::string TakeCallerKey() {
+  const char* value = std::getenv(kCallerKeyName);
+  std::string key = value == nullptr ? "" : value;
+  unsetenv(kCallerKeyName);
+  return key;
+}
+
 absl::StatusOr<std::string> SocketPath() {
   const char* folder = std::getenv(kSocketDirName);
   if (folder == nullptr || *folder == '\0') {
@@ -113,8 +121,8 @@ absl::Status Run(Plugin& plugin, const ServeOptions& options, pid_t parent) {
 
   Dispatcher dispatcher(plugin, options.max_content_bytes);
   const mode_t mask = umask(077);
-  auto server =
-      Server::Start(dispatcher, *path, options, [shutdown_fd] { eventfd_write(shutdown_fd, 1); });
+  auto server = Server::Start(dispatcher, {*path, TakeCallerKey()}, options,
+                              [shutdown_fd] { eventfd_write(shutdown_fd, 1); });
   umask(mask);
   if (!server.ok()) return server.status();
   const bool greeted =

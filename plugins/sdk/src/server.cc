@@ -30,8 +30,12 @@ namespace {
 
 class GrpcServer : public Server, public CallHost {
  public:
-  GrpcServer(Dispatcher& dispatcher, const ServeOptions& options, std::function<void()> on_shutdown)
-      : dispatcher_(dispatcher), options_(options), on_shutdown_(std::move(on_shutdown)) {}
+  GrpcServer(Dispatcher& dispatcher, Listening at, const ServeOptions& options,
+             std::function<void()> on_shutdown)
+      : dispatcher_(dispatcher),
+        at_(std::move(at)),
+        options_(options),
+        on_shutdown_(std::move(on_shutdown)) {}
 
   ~GrpcServer() override {
     dispatcher_.StopWatching();
@@ -55,7 +59,7 @@ class GrpcServer : public Server, public CallHost {
     }
   }
 
-  absl::Status Listen(const std::string& socket_path);
+  absl::Status Listen();
 
   bool BeginHandler(Counted counted) override {
     const std::lock_guard lock(mutex_);
@@ -80,6 +84,7 @@ class GrpcServer : public Server, public CallHost {
     changed_.notify_all();
   }
   grpc::ServerCompletionQueue* queue() override { return queue_.get(); }
+  const std::string& caller_key() const override { return at_.caller_key; }
 
  private:
   void AddThread() {
@@ -147,6 +152,7 @@ class GrpcServer : public Server, public CallHost {
   void AddExtensions();
 
   Dispatcher& dispatcher_;
+  const Listening at_;
   const ServeOptions options_;
   const std::function<void()> on_shutdown_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
@@ -261,7 +267,7 @@ void GrpcServer::AddExtensions() {
   }
 }
 
-absl::Status GrpcServer::Listen(const std::string& socket_path) {
+absl::Status GrpcServer::Listen() {
   AddPlugin();
   AddExtensions();
   grpc::ResourceQuota quota("talon-plugin");
@@ -270,12 +276,12 @@ absl::Status GrpcServer::Listen(const std::string& socket_path) {
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(options_.max_request_bytes));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  builder.AddListeningPort("unix:" + socket_path, grpc::InsecureServerCredentials());
+  builder.AddListeningPort("unix:" + at_.socket_path, grpc::InsecureServerCredentials());
   for (const auto& service : services_) builder.RegisterService(service.get());
   queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
   if (!server_) {
-    return absl::UnavailableError(fmt::format("listen on '{}' failed", socket_path));
+    return absl::UnavailableError(fmt::format("listen on '{}' failed", at_.socket_path));
   }
   for (const auto& method : methods_) method->Next(*this);
   const std::lock_guard lock(mutex_);
@@ -286,12 +292,12 @@ absl::Status GrpcServer::Listen(const std::string& socket_path) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(Dispatcher& dispatcher,
-                                                      const std::string& socket_path,
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(Dispatcher& dispatcher, Listening at,
                                                       const ServeOptions& options,
                                                       std::function<void()> on_shutdown) {
-  auto server = std::make_unique<GrpcServer>(dispatcher, options, std::move(on_shutdown));
-  if (absl::Status status = server->Listen(socket_path); !status.ok()) return status;
+  auto server =
+      std::make_unique<GrpcServer>(dispatcher, std::move(at), options, std::move(on_shutdown));
+  if (absl::Status status = server->Listen(); !status.ok()) return status;
   return server;
 }
 

@@ -15,11 +15,15 @@
 
 namespace talon::sdk {
 
+struct Listening {
+  std::string socket_path;
+  std::string caller_key;  // calls without it are refused; empty: there is none
+};
+
 class Server {
  public:
   // `on_shutdown` runs on one of the server's threads while the Shutdown call is being answered.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(Dispatcher& dispatcher,
-                                                       const std::string& socket_path,
+  static absl::StatusOr<std::unique_ptr<Server>> Start(Dispatcher& dispatcher, Listening at,
                                                        const ServeOptions& options,
                                                        std::function<void()> on_shutdown);
   // Takes no more calls, gives those under way options.stop_grace, cancels the rest and waits for

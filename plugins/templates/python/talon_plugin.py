@@ -179,6 +179,19 @@ class _Service(grpc.GenericRpcHandler):
         return plugin_pb2.ShutdownResponse()
 
 
+class _FromDaemon(grpc.ServerInterceptor):
+    """Whoever does not send the key of this start with a call is not the daemon."""
+
+    def __init__(self, key):
+        self._key = key
+        self._refused = grpc.unary_unary_rpc_method_handler(lambda request, context: context.abort(
+            grpc.StatusCode.UNAUTHENTICATED, "this plugin answers the daemon that started it"))
+
+    def intercept_service(self, continuation, details):
+        sent = [value for name, value in details.invocation_metadata if name == "talon-caller-key"]
+        return continuation(details) if sent == [self._key] else self._refused
+
+
 def _serve(plugin):
     parent = os.getppid()
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: ends with the daemon
@@ -189,7 +202,9 @@ def _serve(plugin):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # belongs to the daemon's terminal
     path = f"{os.environ['PLUGIN_UNIX_SOCKET_DIR']}/p{os.getpid()}"
     os.umask(0o077)
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=MAX_CALLS))
+    key = os.environ.pop("TALON_CALLER_KEY", "")  # what the plugin starts does not get it
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=MAX_CALLS),
+                         interceptors=[_FromDaemon(key)] if key else [])
     server.add_generic_rpc_handlers((_Service(plugin, stop),))
     plugin.add_services(server)
     server.add_insecure_port("unix:" + path)

@@ -37,10 +37,20 @@ constexpr std::array<std::string_view, 9> kHopByHop = {"connection",
                                                        "upgrade"};
 constexpr std::array<std::string_view, 5> kNotToPlugin = {"authorization", "cookie", "host",
                                                           "content-length", "expect"};
-constexpr std::array<std::string_view, 8> kNotFromPlugin = {
-    "set-cookie",       "content-length",           "date",
-    "server",           "clear-site-data",          "service-worker-allowed",
-    "www-authenticate", "strict-transport-security"};
+// What speaks for the whole origin, lasts beyond the answer, or leads elsewhere by itself.
+constexpr std::array<std::string_view, 13> kNotFromPlugin = {"set-cookie",
+                                                             "content-length",
+                                                             "date",
+                                                             "server",
+                                                             "clear-site-data",
+                                                             "service-worker-allowed",
+                                                             "www-authenticate",
+                                                             "refresh",
+                                                             "strict-transport-security",
+                                                             "alt-svc",
+                                                             "nel",
+                                                             "report-to",
+                                                             "reporting-endpoints"};
 
 bool Contains(const auto& list, std::string_view name) {
   return std::ranges::find(list, name) != list.end();

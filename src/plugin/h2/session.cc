@@ -93,6 +93,7 @@ struct Session::State {
   }
 
   const TransportLimits limits;
+  std::string caller_key;
   nghttp2_session* session = nullptr;
   std::unordered_map<std::int32_t, Stream> streams;
   std::size_t live = 0;               // of them, not ended
@@ -250,6 +251,10 @@ Session::Session(const TransportLimits& limits) : state_(std::make_unique<State>
 
 Session::~Session() = default;
 
+void Session::Identify(std::string caller_key) {
+  state_->caller_key = std::move(caller_key);
+}
+
 absl::StatusOr<std::int32_t> Session::Open(std::string_view method, std::string_view timeout,
                                            absl::AnyInvocable<void()> changed) {
   State& state = *state_;
@@ -259,7 +264,7 @@ absl::StatusOr<std::int32_t> Session::Open(std::string_view method, std::string_
   if (state.streams.size() >= state.limits.max_calls) {
     return ResourceExhausted(fmt::format("{} calls are in flight already", state.limits.max_calls));
   }
-  nghttp2_nv fields[9];
+  nghttp2_nv fields[10];
   std::size_t count = 0;
   for (const auto& [name, value] :
        std::initializer_list<std::pair<std::string_view, std::string_view>>{
@@ -273,6 +278,7 @@ absl::StatusOr<std::int32_t> Session::Open(std::string_view method, std::string_
            {"grpc-accept-encoding", "identity"}}) {
     fields[count++] = Field(name, value);
   }
+  if (!state.caller_key.empty()) fields[count++] = Field(kCallerKeyHeader, state.caller_key);
   if (!timeout.empty()) fields[count++] = Field("grpc-timeout", timeout);
   nghttp2_data_provider provider{};
   provider.read_callback = Callbacks::ReadMessage;

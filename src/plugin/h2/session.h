@@ -26,6 +26,8 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // Every call from now on carries the key; empty: none.
+  void Identify(std::string caller_key);
   // Opens a call; `timeout` is the value of grpc-timeout, empty for none. `changed` runs, out of
   // Receive(), Produce() or Fail(), when Next() or writing() that made its owner wait may answer
   // otherwise. ResourceExhausted when too many calls are open, Unavailable when the session takes

@@ -107,6 +107,7 @@ io::Task<absl::StatusOr<std::unique_ptr<PluginTransport>>> Connect(io::Loop& loo
   if (!fd.ok()) co_return named(fd.status());
   auto link = Link::Create(loop, *fd, std::move(tls), limits);
   if (!link.ok()) co_return named(link.status());
+  (*link)->session().Identify(endpoint.caller_key);
   const absl::Status ready = co_await Link::Ready(*link, std::move(context));
   if (!ready.ok()) {
     (*link)->Close(ready);

@@ -75,6 +75,10 @@ class FakePluginHost : public plugin::Host {
         "trust " + content.sha256 + " " + content.manifest_sha256 + " " + content.declared_sha256,
         plugin);
   }
+  io::Task<absl::StatusOr<std::shared_ptr<const plugin::Program>>> Admit(std::string,
+                                                                         std::string) override {
+    co_return Unavailable("a fake admits nothing");
+  }
   io::Task<absl::Status> SetEnabled(std::string plugin, plugin::Switch to) override {
     co_return Note(to == plugin::Switch::kOn ? "enable" : "disable", plugin);
   }

@@ -12,7 +12,8 @@
 namespace talon::hostile {
 
 // daemon_pid, other_pid, home, secret (a word that stands in what must not be read), tcp_port,
-// udp_port, control_socket, other_socket, foreign_socket, abstract, data, processes.
+// udp_port, control_socket, other_socket, foreign_socket, foreign_datagrams,
+// view (has it one of its own?), abstract, data, processes.
 using Facts = std::map<std::string, std::string>;
 
 struct Attempt {

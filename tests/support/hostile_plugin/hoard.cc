@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -295,6 +296,18 @@ std::string Remain(const Facts& facts) {
   return "three daemons started";
 }
 
+// Deeper than a path may be long: what is left behind is to be removed all the same.
+std::string DeepFolders(const Facts& facts) {
+  const int start = open(std::getenv("TMPDIR"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (start < 0) return "GOT no socket folder to try it in";
+  if (fchdir(start) != 0) return "fchdir: refused";
+  close(start);
+  int depth = 0;
+  while (depth < 2000 && mkdir("folder", 0700) == 0 && chdir("folder") == 0) ++depth;
+  (void)!chdir(Text(facts, "data").c_str());
+  return std::to_string(depth) + " folders";
+}
+
 std::string Flood(const Facts&) {
   const std::string line = "[ERROR] " + std::string(4000, 'x') + "\n";
   for (int i = 0; i < 2000; ++i) {
@@ -319,6 +332,7 @@ const std::vector<Attempt>& HoardAttempts() {
       {"a large file", "RLIMIT_FSIZE", DiskFile},
       {"many files", "disk", LargeFiles},
       {"many empty files", "disk", EmptyFiles},
+      {"folders deeper than a path", "disk, host", DeepFolders},
       {"fill /tmp and /dev/shm", "size of the private tmpfs", TmpFiles},
       {"descriptors", "RLIMIT_NOFILE", Descriptors},
       {"flood stdout and stderr", "host", Flood},

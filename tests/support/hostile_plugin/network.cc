@@ -5,14 +5,21 @@
 #include <linux/vm_sockets.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string_view>
 
 #include "attempts.h"
 
@@ -105,6 +112,61 @@ std::string PathSockets(const Facts& facts) {
   return tally.Say();
 }
 
+// What a plugin can find out by itself: where the sockets of others are.
+std::string FindSockets(const Facts& facts) {
+  Tally tally;
+  const std::string own = std::getenv("TMPDIR");
+  const bool whole = Text(facts, "view") == "yes";
+  std::ifstream list("/proc/net/unix");
+  int number = 0;
+  for (std::string line; std::getline(list, line);) {
+    const std::size_t path = line.find('/');
+    if (path == std::string::npos) continue;
+    if (line.compare(path, own.size(), own) == 0) continue;
+    if (!whole) tally.Got("the path " + line.substr(path));  // else it leads nowhere
+    if (++number < 8) ConnectUnix(tally, "listed", line.substr(path), false);
+  }
+  if (number == 0) tally.Refused("/proc/net/unix", list.is_open() ? 0 : errno);
+  const std::string run = own.substr(0, own.rfind('/'));
+  const int folder = open(run.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  char names[4096];
+  const long read = folder < 0 ? -1 : syscall(SYS_getdents64, folder, names, sizeof(names));
+  if (read > 0 && std::string_view(names, static_cast<std::size_t>(read)).find("p-") !=
+                      std::string_view::npos) {
+    // With a view of its own it is in there alone.
+    for (long at = 0; at < read;) {
+      const char* name = names + at + 19;  // behind inode, offset, length and type
+      if (std::strncmp(name, "p-", 2) == 0 && own != run + "/" + name) tally.Got(name);
+      at += *reinterpret_cast<const unsigned short*>(names + at + 16);
+    }
+  }
+  if (folder < 0) tally.Refused("list", errno);
+  if (folder >= 0) close(folder);
+  const int watch = inotify_init1(IN_CLOEXEC);
+  if (!whole) tally.Way("watch", inotify_add_watch(watch, run.c_str(), IN_CREATE));
+  close(watch);
+  return tally.Say();
+}
+
+// From a socket of a pair, which needs no connecting.
+std::string SendTo(const Facts& facts) {
+  Tally tally;
+  int pair[2] = {-1, -1};
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) != 0) {
+    tally.Refused("pair", errno);
+    return tally.Say();
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = Text(facts, "foreign_datagrams");
+  std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof(address.sun_path) - 1));
+  tally.Way("send", sendto(pair[0], "x", 1, MSG_DONTWAIT,
+                           reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+  close(pair[0]);
+  close(pair[1]);
+  return tally.Say();
+}
+
 std::string Abstract(const Facts& facts) {
   Tally tally;
   ConnectUnix(tally, "abstract", Text(facts, "abstract"), true);
@@ -150,6 +212,8 @@ const std::vector<Attempt>& NetworkAttempts() {
       {"udp", "net ns, seccomp", Udp},
       {"resolve a name", "net ns, view", Names},
       {"path sockets: daemon, other plugin, docker, dbus", "view", PathSockets},
+      {"find the sockets of others", "view, seccomp", FindSockets},
+      {"send to a datagram socket of others", "view, seccomp", SendTo},
       {"abstract sockets", "net ns, Landlock", Abstract},
       {"raw, packet, netlink, vsock, alg sockets", "seccomp", OtherFamilies},
       {"System V shared memory of others", "ipc ns", SharedSegment},

@@ -34,9 +34,9 @@ TEST(HandshakeTest, KnowsTheOtherDialectByItsSecondField) {
   EXPECT_EQ(plain->address, "/run/p/plugin.sock");
   const auto http = ParseHandshake("1|unix|/run/p/plugin.sock|127.0.0.1:9000", {});
   ASSERT_TRUE(http.ok());
-  EXPECT_EQ(http->http_address, "127.0.0.1:9000");
+  EXPECT_EQ(http->address, "/run/p/plugin.sock");
   ExpectRefused("2|unix|/x", "version '2'");
-  ExpectRefused("1|tcp|127.0.0.1:1", "TCP");
+  ExpectRefused("1|tcp|127.0.0.1:1", "without TLS; set `mtls: off`");
 }
 
 TEST(HandshakeTest, RefusesWithTheReason) {
@@ -44,7 +44,7 @@ TEST(HandshakeTest, RefusesWithTheReason) {
   ExpectRefused("Hello, I am a plugin", "no handshake");
   ExpectRefused("2|1|unix|/s|grpc", "core protocol '2'");
   ExpectRefused("1|4|unix|/s|grpc", "version '4', this daemon version 1");
-  ExpectRefused("1|1|tcp|127.0.0.1:1234|grpc", "TCP");
+  ExpectRefused("1|1|tcp|127.0.0.1:1234|grpc", "set `mtls: required`");
   ExpectRefused("1|1|vsock|/s|grpc", "network 'vsock'");
   ExpectRefused("1|1|unix|s|grpc", "not absolute");
   ExpectRefused("1|1|unix||grpc", "not absolute");
@@ -91,6 +91,8 @@ TEST(HandshakeTest, QuotesJunkShortAndClean) {
 TEST(HandshakeTest, AgreesWithTheSdk) {
   EXPECT_STREQ(kCookieName, sdk::kCookieName);
   EXPECT_STREQ(kCookieValue, sdk::kCookieValue);
+  EXPECT_STREQ(kCallerKeyName, sdk::kCallerKeyName);
+  EXPECT_STREQ(kCallerKeyHeader, sdk::kCallerKeyHeader);
   EXPECT_EQ(kAppProtocol, sdk::kProtocolVersion);
 }
 

@@ -313,6 +313,53 @@ TEST_F(HostChangeTest, AConfiguredProgramIsPinnedAtItsFirstStart) {
   EXPECT_EQ(Report("t").trust, "not pinned");
 }
 
+TEST_F(HostChangeTest, ALinkThatLeadsElsewhereIsAChangedProgram) {
+  const std::string one = Install("one");
+  const std::string two = Install("two");
+  const std::string link = folder_ / "link";
+  fs::create_symlink(one, link);
+  entry_.plugin = link;
+  paths_.home = folder_ / "other";
+  Load();
+  EXPECT_EQ(Report("t").trust, "trusted");
+  fs::remove(link);
+  fs::create_symlink(two, link);
+  ExpectText(Reload(), "leads to '" + two + "', and led to '" + one + "'");
+  EXPECT_EQ(Report("t").trust, "untrusted");
+  ASSERT_TRUE(Trust("t").ok());
+  EXPECT_EQ(Content("echo", {{"text", "x"}}), "x");
+  // The lock remembers both paths; another path in the configuration is the operator's word.
+  Run(host_->Stop());
+  fs::remove(link);
+  fs::create_symlink(one, link);
+  Load();
+  ExpectText(absl::UnknownError(Info().last_error), "talon plugins trust t");
+  Run(host_->Stop());
+  entry_.plugin = one;
+  Load();
+  EXPECT_EQ(Content("echo", {{"text", "y"}}), "y");
+}
+
+TEST_F(HostChangeTest, WhatIsNoPluginIsPinnedAlike) {
+  const std::string program = Install("chat");
+  paths_.home = folder_ / "other";
+  const auto admit = [&] { return loop_.RunUntilDone(host_->Admit("channel:chat", program)); };
+  Load({});
+  EXPECT_TRUE(admit().ok());
+  EXPECT_EQ(Report("channel:chat").trust, "trusted");
+  Run(host_->Stop());
+  fs::copy_file(program, program + ".new");
+  std::ofstream(program + ".new", std::ios::app) << "changed";
+  fs::rename(program + ".new", program);
+  Load({});
+  ExpectText(admit().status(), "has changed since it was trusted");
+  ExpectText(admit().status(), "talon plugins trust channel:chat");
+  ASSERT_TRUE(Trust("channel:chat").ok());
+  const auto admitted = admit();
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  EXPECT_EQ((*admitted)->path(), program);
+}
+
 TEST_F(HostChangeTest, AProgramOthersMayReplaceIsRefused) {
   entry_.plugin = Install("mine");
   paths_.home = folder_ / "other";

@@ -71,9 +71,9 @@ TEST_F(HostTest, TheEnvironmentIsExactlyWhatIsConfigured) {
     names.insert(line.substr(0, line.find('=')));
     if (line.starts_with("HOME=")) value = line;
   }
-  EXPECT_EQ(names,
-            (std::set<std::string>{"PATH", "HOME", "TMPDIR", "LANG", "TOKEN", "TALON_PLUGIN_COOKIE",
-                                   "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR"}));
+  EXPECT_EQ(names, (std::set<std::string>{"PATH", "HOME", "TMPDIR", "LANG", "TOKEN",
+                                          "TALON_PLUGIN_COOKIE", "TALON_CALLER_KEY",
+                                          "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR"}));
   EXPECT_EQ(value, "HOME=" + folder_ / "data/t");
   EXPECT_EQ(Content("cwd"), folder_ / "data/t");
   unsetenv("TALON_TEST_SECRET_OF_THE_DAEMON");

@@ -148,6 +148,22 @@ TEST_F(ProgramTest, NobodyElseMayWriteItOrWhatIsAboveIt) {
   EXPECT_EQ(Problem(path), "");  // like /tmp: only the owner can replace what is in it
 }
 
+TEST_F(ProgramTest, NobodyElseMayWriteWhereALinkStands) {
+  const std::string open = folder_ / "open";
+  fs::create_directory(open);
+  fs::permissions(open, fs::perms::others_write, fs::perm_options::add);
+  fs::create_symlink(folder_ / "program", open + "/link");
+  EXPECT_NE(Problem(open + "/link").find("'" + open + "'"), std::string::npos);
+  // Nor where a link leads on the way.
+  fs::create_symlink("open/../program", folder_ / "by");
+  EXPECT_NE(Problem(folder_ / "by").find("can be written by others"), std::string::npos);
+  fs::permissions(open, fs::perms::others_write, fs::perm_options::remove);
+  EXPECT_EQ(Problem(open + "/link"), "");
+  EXPECT_EQ((*Program::Open(folder_ / "by"))->path(), folder_ / "program");
+  fs::create_symlink("loop", folder_ / "loop");
+  EXPECT_NE(Problem(folder_ / "loop").find("find"), std::string::npos);
+}
+
 TEST_F(ProgramTest, AGroupMayWriteWhenItIsTheOwnersOwn) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, to give files to others";
   const std::string path = folder_ / "program";

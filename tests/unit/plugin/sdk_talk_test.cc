@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Progress, questions and changing tools of a plugin written with the SDK, as a process.
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -29,6 +30,28 @@ TEST_F(SdkTalkTest, ProgressComesAndOnlyWhoSaysSoAsks) {
             "done; cancel {} the tool does not declare that it asks (Tool::asks)");
   // What is slower than the handler is left out, but the last.
   EXPECT_THAT(listener_.heard, Contains("step 3"));
+}
+
+TEST_F(SdkTalkTest, APluginAnswersNobodyElse) {
+  Load();
+  EXPECT_TRUE(ContentOf("steps", {{"count", 1}}).starts_with("done"));
+  std::string socket;
+  for (const auto& each : std::filesystem::recursive_directory_iterator(paths_.run)) {
+    if (each.is_socket()) socket = each.path();
+  }
+  const auto other =
+      loop_.RunUntilDone(ConnectUnix(loop_, socket, TransportLimits(), CallContext()));
+  ASSERT_TRUE(other.ok()) << other.status();
+  const auto refused = [&](std::string_view method) {
+    CallContext context;
+    context.deadline = std::chrono::steady_clock::now() + 20s;
+    return loop_.RunUntilDone((*other)->Call(method, "", context)).status();
+  };
+  for (const char* method : {"/talon.v1.Plugin/Describe", "/talon.v1.Plugin/ExecuteStream",
+                             "/talon.v1.Plugin/Converse", "/talon.v1.Plugin/Shutdown"}) {
+    EXPECT_TRUE(absl::IsUnauthenticated(refused(method))) << method << refused(method);
+  }
+  EXPECT_TRUE(ContentOf("steps", {{"count", 1}}).starts_with("done"));
 }
 
 TEST_F(SdkTalkTest, AFloodOfProgressHoldsNothingUp) {

@@ -18,6 +18,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -27,6 +28,7 @@ import (
 const (
 	cookieName    = "TALON_PLUGIN_COOKIE"
 	cookieValue   = "talon-plugin-v1"
+	callerKeyName = "TALON_CALLER_KEY" // whoever does not send it with a call is not the daemon
 	socketDirName = "PLUGIN_UNIX_SOCKET_DIR"
 	maxCalls      = 16              // at once; further ones wait
 	maxRequest    = 4 << 20         // bytes
@@ -74,7 +76,21 @@ func serve(plugin *Plugin) error {
 		return err
 	}
 	service := &service{plugin: plugin, slots: make(chan struct{}, maxCalls), stop: make(chan struct{})}
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest))
+	key := os.Getenv(callerKeyName)
+	os.Unsetenv(callerKeyName) // what the plugin starts does not get it
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxRequest),
+		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if err := fromDaemon(ctx, key); err != nil {
+				return nil, err
+			}
+			return next(ctx, request)
+		}),
+		grpc.StreamInterceptor(func(service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			if err := fromDaemon(stream.Context(), key); err != nil {
+				return err
+			}
+			return next(service, stream)
+		}))
 	talonv1.RegisterPluginServer(server, service)
 	go func() {
 		select {
@@ -87,6 +103,14 @@ func serve(plugin *Plugin) error {
 	fmt.Printf("1|%d|unix|%s|grpc\n", Protocol, path)
 	os.Stdout = os.Stderr // what is printed from here on goes to the daemon's log
 	return server.Serve(listener)
+}
+
+func fromDaemon(ctx context.Context, key string) error {
+	sent := metadata.ValueFromIncomingContext(ctx, "talon-caller-key")
+	if key == "" || len(sent) == 1 && sent[0] == key {
+		return nil
+	}
+	return status.Error(codes.Unauthenticated, "this plugin answers the daemon that started it")
 }
 
 type service struct {

@@ -12,6 +12,9 @@ namespace talon::sdk {
 
 inline constexpr char kCookieName[] = "TALON_PLUGIN_COOKIE";
 inline constexpr char kCookieValue[] = "talon-plugin-v1";
+// A secret of this start: whoever does not send it with a call is not the daemon.
+inline constexpr char kCallerKeyName[] = "TALON_CALLER_KEY";
+inline constexpr char kCallerKeyHeader[] = "talon-caller-key";
 inline constexpr char kSocketDirName[] = "PLUGIN_UNIX_SOCKET_DIR";
 inline constexpr int kHandshakeVersion = 1;
 inline constexpr int kProtocolVersion = 1;
