@@ -34,6 +34,7 @@
 #include "plugin/extension/extensions.h"
 #include "plugin/extension/hook.h"
 #include "plugin/host.h"
+#include "plugin/launch.h"
 #include "router/router.h"
 #include "store/store.h"
 #include "tool/catalogue.h"
@@ -41,8 +42,6 @@
 
 namespace talon::daemon {
 namespace {
-
-constexpr std::size_t kLongestRunPath = 60;  // a Unix socket's path has 108 bytes in all
 
 absl::Status CheckProgram(const std::string& name, const plugin::PluginEntry& entry) {
   if (!entry.plugin.starts_with('/') || ::access(entry.plugin.c_str(), X_OK) == 0) {
@@ -63,7 +62,7 @@ void WarnOf(const config::Loaded& loaded, const Paths& paths) {
 // A short private folder for plugin sockets.
 absl::StatusOr<std::string> SocketFolder(const Paths& paths) {
   std::string folder = paths.run() + "/p";
-  if (folder.size() > kLongestRunPath) {
+  if (folder.size() > plugin::LongestRunDirectory()) {
     // The same for every start of this home, so that leftovers are found again.
     folder = fmt::format("/tmp/talon-{}-{}", ::getuid(), Sha256Hex(paths.home).substr(0, 12));
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {

@@ -3,7 +3,9 @@
 // tries goes on; what is newer than this list fails with ENOSYS in the strict profile.
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -67,12 +69,15 @@ class Program {
     Return(action);
   }
   void And(std::uint32_t bits) { Add({BPF_ALU | BPF_AND | BPF_K, 0, 0, bits}); }
+  // What is added until EndIf() is for this loaded value only and must end in a Return().
+  std::size_t If(std::uint32_t value) {
+    Add({BPF_JMP | BPF_JEQ | BPF_K, 0, 0, value});
+    return size_ - 1;
+  }
+  void EndIf(std::size_t at) { code_[at].jf = static_cast<std::uint8_t>(size_ - at - 1); }
   // What is added until End() is for call `number` only and must end in a Return(), or have loaded
   // the number again.
-  void Begin(long number) {
-    begin_ = size_;
-    Add({BPF_JMP | BPF_JEQ | BPF_K, 0, 0, static_cast<std::uint32_t>(number)});
-  }
+  void Begin(long number) { begin_ = If(static_cast<std::uint32_t>(number)); }
   // Call `number` is denied unless this argument is one of `values`.
   void OnlyFor(std::initializer_list<std::uint32_t> values, unsigned argument, long number) {
     Begin(number);
@@ -81,7 +86,7 @@ class Program {
     Return(Errno(EPERM));
     End();
   }
-  void End() { code_[begin_].jf = static_cast<std::uint8_t>(size_ - begin_ - 1); }
+  void End() { EndIf(begin_); }
 
   bool Install() {
     sock_fprog program{static_cast<unsigned short>(size_), code_};
@@ -124,23 +129,38 @@ void Separate(Program& program, const Policy& policy) {
     program.Begin(number);
     program.Load(Argument(1));
     program.And(kSocketType);
-    program.ReturnIf(SOCK_DGRAM, Errno(EPERM));  // sends to whom each message names
+    // Such a socket sends to whom each message names. Of a raw Unix socket the kernel makes one.
+    program.ReturnIf(SOCK_DGRAM, Errno(EPERM));
+    program.ReturnIf(SOCK_RAW, Errno(EPERM));
     program.Load(offsetof(seccomp_data, nr));
     program.End();
   }
 }
+
+constexpr std::uint32_t kInternetProtocols[] = {IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP,
+                                                IPPROTO_ICMPV6};
 
 void CheckSocket(Program& program, bool outbound) {
   program.Begin(SYS_socket);
   program.Load(Argument(0));
   program.ReturnIf(AF_UNIX, SECCOMP_RET_ALLOW);
   if (outbound) {
-    // Raw sockets need a capability nobody has. Name resolution asks the routing socket.
-    program.ReturnIf(AF_INET, SECCOMP_RET_ALLOW);
-    program.ReturnIf(AF_INET6, SECCOMP_RET_ALLOW);
-    program.ReturnUnless(AF_NETLINK, Errno(EAFNOSUPPORT));
+    // Name resolution asks the routing socket.
+    const std::size_t netlink = program.If(AF_NETLINK);
     program.Load(Argument(2));
-    program.ReturnIf(0, SECCOMP_RET_ALLOW);  // NETLINK_ROUTE
+    program.ReturnIf(NETLINK_ROUTE, SECCOMP_RET_ALLOW);
+    program.Return(Errno(EAFNOSUPPORT));
+    program.EndIf(netlink);
+    // Landlock keeps TCP from binding, not what is beside it: MPTCP, SCTP.
+    for (const std::uint32_t family : {AF_INET, AF_INET6}) {
+      const std::size_t internet = program.If(family);
+      program.Load(Argument(2));
+      for (const std::uint32_t protocol : kInternetProtocols) {
+        program.ReturnIf(protocol, SECCOMP_RET_ALLOW);
+      }
+      program.Return(Errno(EPROTONOSUPPORT));
+      program.EndIf(internet);
+    }
   }
   program.Return(Errno(EAFNOSUPPORT));
   program.End();

@@ -27,8 +27,10 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFolderPrefix = "p-";
 constexpr std::string_view kRecordSuffix = ".pid";
 // A name nobody guesses: without a view of their own plugins could reach each other's sockets.
-constexpr std::size_t kFolderRandomBytes = 16;
-constexpr std::size_t kSocketNameRoom = 20;  // go-plugin makes names of 17 bytes
+constexpr std::size_t kFolderRandomBytes = 10;
+// OpenTalon's plugins make `opentalon-plugin-<10 digits>/plugin.sock`, go-plugin names of 17 bytes.
+constexpr std::size_t kSocketNameRoom = 40;
+constexpr std::size_t kLongestFolder = sizeof(sockaddr_un::sun_path) - 1 - kSocketNameRoom;
 constexpr std::size_t kMaxRecord = 64;
 
 bool IsEnvironmentName(std::string_view name) {
@@ -130,15 +132,18 @@ absl::StatusOr<std::string> MakeDirectoriesFor(const LaunchSpec& spec) {
   TALON_RETURN_IF_ERROR(MakeDirectories(spec.run_directory));
   std::string folder =
       fmt::format("{}/{}{}", spec.run_directory, kFolderPrefix, RandomHex(kFolderRandomBytes));
-  constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1 - kSocketNameRoom;
-  if (folder.size() > kLongest) {
+  if (folder.size() > kLongestFolder) {
     return InvalidArgument(
         fmt::format("make socket folder '{}': the path is longer than {} bytes; "
                     "choose a shorter home",
-                    folder, kLongest));
+                    folder, kLongestFolder));
   }
   TALON_RETURN_IF_ERROR(MakeDirectories(folder));
   return folder;
+}
+
+std::size_t LongestRunDirectory() {
+  return kLongestFolder - 1 - kFolderPrefix.size() - 2 * kFolderRandomBytes;
 }
 
 void RecordOwner(const std::string& socket_directory, pid_t pid) {

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
@@ -74,6 +75,9 @@ io::SpawnOptions MakeSpawnOptions(const LaunchSpec& spec, const std::string& soc
 // Makes the data directory and a new socket directory (0700); returns the latter. Fails when its
 // path leaves no room for a socket's name. Blocks.
 absl::StatusOr<std::string> MakeDirectoriesFor(const LaunchSpec& spec);
+
+// Bytes of the longest `run_directory` with which that works.
+std::size_t LongestRunDirectory();
 
 // Notes which process uses the folder, so that RemoveLeftovers can end it. Blocks.
 void RecordOwner(const std::string& socket_directory, pid_t pid);

@@ -21,6 +21,17 @@ function install(home, name) {
   return path.join(folder, name);
 }
 
+test('plugins start whatever the length of the home', async () => {
+  const short = makeHome(config());
+  const missing = (length) => Math.max(0, length - short.length - 1);
+  for (const length of [24, 40, 45, 50, 56, 64, 90]) {
+    const home = path.join(short, 'h'.repeat(missing(length)));
+    fs.mkdirSync(home, { recursive: true, mode: 0o700 });
+    const done = await run(home, ['plugins', 'run', 'files', 'list', 'path=.']);
+    assert.equal(done.code, 0, `${home.length}: ${done.stderr}`);
+  }
+});
+
 test('a tool is run without a daemon, and its exit code says how it went', async () => {
   const home = makeHome(config());
   const wrote = await run(home, ['plugin', 'run', 'files', 'write', 'path=a.txt', 'content=hi there']);

@@ -52,13 +52,15 @@ std::string Tcp(const Facts& facts) {
 std::string Listen(const Facts&) {
   Tally tally;
   const sockaddr_in address = Loopback(0);
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) {
-    tally.Refused("socket", errno);
-    return tally.Say();
+  for (const int protocol : {IPPROTO_TCP, IPPROTO_MPTCP}) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
+    if (fd < 0) {
+      tally.Refused("socket", errno);
+      continue;
+    }
+    tally.Way("bind", bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+    close(fd);
   }
-  tally.Way("bind", bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
-  close(fd);
   return tally.Say();
 }
 
@@ -148,22 +150,25 @@ std::string FindSockets(const Facts& facts) {
   return tally.Say();
 }
 
-// From a socket of a pair, which needs no connecting.
+// From a socket of a pair, which needs no connecting. The kernel makes a datagram socket of a raw
+// one.
 std::string SendTo(const Facts& facts) {
   Tally tally;
-  int pair[2] = {-1, -1};
-  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) != 0) {
-    tally.Refused("pair", errno);
-    return tally.Say();
-  }
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string path = Text(facts, "foreign_datagrams");
   std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof(address.sun_path) - 1));
-  tally.Way("send", sendto(pair[0], "x", 1, MSG_DONTWAIT,
-                           reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
-  close(pair[0]);
-  close(pair[1]);
+  for (const int type : {SOCK_DGRAM, SOCK_RAW}) {
+    int pair[2] = {-1, -1};
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) != 0) {
+      tally.Refused("pair", errno);
+      continue;
+    }
+    tally.Way("send", sendto(pair[0], "x", 1, MSG_DONTWAIT,
+                             reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+    close(pair[0]);
+    close(pair[1]);
+  }
   return tally.Say();
 }
 
