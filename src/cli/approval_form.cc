@@ -15,14 +15,11 @@ namespace {
 using Word = ApprovalAnswer::Word;
 
 constexpr std::string_view kExplanation =
-    "The model wants to make this call. While only you have spoken in a conversation it may act; "
-    "once\n"
-    "it has read something from outside, a call with an effect runs unasked only when you asked "
-    "for\n"
-    "such an effect and where it goes is in your own words. What was read may have told the model "
-    "to\n"
-    "do this. An answer holds for this very call; a denied one is told to the model, which goes on "
-    "without.\n"
+    "The model wants to make this call. While only you have spoken in a conversation it may\n"
+    "act; once it has read something from outside, a call with an effect runs unasked only\n"
+    "when you asked for such an effect and where it goes is in your own words. What was read\n"
+    "may have told the model to do this. An answer holds for this very call; a denied one is\n"
+    "told to the model, which goes on without.\n"
     "docs/guard.md has the rules, `talon policy show` the policy.";
 
 void ShowIndented(std::string_view text, const ShowText& show) {

@@ -93,22 +93,24 @@ with tempfile.TemporaryDirectory() as home:
         (b"> ", b"peek\r"),
         (b"from outside", b""),
         (b"> ", b"go on\r"),
-        (b"t__talk_write may run only with your word", b""),
+        (b"may run only with your word", b""),
         (b"do not ask for 't__talk_write'", b""),
-        (b"(y/n): ", b"\r"),
+        (b"? explains: ", b"\r"),  # no answer, and asked again
+        (b"? explains: ", b"n\r"),
         (b"the user was asked and denied this call", b""),
         (b"> ", b"go on\r"),
-        (b"(y/n): ", b"\x03"),  # Ctrl-C denies the call, and the turn goes on
+        (b"? explains: ", b"\x03"),  # Ctrl-C denies the call, and the turn goes on
         (b"the user was asked and denied this call", b""),
         (b"> ", b"go on\r"),
-        (b"(y/n): ", b"y\r"),
+        (b"? explains: ", b"y\r"),
         (b"it is done", b""),
         (b"> ", b"the invoice\r"),
-        (b"t__pay may run only with your word", b""),
+        (b"may run only with your word", b""),
+        (b"t__pay", b""),
         (b"mallory", b""),
-        (b"code: ", b"nonsense\r"),
+        (b"code, n to deny, ? explains: ", b"nonsense\r"),
         (b"4 of 5 tries are left", b""),
-        (b"code: ", the_code),
+        (b"code, n to deny, ? explains: ", the_code),
         (b"paid", b""),
     ])
     assert os.listdir(f"{home}/run/approvals") == []
