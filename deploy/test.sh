@@ -38,29 +38,33 @@ if [[ "${1:-}" == "--quick" ]]; then
   exit 0
 fi
 
-heading "build with the address and undefined-behaviour sanitizers"
-deploy/build.sh asan unit_tests fuzzers store_contract_test talon plugins
+finish() {
+  printf '\n'
+  deploy/skipped.py "$results"/*.xml
+  if [[ ${#failed[@]} -gt 0 ]]; then
+    printf 'FAILED in %s s:\n' "$SECONDS"
+    printf '  %s\n' "${failed[@]}"
+    exit 1
+  fi
+  printf 'all tests passed in %s s\n' "$SECONDS"
+  exit 0
+}
+build() {  # preset, targets: without them nothing else can be tried
+  step "build $1" deploy/build.sh "$@"
+  [[ ${#failed[@]} -eq 0 || "${failed[-1]}" != "build $1" ]] || finish
+}
+
+build asan unit_tests fuzzers store_contract_test talon plugins
 if [[ -n "${TALON_LONG:-}" ]]; then cmake --preset asan -DTALON_FUZZ_SECONDS=600 >/dev/null; fi
 step "lint, unit, contract, integration, fuzzers" \
   run_ctest asan -L '^(lint|unit|contract|integration|fuzz)$' -j2
 
-heading "build release"
-deploy/build.sh release all plugin_sandbox_test
-step "plugins in their sandbox" run_ctest release -L '^sandbox$'
-step "end to end, and killed at every write" run_ctest release -L '^(e2e|kill|authors)$'
-step "peers nobody here wrote: MCP servers, go-plugin, grpc-go, grpcio" \
-  run_ctest release -L '^(mcp|interop)$'
+build release all plugin_sandbox_test
+step "end to end, in the sandbox, against peers nobody here wrote, with a hijacked model" \
+  run_ctest release -L '^(sandbox|e2e|authors|mcp|interop|redteam)$' -j2
+step "killed at every write" run_ctest release -L '^kill$'
 step "the hostile plugin" run_ctest release -L '^hostile$'
-step "hijacked turns" run_ctest release -L '^redteam$'
 step "thread sanitizer: what has threads" tsan
 step "clang-tidy" tidy
 step "benchmarks" bench
-
-printf '\n'
-deploy/skipped.py "$results"/*.xml
-if [[ ${#failed[@]} -gt 0 ]]; then
-  printf 'FAILED in %s s:\n' "$SECONDS"
-  printf '  %s\n' "${failed[@]}"
-  exit 1
-fi
-printf 'all tests passed in %s s\n' "$SECONDS"
+finish

@@ -141,7 +141,7 @@ def main():
     arguments = parser.parse_args()
     build = arguments.build
     # Where every user can read it: the build folder may be somebody's alone.
-    work = pathlib.Path(tempfile.mkdtemp(prefix="talon-hostile-", dir="/tmp"))
+    work = pathlib.Path(tempfile.mkdtemp(prefix="hostile-", dir="/tmp"))
     work.chmod(0o755)
     for program in ("tests/hostile/hostile_table", "tests/plugins/hostile_plugin/hostile_plugin",
                     "lib/talon/talon-launch"):
