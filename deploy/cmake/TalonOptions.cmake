@@ -18,7 +18,7 @@ target_compile_options(talon_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # -fpch-instantiate-templates moves template work into the precompiled header, once.
   add_compile_options(-fpch-instantiate-templates)
-  add_link_options(-fuse-ld=lld -Wl,--icf=safe)
+  add_link_options(-fuse-ld=lld $<$<CONFIG:Release>:-Wl,--icf=safe>)
 endif()
 # Not -O3: its code is larger, which is memory, and no faster.
 string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 
-#include "guard/block.h"
+#include "base/block.h"
 
 namespace talon::guard {
 namespace {

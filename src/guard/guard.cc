@@ -9,10 +9,10 @@
 
 #include "base/derived_principal.h"
 #include "base/json.h"
+#include "base/json_check.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "guard/json_text.h"
 #include "guard/question.h"
 
 namespace talon::guard {
@@ -165,7 +165,7 @@ AdmittedResult Guard::AdmitResult(const tool::ToolSpec& spec, std::string_view e
   body.Add("error: ", output.error);
   body.Add("", output.content);
   if (!output.structured.empty() && output.structured != output.content) {
-    if (IsJson(output.structured)) {
+    if (IsJsonText(output.structured)) {
       body.Add("structured result:\n", output.structured);
     } else {
       text += fmt::format("{}(a structured result was discarded: it is not valid JSON)",

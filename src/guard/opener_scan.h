@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "guard/block.h"
+#include "base/block.h"
 
 namespace talon::guard {
 

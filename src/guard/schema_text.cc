@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "base/json_check.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "guard/guard.h"
-#include "guard/json_text.h"
 
 namespace talon::guard {
 namespace {
@@ -70,7 +70,7 @@ class Walker {
 }  // namespace
 
 absl::StatusOr<std::string> SanitizeSchema(std::string_view schema) {
-  if (!IsJson(schema)) return std::string(schema);
+  if (!IsJsonText(schema)) return std::string(schema);
   OrderedJson tree = OrderedJson::parse(schema, nullptr, /*allow_exceptions=*/false);
   if (tree.is_discarded()) return std::string(schema);
   Walker walker;

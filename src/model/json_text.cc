@@ -5,160 +5,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/json_check.h"
 #include "base/text.h"
 
 namespace talon::model {
 namespace {
 
-constexpr int kMaxSpliceDepth = 64;
+constexpr std::size_t kMaxSpliceDepth = 64;
 constexpr std::int64_t kMaxCount = 1'000'000'000'000;  // sums of counts stay sums
-
-bool IsSpace(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool IsHex(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-// The code unit of the escape "\uXXXX" at `position`, or -1.
-long EscapedUnit(std::string_view text, std::size_t position) {
-  if (position + 6 > text.size() || text[position] != '\\' || text[position + 1] != 'u') return -1;
-  long unit = 0;
-  for (char c : text.substr(position + 2, 4)) {
-    if (!IsHex(c)) return -1;
-    unit = unit * 16 + (IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
-  }
-  return unit;
-}
-
-// Recognises JSON without building anything. UTF-8 is checked by the caller.
-class Recognizer {
- public:
-  explicit Recognizer(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
-
-  bool Document() {
-    Space();
-    if (!Value(0)) return false;
-    Space();
-    return at_ == end_;
-  }
-
- private:
-  void Space() {
-    while (at_ != end_ && IsSpace(*at_)) ++at_;
-  }
-  bool Take(char c) {
-    if (at_ == end_ || *at_ != c) return false;
-    ++at_;
-    return true;
-  }
-  bool Word(std::string_view word) {
-    if (static_cast<std::size_t>(end_ - at_) < word.size()) return false;
-    if (std::string_view(at_, word.size()) != word) return false;
-    at_ += word.size();
-    return true;
-  }
-  bool Digits() {
-    const char* begin = at_;
-    while (at_ != end_ && IsDigit(*at_)) ++at_;
-    return at_ != begin;
-  }
-
-  bool Number() {
-    const char* begin = at_;
-    Take('-');
-    if (!Take('0') && !Digits()) return false;
-    if (Take('.') && !Digits()) return false;
-    bool exponent = at_ != end_ && (*at_ == 'e' || *at_ == 'E');
-    if (exponent) {
-      ++at_;
-      if (!Take('+')) Take('-');
-      if (!Digits()) return false;
-    }
-    // Parsers refuse what no double holds.
-    if (!exponent && at_ - begin < 300) return true;
-    return std::isfinite(std::strtod(std::string(begin, at_).c_str(), nullptr));
-  }
-
-  bool Escape() {
-    if (at_ == end_) return false;
-    if (*at_ != 'u') {
-      return std::string_view("\"\\/bfnrt").find(*at_++) != std::string_view::npos;
-    }
-    // Halves of surrogate pairs are refused by many parsers.
-    std::string_view rest(at_ - 1, static_cast<std::size_t>(end_ - at_ + 1));
-    long unit = EscapedUnit(rest, 0);
-    if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF)) return false;
-    at_ += 5;
-    if (unit < 0xD800 || unit > 0xDBFF) return true;
-    long next = EscapedUnit(rest, 6);
-    if (next < 0xDC00 || next > 0xDFFF) return false;
-    at_ += 6;
-    return true;
-  }
-
-  bool String() {
-    if (!Take('"')) return false;
-    while (at_ != end_) {
-      char c = *at_++;
-      if (c == '"') return true;
-      if (static_cast<unsigned char>(c) < 0x20) return false;
-      if (c == '\\' && !Escape()) return false;
-    }
-    return false;
-  }
-
-  bool Members(int depth, char close, bool keyed) {
-    if (depth >= kMaxSpliceDepth) return false;
-    Space();
-    if (Take(close)) return true;
-    for (;;) {
-      Space();
-      if (keyed) {
-        if (!String()) return false;
-        Space();
-        if (!Take(':')) return false;
-        Space();
-      }
-      if (!Value(depth + 1)) return false;
-      Space();
-      if (Take(close)) return true;
-      if (!Take(',')) return false;
-    }
-  }
-
-  bool Value(int depth) {
-    if (at_ == end_) return false;
-    switch (*at_) {
-      case '{':
-        ++at_;
-        return Members(depth, '}', true);
-      case '[':
-        ++at_;
-        return Members(depth, ']', false);
-      case '"':
-        return String();
-      case 't':
-        return Word("true");
-      case 'f':
-        return Word("false");
-      case 'n':
-        return Word("null");
-      default:
-        return Number();
-    }
-  }
-
-  const char* at_;
-  const char* end_;
-};
 
 std::string RepairSurrogates(std::string_view text) {
   std::string out;
@@ -234,7 +91,7 @@ JsonText& JsonText::Double(double value) {
 }
 
 bool IsJson(std::string_view text) {
-  return Recognizer(text).Document() && IsValidUtf8(text);
+  return IsJsonText(text, kMaxSpliceDepth) && IsValidUtf8(text);
 }
 
 bool IsJsonObject(std::string_view text) {

@@ -38,8 +38,12 @@ class Removal {
   // Removes what can be removed of `folder`; answers the folders of the root that hold something.
   std::vector<std::string> Empty(int folder) {
     std::vector<std::string> remaining;
-    DIR* entries = fdopendir(dup(folder));
-    if (entries == nullptr) return remaining;
+    const int own = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+    DIR* entries = fdopendir(own);
+    if (entries == nullptr) {
+      close(own);
+      return remaining;
+    }
     rewinddir(entries);
     while (const dirent* entry = readdir(entries)) {
       const std::string name = entry->d_name;

@@ -11,7 +11,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace talon::guard {
+namespace talon {
 
 inline constexpr std::size_t kBlock = 16;
 
@@ -47,4 +47,4 @@ inline std::size_t TakeFirst(unsigned& mask) {
   return first;
 }
 
-}  // namespace talon::guard
+}  // namespace talon

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "guard/json_text.h"
+#include "base/json_check.h"
 
+#include <algorithm>
 #include <array>
-#include <cstddef>
+#include <cmath>
+#include <cstdlib>
+#include <string>
 
-#include "guard/block.h"
+#include "base/block.h"
 
-namespace talon::guard {
+namespace talon {
 namespace {
 
-constexpr std::size_t kMaxDepth = 128;
+// Shorter numbers without an exponent are within a double.
+constexpr std::size_t kPlainNumber = 300;
+
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool IsHex(char c) {
+  return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 class JsonChecker {
  public:
-  explicit JsonChecker(std::string_view text) : text_(text) {}
+  JsonChecker(std::string_view text, std::size_t levels)
+      : text_(text), levels_(std::min(levels, kMostJsonLevels)) {}
 
   // Iterative: `open_` holds the brackets that wait for their ends.
   bool Run() {
@@ -36,7 +49,7 @@ class JsonChecker {
     while (true) {
       const char c = Blank();
       if (c != '{' && c != '[') return Scalar(c);
-      if (depth_ == kMaxDepth) return false;
+      if (depth_ == levels_) return false;
       const char end = c == '{' ? '}' : ']';
       ++at_;
       if (Blank() == end) {
@@ -85,11 +98,12 @@ class JsonChecker {
 
   bool Digits() {
     const std::size_t from = at_;
-    while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
+    while (at_ < text_.size() && IsDigit(text_[at_])) ++at_;
     return at_ > from;
   }
 
   bool Number() {
+    const std::size_t from = at_;
     if (At() == '-') ++at_;
     if (At() == '0') {
       ++at_;
@@ -100,12 +114,14 @@ class JsonChecker {
       ++at_;
       if (!Digits()) return false;
     }
-    if (At() == 'e' || At() == 'E') {
+    const bool exponent = At() == 'e' || At() == 'E';
+    if (exponent) {
       ++at_;
       if (At() == '+' || At() == '-') ++at_;
       if (!Digits()) return false;
     }
-    return true;
+    if (!exponent && at_ - from < kPlainNumber) return true;
+    return std::isfinite(std::strtod(std::string(text_.substr(from, at_ - from)).c_str(), nullptr));
   }
 
   char At() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -131,29 +147,43 @@ class JsonChecker {
     return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
   }
 
+  // `at_` behind the backslash.
   bool Escape() {
     const char c = At();
-    ++at_;
-    if (c != 'u')
+    if (c != 'u') {
+      ++at_;
       return c != '\0' && std::string_view("\"\\/bfnrt").find(c) != std::string_view::npos;
-    for (std::size_t end = at_ + 4; at_ < end; ++at_) {
-      const char digit = At();
-      const char lower = static_cast<char>(digit | 0x20);
-      if (!(digit >= '0' && digit <= '9') && !(lower >= 'a' && lower <= 'f')) return false;
     }
-    return true;
+    const long unit = EscapedUnit(text_, at_ - 1);
+    if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF)) return false;
+    at_ += 5;
+    if (unit < 0xD800 || unit > 0xDBFF) return true;
+    const long next = EscapedUnit(text_, at_);
+    at_ += 6;
+    return next >= 0xDC00 && next <= 0xDFFF;
   }
 
-  std::string_view text_;
+  const std::string_view text_;
+  const std::size_t levels_;
   std::size_t at_ = 0;
-  std::array<char, kMaxDepth> open_{};
+  std::array<char, kMostJsonLevels> open_{};
   std::size_t depth_ = 0;
 };
 
 }  // namespace
 
-bool IsJson(std::string_view text) {
-  return JsonChecker(text).Run();
+bool IsJsonText(std::string_view text, std::size_t levels) {
+  return JsonChecker(text, levels).Run();
 }
 
-}  // namespace talon::guard
+long EscapedUnit(std::string_view text, std::size_t position) {
+  if (position + 6 > text.size() || text[position] != '\\' || text[position + 1] != 'u') return -1;
+  long unit = 0;
+  for (char c : text.substr(position + 2, 4)) {
+    if (!IsHex(c)) return -1;
+    unit = unit * 16 + (IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return unit;
+}
+
+}  // namespace talon
